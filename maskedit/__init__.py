@@ -1,0 +1,46 @@
+"""maskedit: edit a face by painting its label map.
+
+EDIT   photo file -> imaging -> Document <- strokes <- canvas
+       Document -> RenderRequest -> Renderer [style code once per photo, generator per edit] -> preview -> export
+TRAIN  dataset folder -> training.data -> training stages [models, losses] -> run folder -> checkpoint -> weights/
+       -> Renderer
+
+Imports point one way: ``gui | training | evaluation`` -> ``render`` -> ``document | models`` -> ``imaging`` ->
+``labels``. The names below are the public surface; they load lazily, so that ``import maskedit`` costs neither
+torch nor Qt.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "LABELS": "maskedit.labels",
+    "UserError": "maskedit.errors",
+    "read_photo": "maskedit.imaging",
+    "read_labels": "maskedit.imaging",
+    "write_photo": "maskedit.imaging",
+    "write_labels": "maskedit.imaging",
+    "Renderer": "maskedit.render.renderer",
+    "RenderResult": "maskedit.render.renderer",
+}
+__all__ = ["LABELS", "RenderResult", "Renderer", "UserError", "read_labels", "read_photo", "write_labels", "write_photo"]
+
+if TYPE_CHECKING:
+    from maskedit.errors import UserError
+    from maskedit.imaging import read_labels, read_photo, write_labels, write_photo
+    from maskedit.labels import LABELS
+    from maskedit.render.renderer import Renderer, RenderResult
+
+
+def __getattr__(name: str):
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'maskedit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
