@@ -1,0 +1,122 @@
+"""Checkpoints: safetensors with the network's configuration and its model card in the header.
+
+Nothing is ever unpickled: a published ``.pth`` is read with ``weights_only=True`` and converted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from maskedit.errors import UserError
+from maskedit.models.config import DmnConfig
+from maskedit.models.dense_mapping import DenseMappingNetwork
+
+HEADER_KEY = "maskedit"
+FORMAT = 1
+NETWORKS = {"dmn": (DmnConfig, DenseMappingNetwork)}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a checkpoint says about itself."""
+
+    network: str
+    """Which network: ``"dmn"``."""
+    config: DmnConfig
+    card: dict = field(default_factory=dict)
+    """The model card: data, command, steps, time, validation figures, licence; free text and numbers."""
+
+
+def save_checkpoint(path: str | Path, network: nn.Module, card: dict, *, dtype: torch.dtype = torch.float16) -> Path:
+    """Write a network's weights and card, whole or not at all.
+
+    dtype: float16 halves the file; every weight of a trained network lies well inside its range.
+    """
+    path = Path(path)
+    names = [name for name, (_, kind) in NETWORKS.items() if isinstance(network, kind)]
+    header = {"format": FORMAT, "network": names[0], "config": network.config.to_dict(), "card": card}
+    tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in network.state_dict().items()}
+    for name, value in tensors.items():
+        if not torch.isfinite(value).all():
+            raise UserError(f"The weights {name} are not finite in {dtype}; nothing was written to {path}.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(handle)
+    try:
+        save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header)})
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def read_header(path: str | Path) -> Header:
+    """The header alone, without the weights."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"There is no weight file at {path}.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        header = json.loads(metadata[HEADER_KEY])
+        if header["format"] != FORMAT or header["network"] not in NETWORKS:
+            raise UserError(
+                f"{path} holds a {header['network']!r} network in format {header['format']}; this version reads "
+                f"{', '.join(NETWORKS)} in format {FORMAT}."
+            )
+        config, _ = NETWORKS[header["network"]]
+        return Header(header["network"], config.from_dict(header["config"]), dict(header["card"]))
+    except (SafetensorError, OSError) as error:
+        raise UserError(
+            f"{path} is not a safetensors file ({error}); convert a .pth with maskedit-weights import."
+        ) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} was not written by maskedit; convert it with maskedit-weights import.") from error
+
+
+def load_checkpoint(path: str | Path) -> tuple[DenseMappingNetwork, Header]:
+    """The network in evaluation mode, float32, on the CPU, with its header; the keys must match exactly."""
+    header = read_header(path)
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
+    config, kind = header.config, NETWORKS[header.network][1]
+    with torch.device("meta"):  # building with real storage would draw 90 million random numbers for nothing
+        network = kind(config)
+    load_strictly(network, tensors, source=str(path))
+    return network.eval().requires_grad_(False), header
+
+
+def load_strictly(network: nn.Module, tensors: dict[str, torch.Tensor], *, source: str) -> None:
+    """Load a state dict whose keys and shapes must be exactly the network's; otherwise a UserError names them."""
+    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    missing = sorted(wanted.keys() - tensors.keys())
+    unknown = sorted(tensors.keys() - wanted.keys())
+    misshapen = [
+        f"{name} is {tuple(tensors[name].shape)}, wanted {shape}"
+        for name, shape in wanted.items()
+        if name in tensors and tuple(tensors[name].shape) != shape
+    ]
+    problems = [
+        *([f"missing: {_some(missing)}"] if missing else []),
+        *([f"unknown: {_some(unknown)}"] if unknown else []),
+        *([f"wrong shape: {_some(misshapen)}"] if misshapen else []),
+    ]
+    if problems:
+        raise UserError(f"{source} does not fit the network; {'; '.join(problems)}.")
+    network.load_state_dict(tensors, assign=True)
+
+
+def _some(names: list[str], limit: int = 6) -> str:
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

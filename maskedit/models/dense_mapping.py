@@ -1,0 +1,74 @@
+"""The Dense Mapping Network (MaskGAN, Lee et al., CVPR 2020, section 3.1): label map + style code -> photo.
+
+A pix2pixHD global generator (Wang et al. 2018) whose residual blocks are normalised by AdaIN with the style code
+of one photo. With width 64 it has 89,702,595 parameters. Where paper and released demo disagree on the number of
+residual blocks (three in the appendix, four in the text and the release) this is four.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from maskedit.models.config import DmnConfig
+from maskedit.models.layers import ReflectConv2d, adaptive_instance_norm, initialise, instance_norm
+from maskedit.models.style_encoder import StyleEncoder
+
+
+class AdaptiveResidualBlock(nn.Module):
+    """x + f(x) with two 3x3 convolutions, each followed by AdaIN; no ReLU after the sum."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = ReflectConv2d(channels, channels, 3, padding=1)
+        self.conv2 = ReflectConv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """x: (N, C, H, W); style: (N, 4 C), the first half for the first convolution."""
+        first, second = style.chunk(2, dim=1)
+        y = F.relu(adaptive_instance_norm(self.conv1(x), first))
+        return x + adaptive_instance_norm(self.conv2(y), second)
+
+
+class DenseMappingNetwork(nn.Module):
+    """The only network that editing needs.
+
+    ``style`` once per photo, ``generate`` once per edit; ``forward`` is both, as training uses them.
+    """
+
+    def __init__(self, config: DmnConfig):
+        super().__init__()
+        self.config = config
+        widths = [config.width * 2**level for level in range(5)]
+        self.encoder = StyleEncoder(config.labels, config.style_values)
+        self.stem = ReflectConv2d(config.labels, widths[0], 7, padding=3)
+        self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in pairwise(widths))
+        self.blocks = nn.ModuleList(AdaptiveResidualBlock(widths[-1]) for _ in range(config.blocks))
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(coarse, fine, 3, stride=2, padding=1, output_padding=1)
+            for fine, coarse in reversed(list(pairwise(widths)))
+        )
+        self.head = ReflectConv2d(widths[0], 3, 7, padding=3)
+        initialise(self)
+
+    def style(self, photo: Tensor, reference_labels: Tensor) -> Tensor:
+        """Style code (N, style_values) of a photo (N, 3, H, W) in [-1, 1] and its one-hot labels (N, 19, H, W)."""
+        return self.encoder(photo, reference_labels)
+
+    def generate(self, labels: Tensor, style: Tensor) -> Tensor:
+        """Image (N, 3, H, W) in [-1, 1] from one-hot labels (N, 19, H, W), H and W multiples of 16, at least 32."""
+        x = F.relu(instance_norm(self.stem(labels)))
+        for conv in self.down:
+            x = F.relu(instance_norm(conv(x)))
+        for block, code in zip(self.blocks, style.chunk(len(self.blocks), dim=1), strict=True):
+            x = block(x, code)
+        for conv in self.up:
+            x = F.relu(instance_norm(conv(x)))
+        return torch.tanh(self.head(x).float())
+
+    def forward(self, photo: Tensor, reference_labels: Tensor, labels: Tensor) -> Tensor:
+        """The render of ``labels`` in the style of ``photo``; shapes as in ``style`` and ``generate``."""
+        return self.generate(labels, self.style(photo, reference_labels))

@@ -1,0 +1,79 @@
+"""The names the MaskGAN authors' released checkpoints use, and their translation to ours.
+
+``latest_net_G.pth`` is a bare state dict of 94 entries, 16 of them AdaIN buffers that nothing reads; some copies
+lack those, some carry a ``module.`` prefix from DataParallel. All are accepted, anything else is refused by name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from maskedit.errors import UserError
+from maskedit.models.checkpoint import load_strictly
+from maskedit.models.config import DmnConfig
+from maskedit.models.dense_mapping import DenseMappingNetwork
+
+
+def _dmn_names() -> dict[str, str]:
+    names = {"model.1": "stem", "model.33": "head", "enc_style.model_last.1": "encoder.head"}
+    names |= {f"model.{4 + 3 * level}": f"down.{level}" for level in range(4)}
+    names |= {f"model.{20 + 3 * level}": f"up.{level}" for level in range(4)}
+    for block in range(4):
+        for conv in range(2):
+            names[f"model.{16 + block}.conv_block.{conv}.conv"] = f"blocks.{block}.conv{conv + 1}"
+    for conv in range(3):
+        names[f"enc_style.model.{conv}.conv"] = f"encoder.conv{conv + 1}"
+        names[f"enc_style.model_middle.{conv}.conv"] = f"encoder.conv{conv + 4}"
+        names[f"enc_label.model.{conv}.conv"] = f"encoder.labels.conv{conv + 1}"
+        names[f"enc_label.model_last.{conv + 1}.conv"] = f"encoder.labels.conv{conv + 4}"
+    for sft in (1, 2):
+        for part in ("scale", "shift"):
+            for conv in (1, 2):
+                names[f"enc_style.sft{sft}.SFT_{part}_conv{conv}"] = f"encoder.sft{sft}.{part}{conv}"
+    return names
+
+
+DMN_NAMES: dict[str, str] = {
+    f"{theirs}.{part}": f"{ours}.{part}" for theirs, ours in _dmn_names().items() for part in ("weight", "bias")
+}
+"""Released key -> ours, for the DMN."""
+DMN_UNUSED: frozenset[str] = frozenset(
+    f"model.{16 + block}.conv_block.{conv}.norm.running_{part}"
+    for block in range(4)
+    for conv in range(2)
+    for part in ("mean", "var")
+)
+"""Buffers of the released AdaIN layers, overwritten before every use."""
+
+
+def convert_dmn(state: dict[str, Tensor], *, source: str = "The state dict", size: int = 512) -> DenseMappingNetwork:
+    """A released DMN state dict as our network, evaluation mode; the width is read off its first convolution.
+
+    Raises:
+        UserError: a key is missing, unknown or misshapen; all are named.
+    """
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(f"{source} holds no bare state dict; wanted the released latest_net_G.pth.")
+    state = {name.removeprefix("module."): value.float() for name, value in state.items()}
+    stem = state.get("model.1.weight")
+    if stem is None or stem.ndim != 4:
+        raise UserError(f"{source} has no model.1.weight: it is not the generator of the released MaskGAN demo.")
+    renamed = {DMN_NAMES.get(name, name): value for name, value in state.items() if name not in DMN_UNUSED}
+    with torch.device("meta"):
+        network = DenseMappingNetwork(DmnConfig(width=stem.shape[0], size=size))
+    load_strictly(network, renamed, source=source)
+    return network.eval().requires_grad_(False)
+
+
+def read_dmn(path: str | Path) -> DenseMappingNetwork:
+    """Read ``latest_net_G.pth``; only tensors are read, code in the file never runs (``weights_only=True``)."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"There is no file {path}.") from error
+    except Exception as error:
+        raise UserError(f"{path} could not be read as a PyTorch state dict: {str(error).splitlines()[0]}") from error
+    return convert_dmn(state, source=str(path))

@@ -1,0 +1,152 @@
+"""Pretrained feature networks for the perceptual loss (MaskGAN Eq. 9) and for the feature distance.
+
+VGG-19 is the paper's. SqueezeNet 1.0 stands in where VGG-19's weights cannot be had: a hundredth of the size.
+Both are frozen; neither is needed to edit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from maskedit.errors import UserError
+
+VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+VGG19_SHA256_PREFIX = "dcbb9e9d"
+
+
+class SqueezeNetFeatures(nn.Module):
+    """SqueezeNet 1.0 (Iandola 2016), Caffe layout: features after conv1, fire3, fire5, fire7 and fire9.
+
+    Args:
+        path: ``.npz`` with ``{layer}_w`` (out, in, k, k) and ``{layer}_b`` (out,) for conv1 and fire2..fire9.
+    """
+
+    TAPS = (3, 5, 7, 9)
+    POOL_AFTER = (4, 8)
+
+    def __init__(self, path: str | Path):
+        super().__init__()
+        try:
+            with np.load(path, allow_pickle=False) as weights:
+                arrays = {name: torch.from_numpy(weights[name].astype(np.float32)) for name in weights.files}
+            names = ["conv1"] + [
+                f"fire{index}_{part}" for index in range(2, 10) for part in ("squeeze1x1", "expand1x1", "expand3x3")
+            ]
+            for name in names:
+                self.register_buffer(f"{name}_w", arrays[f"{name}_w"])
+                self.register_buffer(f"{name}_b", arrays[f"{name}_b"])
+        except (OSError, KeyError, ValueError) as error:
+            raise UserError(
+                f"{path} is not a SqueezeNet 1.0 weight file ({error}); give --perceptual another."
+            ) from error
+        self.register_buffer("mean", torch.tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1))
+
+    def _conv(self, name: str, x: Tensor, stride: int = 1, padding: int = 0) -> Tensor:
+        return F.relu(F.conv2d(x, getattr(self, f"{name}_w"), getattr(self, f"{name}_b"), stride, padding))
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) in [-1, 1] -> five feature maps, fine to coarse; differentiable in ``image``."""
+        x = (image.flip(1) + 1.0) * 127.5 - self.mean
+        x = self._conv("conv1", x, stride=2)
+        features = [x]
+        x = F.max_pool2d(x, 3, 2, ceil_mode=True)
+        for index in range(2, 10):
+            squeezed = self._conv(f"fire{index}_squeeze1x1", x)
+            x = torch.cat(
+                [
+                    self._conv(f"fire{index}_expand1x1", squeezed),
+                    self._conv(f"fire{index}_expand3x3", squeezed, padding=1),
+                ],
+                dim=1,
+            )
+            if index in self.TAPS:
+                features.append(x)
+            if index in self.POOL_AFTER:
+                x = F.max_pool2d(x, 3, 2, ceil_mode=True)
+        return features
+
+
+class Vgg19Features(nn.Module):
+    """VGG-19 (Simonyan 2014): relu1_1, relu2_1, relu3_1, relu4_1, relu5_1, the paper's five taps.
+
+    Args:
+        path: torchvision's ``vgg19-dcbb9e9d.pth`` (read with ``weights_only=True``), or None to download it once
+            into torch's own cache, checked by its hash.
+    """
+
+    WIDTHS = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512)
+    TAPS = (0, 5, 10, 19, 28)
+
+    def __init__(self, path: str | Path | None = None, *, width_divisor: int = 1):
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for width in self.WIDTHS:
+            if width == "M":
+                layers.append(nn.MaxPool2d(2))
+            else:
+                layers += [nn.Conv2d(channels, int(width) // width_divisor, 3, padding=1), nn.ReLU()]
+                channels = int(width) // width_divisor
+        self.layers = nn.Sequential(*layers)
+        state = _load_vgg19(path)
+        prefix = "features."
+        try:
+            self.layers.load_state_dict(
+                {key[len(prefix) :]: state[f"{prefix}{key[len(prefix) :]}"] for key in self._wanted(prefix)}
+            )
+        except (KeyError, RuntimeError) as error:
+            raise UserError(f"{path} is not torchvision's VGG-19 state dict: {error}") from error
+        self.requires_grad_(False)
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
+
+    def _wanted(self, prefix: str) -> list[str]:
+        return [f"{prefix}{key}" for key in self.layers.state_dict()]
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) in [-1, 1] -> five feature maps, fine to coarse; differentiable in ``image``."""
+        x = ((image + 1.0) / 2.0 - self.mean) / self.std
+        features = []
+        for index, layer in enumerate(self.layers):
+            x = layer(x)
+            if index - 1 in self.TAPS:  # the ReLU that follows a tapped convolution
+                features.append(x)
+        return features
+
+
+def _load_vgg19(path: str | Path | None) -> dict[str, Tensor]:
+    if path is not None:
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise UserError(
+                f"{path} could not be read as a state dict ({error}); give torchvision's VGG-19."
+            ) from error
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(VGG19_URL)
+    if not cached.exists():
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(VGG19_URL, str(cached), hash_prefix=VGG19_SHA256_PREFIX)
+        except Exception as error:
+            raise UserError(
+                f"VGG-19 could not be downloaded ({error}); give its file with --perceptual vgg19:PATH, "
+                "or use --perceptual squeezenet:PATH or --perceptual none."
+            ) from error
+    elif not hashlib.sha256(cached.read_bytes()).hexdigest().startswith(VGG19_SHA256_PREFIX):
+        raise UserError(f"{cached} is damaged (its hash does not match); delete it and run again.")
+    return torch.load(cached, map_location="cpu", weights_only=True)
+
+
+def feature_distance(features: list[Tensor], target: list[Tensor], weights: list[float]) -> Tensor:
+    """Weighted sum over feature maps of the L1 distance (MaskGAN Eq. 9); scalar."""
+    total = features[0].new_zeros((), dtype=torch.float32)
+    for weight, ours, theirs in zip(weights, features, target, strict=True):
+        total = total + weight * F.l1_loss(ours.float(), theirs.float())
+    return total

@@ -1,0 +1,31 @@
+"""Between arrays and tensors: the only place that knows the networks' value ranges."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskedit.labels import NUM_LABELS
+
+
+def photo_to_tensor(photo: np.ndarray | Tensor) -> Tensor:
+    """(H, W, 3) uint8 RGB, or a batch of them (N, H, W, 3), -> (N, 3, H, W) float32 in [-1, 1]."""
+    tensor = torch.from_numpy(np.array(photo)) if isinstance(photo, np.ndarray) else photo
+    tensor = tensor[None] if tensor.ndim == 3 else tensor
+    return tensor.permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
+
+
+def tensor_to_photo(image: Tensor) -> np.ndarray:
+    """(3, H, W) float in [-1, 1] -> (H, W, 3) uint8 RGB, rounded."""
+    scaled = image.detach().float().add(1.0).mul(127.5).round_().clamp_(0, 255)
+    return scaled.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def one_hot(labels: np.ndarray | Tensor, *, classes: int = NUM_LABELS, dtype: torch.dtype = torch.float32) -> Tensor:
+    """(H, W) or (N, H, W) uint8 ids -> (N, classes, H, W) of ``dtype``; ids must be below ``classes``."""
+    tensor = torch.from_numpy(np.array(labels)) if isinstance(labels, np.ndarray) else labels
+    tensor = tensor[None] if tensor.ndim == 2 else tensor
+    # Compared, not scattered: the same on every device, and no int64 copy of the map.
+    ids = torch.arange(classes, dtype=tensor.dtype, device=tensor.device)
+    return (tensor[:, None] == ids[:, None, None]).to(dtype)

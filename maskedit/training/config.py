@@ -1,0 +1,65 @@
+"""Options of a training run: one dataclass, one line of help a field; the command line is made from it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+from maskedit.errors import UserError
+
+
+def _option(default, text: str, **extra):
+    return field(default=default, metadata={"help": text, **extra})
+
+
+@dataclass(frozen=True)
+class DmnOptions:
+    """``maskedit-train dmn``: stage I of MaskGAN (section 3.2, Eq. 6-9)."""
+
+    data: str = _option("", "folder with images/ and masks/ of the same stems")
+    out: str = _option("", "run folder; a new one below runs/ when left out, an existing one is resumed")
+    preset: str = _option(
+        "compact", "network: paper, compact, small or tiny", choices=("paper", "compact", "small", "tiny")
+    )
+    size: int = _option(0, "side of the training squares in pixels, a multiple of 32; 0: the preset's")
+    init: str = _option(
+        "", "start from this run folder's networks (an earlier size), or from a .safetensors checkpoint"
+    )
+    batch: int = _option(8, "photos a step (paper: 8)")
+    steps: int = _option(100_000, "optimiser steps in all")
+    minutes: float = _option(0.0, "stop after this many minutes, resumable; 0: no limit")
+    rate: float = _option(2e-4, "Adam's learning rate for both networks (paper: 2e-4)")
+    decay_from: float = _option(0.6, "share of the steps after which the rate falls linearly to zero")
+    ema: float = _option(0.999, "decay of the moving average of the generator's weights, which is what is kept")
+    discriminator_width: int = _option(0, "channels of the discriminator's first convolution; 0: the network's width")
+    adversarial: str = _option(
+        "lsgan", "lsgan (as trained by the authors) or log (as printed, Eq. 7)", choices=("lsgan", "log")
+    )
+    feature_weight: float = _option(10.0, "weight of discriminator feature matching (Eq. 8)")
+    perceptual: str = _option("none", "perceptual features: vgg19[:PATH], squeezenet:PATH or none")
+    perceptual_weight: float = _option(10.0, "weight of the perceptual loss (Eq. 9)")
+    l1_weight: float = _option(0.0, "weight of the pixels' L1 distance (not in the paper)")
+    augment: bool = _option(True, "small shifts, turns, scalings and colour changes of photo and label map together")
+    validation: int = _option(91, "photos held out: the last ones in sorted order")
+    seed: int = _option(0, "of the initial weights, the order of the photos and the augmentation")
+    device: str = _option("auto", "auto, cpu, cuda or cuda:N")
+    precision: str = _option("auto", "auto, bfloat16 or float32", choices=("auto", "bfloat16", "float32"))
+    threads: int = _option(0, "CPU threads; 0: torch's choice")
+    checkpoint_minutes: float = _option(5.0, "minutes between two checkpoints")
+    validate_every: int = _option(500, "steps between two validations and sample grids")
+
+    def check(self) -> None:
+        """Raise a UserError that names the flag for anything no run could use."""
+        if not self.data:
+            raise UserError("--data is missing: give a folder with images/ and masks/.")
+        if self.size % 32:
+            raise UserError(f"--size {self.size} is not a multiple of 32, which the networks need.")
+        for name in ("batch", "steps", "validate_every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)} must be at least 1.")
+        if not 0 <= self.ema < 1:
+            raise UserError(f"--ema {self.ema} must lie in [0, 1).")
+        if not 0 <= self.decay_from <= 1:
+            raise UserError(f"--decay-from {self.decay_from} must lie in [0, 1].")
+
+    def to_dict(self) -> dict:
+        return asdict(self)
