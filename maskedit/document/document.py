@@ -1,0 +1,365 @@
+"""The document: one photo, its label map, and every way to change the map by a step that can be undone.
+
+Coordinates are pixels of the map, x to the right and y down; the pixel in column i spans ``i <= x < i + 1``.
+A document belongs to one thread; hand copies (`Document.snapshot`) to others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from maskedit.document.history import Box, Edit, History, bounds
+from maskedit.document.strokes import Stroke
+from maskedit.document.transfer import resized, transfer_labels
+from maskedit.errors import UserError
+from maskedit.labels import LABELS, NUM_LABELS
+
+MAX_PIXELS = 64_000_000
+"""The largest photo a document takes, so that whatever is opened can also be saved as a session and read again."""
+
+
+class Document:
+    """A photo with the label map a person edits.
+
+    Public state that may be set freely: ``name`` (str), ``path`` (where the session lies, or None), ``locked`` (set
+    of ids nobody may paint over), ``only_over`` (paint over this id alone, or None), ``extras`` (a JSON-able dict of
+    the editor's settings, kept in the session file). ``stroke`` is the stroke in progress, or None; while there is
+    one, no other change is possible: `undo` and `redo` return None, the others raise RuntimeError.
+    """
+
+    def __init__(
+        self,
+        photo: np.ndarray,
+        labels: np.ndarray,
+        *,
+        reference_labels: np.ndarray | None = None,
+        name: str = "untitled",
+        path: str | Path | None = None,
+    ) -> None:
+        """Copy ``photo`` (H, W, 3) uint8 RGB and ``labels`` (H, W) uint8 ids 0..18.
+
+        ``reference_labels`` (H, W) uint8 is the photo's own label map, which belongs to its style code; None takes a
+        copy of ``labels``. Raises UserError when a shape, a type or an id is not that.
+        """
+        _check_photo(photo)
+        size = photo.shape[:2]
+        _check_labels(labels, "The label map", size=size)
+        if reference_labels is not None:
+            _check_labels(reference_labels, "The reference label map", size=size)
+        self._photo = _frozen(photo)
+        self._reference_labels = _frozen(labels if reference_labels is None else reference_labels)
+        self._labels = np.array(labels, order="C")
+        self._labels_view = self._labels.view()
+        self._labels_view.setflags(write=False)
+        self.name = name
+        self.path = None if path is None else Path(path)
+        self.locked: set[int] = set()
+        self.only_over: int | None = None
+        self.extras: dict[str, object] = {}
+        self.stroke: Stroke | None = None
+        self._history = History()
+        self._saved_state: int | None = self._history.state
+        self._revision = 0
+        self._edit_count = 0
+
+    # What it holds
+
+    @property
+    def photo(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB, not writable."""
+        return self._photo
+
+    @property
+    def reference_labels(self) -> np.ndarray:
+        """(H, W) uint8: the photo's own label map, not writable."""
+        return self._reference_labels
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(H, W) uint8: the present map, strokes in progress included; a view that follows, not writable."""
+        return self._labels_view
+
+    @property
+    def width(self) -> int:
+        return self._labels.shape[1]
+
+    @property
+    def height(self) -> int:
+        return self._labels.shape[0]
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change of a pixel, also during a stroke."""
+        return self._revision
+
+    @property
+    def edit_count(self) -> int:
+        """How many edits were ever committed to this document since it was made; undo does not lower it."""
+        return self._edit_count
+
+    def snapshot(self) -> np.ndarray:
+        """A copy of the present map, (H, W) uint8, not writable: what another thread may read."""
+        return _frozen(self._labels)
+
+    def committed_labels(self) -> np.ndarray:
+        """Like `snapshot`, without the stroke in progress: the map that the history describes."""
+        return self.snapshot() if self.stroke is None else _frozen(self.stroke.before)
+
+    def label_at(self, x: float, y: float) -> int | None:
+        """The id under the point, or None outside the map."""
+        pixel = self._pixel(x, y)
+        return None if pixel is None else int(self._labels[pixel])
+
+    # Changes
+
+    def begin_stroke(self, label: int, *, diameter: float, mirror: bool = False, name: str | None = None) -> Stroke:
+        """Begin to paint ``label`` with a round brush of ``diameter`` pixels; `Stroke.commit` or `abort` ends it.
+
+        ``mirror`` paints the mirror image as well. Locks hold as they are now. ``name`` is what the history shows.
+        Raises RuntimeError while another stroke is in progress, ValueError for an id that does not exist.
+        """
+        self._require_no_stroke()
+        title = _title(label)
+        self.stroke = Stroke(
+            self._labels,
+            label,
+            diameter=diameter,
+            mirror=mirror,
+            allowed=self._allowed(),
+            name=name or f"Brush {title}",
+            on_change=self._touch,
+            on_end=self._end_stroke,
+        )
+        return self.stroke
+
+    def fill(self, x: float, y: float, label: int, *, whole_class: bool = False) -> Box | None:
+        """Give ``label`` to the 4-connected region under the point, or to every pixel of that class.
+
+        Returns the box that changed; None when the point lies outside, the region is locked or has the label already.
+        """
+        self._require_no_stroke()
+        title = _title(label)
+        pixel = self._pixel(x, y)
+        if pixel is None:
+            return None
+        old = int(self._labels[pixel])
+        allowed = self._allowed()
+        if old == label or (allowed is not None and not allowed[old]):
+            return None
+        if whole_class:
+            region = self._labels == old
+            box = bounds(region)
+            assert box is not None  # the point's own pixel has the class
+            region = region[box.slices]
+        else:
+            grid = np.zeros((self.height + 2, self.width + 2), dtype=np.uint8)  # cv2 wants a rim of one pixel
+            flags = 4 | (1 << 8) | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
+            _, _, _, (left, top, width, height) = cv2.floodFill(self._labels, grid, pixel[::-1], 0, 0, 0, flags)
+            box = Box(left, top, left + width, top + height)
+            region = grid[1:-1, 1:-1][box.slices] == 1
+        return self._paint(box, region, label, name=f"Fill {title}")
+
+    def paint_polygon(
+        self, points: Sequence[tuple[float, float]] | np.ndarray, label: int, *, name: str | None = None
+    ) -> Box | None:
+        """Fill the polygon through the pixels under ``points``, a list of (x, y) or an (n, 2) array (lasso).
+
+        The corner pixels and the outline belong to it; where it crosses itself, the even-odd rule holds. One point is
+        one pixel, two are a line. Obeys the locks. Returns the box that changed or None. Raises ValueError for points
+        that are not finite.
+        """
+        self._require_no_stroke()
+        title = _title(label)
+        corners = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+        if not np.isfinite(corners).all():
+            raise ValueError("polygon points must be finite")
+        if len(corners) == 0:
+            return None
+        # Far outside is far enough: cv2 counts in 32 bits.
+        corners = np.floor(corners.clip(-100_000, 100_000)).astype(np.int32)
+        (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+        box = Box(left, top, right + 1, bottom + 1).clipped(self.width, self.height)
+        if box is None:
+            return None
+        region = np.zeros((box.height, box.width), dtype=np.uint8)
+        cv2.fillPoly(region, [corners - np.array([box.x0, box.y0], dtype=np.int32)], 1)
+        return self._paint(box, region == 1, label, name=name or f"Lasso {title}")
+
+    def replace_labels(
+        self, source_labels: np.ndarray, *, classes: Iterable[int] | None = None, name: str
+    ) -> Box | None:
+        """Take over another map as one edit: all of it (style copy), or the regions of ``classes``.
+
+        ``source_labels`` is (h, w) uint8 ids 0..18; another size is brought to this one's by nearest neighbour. With
+        ``classes`` (attribute transfer, MaskGAN section 4.2) the source's regions of these classes replace this map's;
+        what they leave bare is filled with its surroundings, see `maskedit.document.transfer.transfer_labels`. The
+        locks are ignored: nobody's hand can slip here. Returns the box that changed or None; raises UserError for
+        a bad map.
+        """
+        self._require_no_stroke()
+        _check_labels(source_labels, "The source label map")
+        source = source_labels
+        if source.shape != self._labels.shape:
+            source = resized(source, width=self.width, height=self.height)
+        after = source if classes is None else transfer_labels(self._labels, source, classes)
+        return self._commit(Edit.between(self._labels, after, name=name))
+
+    def reset_labels(self) -> Box | None:
+        """Back to the photo's own label map, as one edit; the box that changed, or None."""
+        return self.replace_labels(self._reference_labels, name="Reset labels")
+
+    # History
+
+    @property
+    def history(self) -> History:
+        """To read (names, position, bytes); change it through the document only."""
+        return self._history
+
+    @property
+    def can_undo(self) -> bool:
+        return self.stroke is None and self._history.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        return self.stroke is None and self._history.can_redo
+
+    def undo(self) -> Box | None:
+        """Take back the last edit; the box it touched, or None when there is none or a stroke is in progress."""
+        edit = self._history.undo() if self.can_undo else None
+        if edit is None:
+            return None
+        edit.revert(self._labels)
+        self._touch()
+        return edit.box
+
+    def redo(self) -> Box | None:
+        """Do again what was taken back last; the box it touched, or None like `undo`."""
+        edit = self._history.redo() if self.can_redo else None
+        if edit is None:
+            return None
+        edit.apply(self._labels)
+        self._touch()
+        return edit.box
+
+    def restore_history(self, history: History) -> None:
+        """Take over a history that was read from a file together with this map; the map counts as saved."""
+        self._require_no_stroke()
+        self._history = history
+        self.mark_saved()
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether the map differs from the saved state in steps; undoing back to that state makes it False again."""
+        if self.stroke is not None and self.stroke.box is not None:
+            return True
+        return self._history.state != self._saved_state
+
+    def mark_saved(self) -> None:
+        """The committed state is the saved one from now on."""
+        self._saved_state = self._history.state
+
+    def mark_unsaved(self) -> None:
+        """No state is saved: for a document that came from a recovery file."""
+        self._saved_state = None
+
+    # Inside
+
+    def _pixel(self, x: float, y: float) -> tuple[int, int] | None:
+        """(row, column) under the point, or None outside."""
+        if not (0 <= x < self.width and 0 <= y < self.height):
+            return None
+        return math.floor(y), math.floor(x)
+
+    def _allowed(self) -> np.ndarray | None:
+        """(19,) bool: the ids that may be painted over; None when all may."""
+        if not self.locked and self.only_over is None:
+            return None
+        allowed = np.full(NUM_LABELS, self.only_over is None)
+        if self.only_over is not None:
+            allowed[self.only_over] = True
+        allowed[list(self.locked)] = False
+        return allowed
+
+    def _paint(self, box: Box, region: np.ndarray, label: int, *, name: str) -> Box | None:
+        """Give ``label`` to the (h, w) bool region of the box, where the locks let it, as one edit."""
+        before = self._labels[box.slices]
+        allowed = self._allowed()
+        if allowed is not None:
+            region = region & allowed[before]
+        after = np.where(region, np.uint8(label), before)
+        return self._commit(Edit.between(before, after, name=name, x0=box.x0, y0=box.y0))
+
+    def _commit(self, edit: Edit | None) -> Box | None:
+        if edit is None:
+            return None
+        edit.apply(self._labels)
+        self._push(edit)
+        self._touch()
+        return edit.box
+
+    def _push(self, edit: Edit) -> None:
+        self._history.push(edit)
+        self._edit_count += 1
+
+    def _end_stroke(self, edit: Edit | None) -> None:
+        self.stroke = None
+        if edit is not None:
+            self._push(edit)
+
+    def _touch(self) -> None:
+        self._revision += 1
+
+    def _require_no_stroke(self) -> None:
+        if self.stroke is not None:
+            raise RuntimeError("a stroke is in progress: commit or abort it first")
+
+
+def _title(label: int) -> str:
+    if not 0 <= label < NUM_LABELS:
+        raise ValueError(f"label {label}, wanted 0..{NUM_LABELS - 1}")
+    return LABELS[label].title
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    copy = np.array(array, order="C")
+    copy.setflags(write=False)
+    return copy
+
+
+def _describe(array: object) -> str:
+    if not isinstance(array, np.ndarray):
+        return type(array).__name__
+    return f"{' x '.join(map(str, array.shape)) or 'a single value'} of {array.dtype}"
+
+
+def _check_photo(photo: object) -> None:
+    if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
+        raise UserError(
+            f"The photo is {_describe(photo)}; wanted height x width x 3 of uint8. Read it with read_photo."
+        )
+    if photo.size == 0:
+        raise UserError(f"The photo is empty ({_describe(photo)}); open one with at least one pixel.")
+    if photo.shape[0] * photo.shape[1] > MAX_PIXELS:
+        raise UserError(
+            f"The photo has {photo.shape[1]} x {photo.shape[0]} pixels; the editor takes up to "
+            f"{MAX_PIXELS // 1_000_000} million. Make it smaller first."
+        )
+
+
+def _check_labels(labels: object, what: str, *, size: tuple[int, int] | None = None) -> None:
+    if not isinstance(labels, np.ndarray) or labels.dtype != np.uint8 or labels.ndim != 2 or labels.size == 0:
+        raise UserError(f"{what} is {_describe(labels)}; wanted height x width of uint8. Read it with read_labels.")
+    if size is not None and labels.shape != size:
+        raise UserError(
+            f"{what} has {labels.shape[1]} x {labels.shape[0]} pixels but the photo {size[1]} x {size[0]}. "
+            "Resize one of them; label maps by nearest neighbour."
+        )
+    if labels.max() >= NUM_LABELS:
+        ids, counts = np.unique(labels[labels >= NUM_LABELS], return_counts=True)
+        found = ", ".join(f"{id} ({count} pixels)" for id, count in zip(ids[:5], counts[:5], strict=True))
+        raise UserError(f"{what} has unknown ids: {found}. Ids run from 0 to {NUM_LABELS - 1}; convert the map first.")

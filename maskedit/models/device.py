@@ -1,0 +1,48 @@
+"""Which device and which precision a network runs in."""
+
+from __future__ import annotations
+
+import torch
+
+from maskedit.errors import UserError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def choose_device(choice: str = "auto") -> torch.device:
+    """``auto`` is CUDA, else MPS, else the CPU; ``cpu``, ``cuda``, ``cuda:N`` and ``mps`` are taken at their word."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if choice == "auto":
+        return torch.device(next(name for name, present in available.items() if present))
+    try:
+        device = torch.device(choice)
+    except RuntimeError as error:
+        raise UserError(f"The device {choice!r} is unknown; give auto, cpu, cuda, cuda:N or mps.") from error
+    if not available.get(device.type, False):
+        raise UserError(f"The device {choice!r} was asked for, but torch finds none here; give auto or cpu.")
+    return device
+
+
+def choose_precision(choice: str, device: torch.device) -> torch.dtype:
+    """``auto`` is bfloat16 where the device computes in it natively, else float32."""
+    if choice not in PRECISIONS:
+        raise UserError(f"The precision {choice!r} is unknown; give {', '.join(PRECISIONS)}.")
+    if choice != "auto":
+        return getattr(torch, choice)
+    native = {"cuda": _cuda_bfloat16, "cpu": _cpu_bfloat16}.get(device.type, lambda: False)
+    return torch.bfloat16 if native() else torch.float32
+
+
+def _cuda_bfloat16() -> bool:
+    return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def _cpu_bfloat16() -> bool:
+    # Emulated bfloat16 is slower than float32, so the processor's own instructions are what counts.
+    capabilities = getattr(torch.cpu, "get_capabilities", None)
+    if capabilities is not None:
+        found = capabilities()
+        return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
+    check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(check and check())

@@ -1,0 +1,178 @@
+"""Set the photo once, render many label maps: numpy outside, torch inside.
+
+The style code depends on the photo and its own label map only, so it is computed once per photo; a render is one
+pass of the generator (MaskGAN section 3.1).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import torch
+
+from maskedit.errors import UserError
+from maskedit.labels import NUM_LABELS
+from maskedit.models.checkpoint import Header, load_checkpoint
+from maskedit.models.device import choose_device, choose_precision
+from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
+from maskedit.resources import default_weights
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RenderResult:
+    """One render."""
+
+    image: np.ndarray
+    """(S, S, 3) uint8 RGB, of the photo's side."""
+    seconds: float
+    engine: str
+    """What made it, e.g. ``"CPU bfloat16, 256 px"``."""
+    notice: str = ""
+    """One sentence for the person when something had to give way, e.g. GPU memory; else empty."""
+
+
+class Renderer:
+    """The Dense Mapping Network behind a numpy interface.
+
+    Args:
+        weights: a ``.safetensors`` checkpoint; the shipped one when None.
+        device: ``"auto"`` (CUDA, else MPS, else CPU), ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
+        precision: ``"auto"`` (bfloat16 where the device has it), ``"float32"`` or ``"bfloat16"``.
+        size: side in pixels to render at, a multiple of 32; the side the weights were trained at when None.
+
+    Raises:
+        UserError: the file is no checkpoint, or the device is not there.
+    """
+
+    def __init__(
+        self,
+        weights: str | Path | None = None,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        size: int | None = None,
+    ):
+        self.device = choose_device(device)
+        self.precision = choose_precision(precision, self.device)
+        network, self.header = load_checkpoint(default_weights() if weights is None else weights)
+        self.size = size or self.header.config.size
+        if self.size % 32 or self.size < 64:
+            raise UserError(f"The render size {self.size} must be a multiple of 32, at least 64.")
+        self._network = network
+        self._move(self.device, self.precision)
+        self._target: tuple[np.ndarray, np.ndarray] | None = None
+        self._style: torch.Tensor | None = None
+
+    header: Header
+    """Configuration and model card of the weights."""
+
+    @property
+    def engine(self) -> str:
+        """What renders, for a person: device, precision, side."""
+        names = {"cpu": "CPU", "cuda": "GPU", "mps": "MPS"}
+        device = names.get(self.device.type, self.device.type)
+        return f"{device} {str(self.precision).removeprefix('torch.')}, {self.size} px"
+
+    def set_target(self, photo: np.ndarray, reference_labels: np.ndarray) -> None:
+        """The photo whose style every render takes, and its own label map.
+
+        Args:
+            photo: (S, S, 3) uint8 RGB, square.
+            reference_labels: (S, S) uint8 ids of ``LABELS``.
+        """
+        side = _check_photo(photo)
+        _check_labels(reference_labels, side)
+        self._target = (photo.copy(), reference_labels.copy())
+        self._style = None
+
+    def render(self, labels: np.ndarray) -> RenderResult:
+        """Redraw the target to match an edited label map.
+
+        Args:
+            labels: (S, S) uint8 ids, of the target photo's side.
+
+        Raises:
+            UserError: no target yet, or a label map that does not fit it.
+        """
+        if self._target is None:
+            raise UserError("There is no photo to render: call set_target first.")
+        side = self._target[0].shape[0]
+        _check_labels(labels, side)
+        started = time.perf_counter()
+        image, notice = self._with_memory(lambda: self._render(labels))
+        if side != self.size:
+            image = cv2.resize(image, (side, side), interpolation=_interpolation(self.size, side))
+        return RenderResult(image, time.perf_counter() - started, self.engine, notice)
+
+    def _render(self, labels: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            if self._style is None:
+                photo, reference = self._target
+                self._style = self._network.style(self._photo(photo), self._one_hot(reference))
+            return tensor_to_photo(self._network.generate(self._one_hot(labels), self._style)[0])
+
+    def _photo(self, photo: np.ndarray) -> torch.Tensor:
+        if photo.shape[0] != self.size:
+            photo = cv2.resize(photo, (self.size,) * 2, interpolation=_interpolation(photo.shape[0], self.size))
+        return photo_to_tensor(photo).to(self.device, self.precision, memory_format=self._memory_format)
+
+    def _one_hot(self, labels: np.ndarray) -> torch.Tensor:
+        if labels.shape[0] != self.size:
+            labels = cv2.resize(labels, (self.size,) * 2, interpolation=cv2.INTER_NEAREST_EXACT)
+        ids = torch.from_numpy(np.array(labels)).to(self.device)
+        return one_hot(ids, dtype=self.precision).contiguous(memory_format=self._memory_format)
+
+    def _with_memory(self, work: Callable[[], T]) -> tuple[T, str]:
+        """Run ``work``; out of GPU memory empties the cache and tries once more, then moves to the CPU for good."""
+        for notice in ("", "GPU memory ran short; the render was tried again and went through."):
+            try:
+                return work(), notice
+            except torch.OutOfMemoryError:
+                pass
+            # Outside the except block: inside it, the traceback would keep the failed tensors alive.
+            self._empty_cache()
+        cpu = torch.device("cpu")
+        self._move(cpu, choose_precision("auto", cpu))
+        self._style = None
+        return work(), "The GPU has too little memory left; rendering goes on, slower, on the CPU."
+
+    @staticmethod
+    def _empty_cache() -> None:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _move(self, device: torch.device, precision: torch.dtype) -> None:
+        self.device, self.precision = device, precision
+        self._memory_format = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+        self._network = self._network.to(device, precision, memory_format=self._memory_format)
+
+
+def _interpolation(before: int, after: int) -> int:
+    return cv2.INTER_AREA if after < before else cv2.INTER_CUBIC
+
+
+def _check_photo(photo: np.ndarray) -> int:
+    if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
+        came = f"{photo.dtype} {photo.shape}" if isinstance(photo, np.ndarray) else type(photo).__name__
+        raise UserError(f"The photo came as {came}; wanted (S, S, 3) uint8 RGB.")
+    if photo.shape[0] != photo.shape[1] or photo.shape[0] < 32:
+        raise UserError(
+            f"The photo is {photo.shape[1]} x {photo.shape[0]} px; wanted a square of at least 32 px: crop it first."
+        )
+    return photo.shape[0]
+
+
+def _check_labels(labels: np.ndarray, side: int) -> None:
+    if not isinstance(labels, np.ndarray) or labels.dtype != np.uint8 or labels.shape != (side, side):
+        came = f"{labels.dtype} {labels.shape}" if isinstance(labels, np.ndarray) else type(labels).__name__
+        raise UserError(f"The label map came as {came}; wanted ({side}, {side}) uint8, as the photo's side.")
+    if int(labels.max()) >= NUM_LABELS:
+        raise UserError(f"The label map holds id {int(labels.max())}; ids go from 0 to {NUM_LABELS - 1}.")

@@ -1,0 +1,31 @@
+"""Where the bundled files are: beside the package in a checkout, inside it in an installed wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maskedit.errors import UserError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def folder(name: str) -> Path:
+    """The folder ``assets`` or ``weights``."""
+    inside = _PACKAGE / name
+    return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+def asset(name: str) -> Path:
+    """One bundled file, e.g. ``asset("collins.jpg")``."""
+    return _existing(folder("assets") / name)
+
+
+def default_weights() -> Path:
+    """The checkpoint the editor opens with."""
+    return _existing(folder("weights") / "dmn.safetensors")
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise UserError(f"The bundled file {path} is missing: the installation is damaged; install maskedit again.")
+    return path
