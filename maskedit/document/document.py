@@ -110,6 +110,21 @@ class Document:
         """Like `snapshot`, without the stroke in progress: the map that the history describes."""
         return self.snapshot() if self.stroke is None else _frozen(self.stroke.before)
 
+    def copy(self) -> Document:
+        """A document of its own with the same photo, committed map and history, for another thread; it counts as
+        not saved."""
+        other = Document(
+            self._photo,
+            self.committed_labels(),
+            reference_labels=self._reference_labels,
+            name=self.name,
+            path=self.path,
+        )
+        other.locked, other.only_over, other.extras = set(self.locked), self.only_over, dict(self.extras)
+        other.restore_history(History.restored(self._history.edits, position=self._history.position))
+        other.mark_unsaved()
+        return other
+
     def label_at(self, x: float, y: float) -> int | None:
         """The id under the point, or None outside the map."""
         pixel = self._pixel(x, y)

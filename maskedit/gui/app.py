@@ -1,0 +1,100 @@
+"""``maskedit``: the editor's command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+EXAMPLE = """examples:
+  maskedit                                 a bundled portrait, ready to paint
+  maskedit me.png --labels me_labels.png   your photo and its label map
+  maskedit work.maskedit                   a saved session
+"""
+
+
+def main(arguments: Sequence[str] | None = None, *, make_engine: Callable | None = None, on_window=None) -> int:
+    """Open the editor; returns when its window is closed.
+
+    Args:
+        arguments: the command line without the program's name; ``sys.argv`` when None.
+        make_engine: makes the renderer in the worker's thread; the shipped one when None.
+        on_window: called with the window once it is shown.
+    """
+    options = _parser().parse_args(arguments)
+    from PySide6.QtCore import QSettings, QTimer
+    from PySide6.QtWidgets import QApplication
+
+    from maskedit.gui import theme
+    from maskedit.gui.editor import Editor
+    from maskedit.gui.files import BUNDLED
+    from maskedit.gui.main_window import HINT, MainWindow
+    from maskedit.gui.worker import shipped_engine
+
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    application.setApplicationName("maskedit")
+    application.setApplicationDisplayName("maskedit")
+    theme.apply(application)
+    editor = Editor(make_engine or shipped_engine(options.weights, options.device, options.precision))
+    window = MainWindow(editor, QSettings("maskedit", "maskedit"))
+    opened = False
+    if options.photo is not None:
+        opened = window.files.open(options.photo, options.labels)
+    if not opened:
+        window.files.open_bundled(BUNDLED[0][1])
+        if options.photo is None:
+            window.show_message("info", HINT)
+    window.show()
+
+    def settle() -> None:
+        if options.timing:
+            print(f"window after {_process_seconds():.2f} s; torch loaded: {'torch' in sys.modules}", flush=True)
+        if options.photo is None:
+            window.files.offer_recovery()
+        editor.start()
+        if on_window is not None:
+            on_window(window)
+
+    QTimer.singleShot(0, settle)
+    code = application.exec()
+    if not editor.stop():
+        # A render cannot be interrupted, and a thread cannot be killed safely. Everything is saved: wait, then go.
+        sys.stdout.flush()
+        if not editor.join(seconds=20.0):
+            os._exit(code)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    import maskedit
+
+    parser = argparse.ArgumentParser(
+        prog="maskedit",
+        description="Edit a face by painting its label map.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("photo", type=Path, nargs="?", help="a photo or a session; a bundled portrait when left out")
+    parser.add_argument("--labels", type=Path, help="the photo's label map; NAME_labels.png beside it when left out")
+    parser.add_argument("--weights", help="a .safetensors checkpoint; the shipped one when left out")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    parser.add_argument("--timing", action="store_true", help="print when the window stood, in seconds from the start")
+    parser.add_argument("--version", action="version", version=f"maskedit {maskedit.__version__}")
+    return parser
+
+
+def _process_seconds() -> float:
+    """Seconds since this process started, as the system counts it; its processor time where it cannot."""
+    try:
+        started = float(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
+        return float(Path("/proc/uptime").read_text().split()[0]) - started / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return time.process_time()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

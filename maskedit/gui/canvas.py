@@ -1,0 +1,268 @@
+"""The paintable label map: one widget with its own image, of which only the touched box is repainted."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPainterPath, QPen, QPointingDevice, QTabletEvent
+from PySide6.QtWidgets import QWidget
+
+from maskedit.document.history import Box
+from maskedit.gui.editor import Editor
+from maskedit.gui.qimage import LabelImage
+from maskedit.gui.tools import Tools, whole
+from maskedit.gui.viewport import Viewport
+from maskedit.gui.views import ImageView
+from maskedit.labels import NUM_LABELS, palette
+
+
+class LabelCanvas(ImageView):
+    """Shows the label map over the photo and turns the pointer into edits."""
+
+    def __init__(self, editor: Editor, viewport: Viewport, parent: QWidget | None = None):
+        super().__init__(viewport, "Labels: paint here", parent)
+        self._editor = editor
+        self.tools = Tools(editor)
+        self._labels: LabelImage | None = None
+        self._photo: QImage | None = None
+        self.opacity = 0.75
+        self.labels_hidden = False
+        self.hidden: frozenset[int] = frozenset()
+        self.isolated = False
+        self.colour_blind = False
+        self._outlined: int | None = None
+        self._outline: QPainterPath | None = None
+        self._resize_from: tuple[QPointF, int] | None = None
+        self._pen_down = False
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.resting_cursor = Qt.CursorShape.CrossCursor
+        self.setCursor(self.resting_cursor)
+        editor.labels_changed.connect(self._labels_changed)
+        editor.label_changed.connect(self._label_changed)
+        editor.tool_changed.connect(self._tool_changed)
+
+    # What it shows ----------------------------------------------------------------------------------------------
+
+    def set_photo(self, photo: QImage) -> None:
+        """Another document: its photo lies under the labels."""
+        self._photo = photo
+        document = self._editor.document
+        self._labels = LabelImage(document.labels, self._colours())
+        self._outlined = self._outline = None
+        self.update()
+
+    def refresh_colours(self) -> None:
+        """After a change of palette, hidden classes or isolation."""
+        if self._labels is not None:
+            self._labels.set_colours(self._colours())
+            self._labels.update(self._editor.document.labels, whole(self._editor.document))
+            self.update()
+
+    def _colours(self) -> np.ndarray:
+        alpha = np.full((NUM_LABELS, 1), 255, np.uint8)
+        alpha[list(self.hidden)] = 0
+        if self.isolated:
+            alpha[np.arange(NUM_LABELS) != self._editor.label] = 0
+        return np.concatenate([palette(colour_blind=self.colour_blind), alpha], axis=1)
+
+    def _labels_changed(self, box: Box) -> None:
+        self._labels.update(self._editor.document.labels, box)
+        self.update(self.box_rect(box))
+        if self._outline is not None:
+            self._outline = self._outlined = None
+            self.update()
+
+    def _label_changed(self, label: int) -> None:
+        if self.isolated:
+            self.refresh_colours()
+
+    def _tool_changed(self, tool: str) -> None:
+        self.refresh_ring()
+        self.update()
+
+    def draw_content(self, painter: QPainter, rect: QRectF) -> None:
+        if self._labels is None:
+            super().draw_content(painter, rect)
+            return
+        painter.drawImage(rect, self._photo)
+        if not self.labels_hidden:
+            painter.setOpacity(self.opacity)
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.viewport.zoom < 1)
+            painter.drawImage(rect, self._labels.image)
+            painter.setOpacity(1.0)
+        self._draw_outline(painter, rect)
+        self._draw_lasso(painter)
+
+    def _draw_outline(self, painter: QPainter, rect: QRectF) -> None:
+        """The edge of the class under the cursor: colours alone do not tell all classes apart."""
+        if self._outline is None or self.labels_hidden:
+            return
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.translate(rect.topLeft())
+        painter.scale(self.viewport.zoom, self.viewport.zoom)
+        for colour, width in ((QColor(0, 0, 0, 150), 2.6), (QColor(255, 255, 255, 220), 1.2)):
+            pen = QPen(colour, width)
+            pen.setCosmetic(True)
+            painter.setPen(pen)
+            painter.drawPath(self._outline)
+        painter.restore()
+
+    def _draw_lasso(self, painter: QPainter) -> None:
+        points = [self.viewport.to_view(QPointF(*point), self.view_size()) for point in self.tools.lasso]
+        if not points:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for colour, width in ((Qt.GlobalColor.black, 3.0), (Qt.GlobalColor.white, 1.2)):
+            painter.setPen(QPen(colour, width))
+            painter.drawPolyline([*points, points[0]] if len(points) > 2 else points)
+        for point in points[:1]:
+            painter.drawEllipse(point, 3, 3)
+
+    def outline_label(self, label: int | None) -> None:
+        """Draw the edge of one class, or of none; scans the map only when the class changes."""
+        if label == self._outlined:
+            return
+        self._outlined, self._outline = label, None
+        if label:
+            mask = (self._editor.document.labels == label).astype(np.uint8)
+            contours, _ = cv2.findContours(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT), 1, 2)
+            path = QPainterPath()
+            for contour in contours:
+                corners = [QPointF(float(x) - 0.5, float(y) - 0.5) for x, y in contour[:, 0]]
+                path.moveTo(corners[0])
+                for corner in corners[1:]:
+                    path.lineTo(corner)
+                path.closeSubpath()
+            self._outline = path
+        self.update()
+
+    def label_under_cursor(self) -> int | None:
+        """The class under the cursor; None when the cursor is elsewhere."""
+        if self._editor.document is None or not self.underMouse():
+            return None
+        return self._editor.document.label_at(*self._point(QPointF(self.mapFromGlobal(self.cursor().pos()))))
+
+    def refresh_ring(self) -> None:
+        """The ring follows the brush's size and hides with tools that have none."""
+        if self._ring is not None or self.underMouse():
+            point = self.to_image(QPointF(self.mapFromGlobal(self.cursor().pos())))
+            self._show_ring(self._ring[0] if self._ring is not None else point)
+
+    def _show_ring(self, point: QPointF) -> None:
+        paints = self._editor.tool in ("brush", "eraser")
+        self.set_ring(point if paints else None, self._editor.brush)
+
+    # Pointer ----------------------------------------------------------------------------------------------------
+
+    def _point(self, position: QPointF) -> tuple[float, float]:
+        point = self.to_image(position)
+        return point.x(), point.y()
+
+    def _hover(self, position: QPointF) -> None:
+        point = self.to_image(position)
+        self._show_ring(point)
+        if not self.tools.busy and self._editor.document is not None:
+            self.outline_label(self._editor.document.label_at(point.x(), point.y()))
+        self.hovered.emit(point)
+
+    def abort(self) -> None:
+        """Put back what the gesture in progress did."""
+        self.tools.abort()
+        self._resize_from = None
+        self._pen_down = False
+        self.update()
+
+    # Qt ---------------------------------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event) -> None:
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        if self._editor.document is None or self.pans(event):
+            self.start_pan(event.position())
+            return
+        modifiers, point = event.modifiers(), self._point(event.position())
+        left = event.button() == Qt.MouseButton.LeftButton
+        if left and modifiers & Qt.KeyboardModifier.AltModifier:
+            self._resize_from = (event.position(), self._editor.brush)
+        elif left and modifiers & Qt.KeyboardModifier.ControlModifier:
+            self.tools.pick(point)
+        elif left or event.button() == Qt.MouseButton.RightButton:
+            self.outline_label(None)
+            shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+            self.tools.press(point, erase=not left, shift=shift)
+            self.update_lasso()
+
+    def mouseMoveEvent(self, event) -> None:
+        if self._pan_from is not None:
+            super().mouseMoveEvent(event)
+            return
+        if self._resize_from is not None:
+            start, brush = self._resize_from
+            self._editor.set_brush(brush + (event.position().x() - start.x()) / max(self.viewport.zoom, 0.25))
+            self._show_ring(self.to_image(start))
+            return
+        if event.buttons() & (Qt.MouseButton.LeftButton | Qt.MouseButton.RightButton):
+            self.tools.move(self._point(event.position()))
+            self.update_lasso()
+        self._hover(event.position())
+
+    def mouseReleaseEvent(self, event) -> None:
+        if self._pan_from is not None:
+            super().mouseReleaseEvent(event)
+        elif self._resize_from is not None:
+            self._resize_from = None
+        elif event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton):
+            self.tools.release()
+            self.update_lasso()
+
+    def mouseDoubleClickEvent(self, event) -> None:
+        if self._editor.tool == "lasso" and self.tools.lasso:
+            self.tools.close_lasso()
+            self.update()
+        else:
+            self.mousePressEvent(event)
+
+    def tabletEvent(self, event: QTabletEvent) -> None:
+        eraser = event.pointerType() == QPointingDevice.PointerType.Eraser
+        diameter = max(1.0, self._editor.brush * event.pressure()) if self._editor.pressure else None
+        point = self._point(event.position())
+        plain = event.modifiers() == Qt.KeyboardModifier.NoModifier and not self.space_held
+        if event.type() == QEvent.Type.TabletPress and plain and event.button() == Qt.MouseButton.LeftButton:
+            self.setFocus(Qt.FocusReason.MouseFocusReason)
+            self._pen_down = True
+            self.tools.press(point, erase=eraser, diameter=diameter)
+        elif event.type() == QEvent.Type.TabletMove and self._pen_down:
+            self.tools.move(point, diameter=diameter)
+            self._hover(event.position())
+        elif event.type() == QEvent.Type.TabletRelease and self._pen_down:
+            self._pen_down = False
+            self.tools.release()
+        else:
+            event.ignore()  # Qt sends it again as a mouse event
+            return
+        self.update_lasso()
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self.tools.lasso and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.tools.close_lasso()
+        elif self.tools.lasso and event.key() == Qt.Key.Key_Backspace:
+            self.tools.step_back()
+        else:
+            super().keyPressEvent(event)
+            return
+        self.update()
+
+    def update_lasso(self) -> None:
+        if self._editor.tool == "lasso":
+            self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.set_ring(None)
+        self.outline_label(None)
+        super().leaveEvent(event)
+
+    def focusOutEvent(self, event) -> None:
+        self.abort()
+        super().focusOutEvent(event)

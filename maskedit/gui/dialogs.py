@@ -1,0 +1,283 @@
+"""The questions the window asks, each a function or a small dialog of its own so that tests can answer them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QMessageBox,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from maskedit import imaging
+from maskedit.document.document import Document
+from maskedit.document.transfer import resized, transfer_labels
+from maskedit.gui.actions import COMMANDS, MOUSE_KEYS
+from maskedit.gui.qimage import photo_image
+from maskedit.labels import FACE_PARTS, LABELS
+
+PHOTOS = "Photos and sessions (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff *.maskedit);;All files (*)"
+LABEL_MAPS = "Label maps (*.png *.bmp *.tif *.tiff);;All files (*)"
+SESSIONS = "maskedit sessions (*.maskedit)"
+
+
+def ask_open(parent: QWidget, title: str, folder: str, filters: str) -> Path | None:
+    """A file to open, or None."""
+    name, _ = QFileDialog.getOpenFileName(parent, title, folder, filters)
+    return Path(name) if name else None
+
+
+def ask_save(parent: QWidget, title: str, suggestion: Path, filters: str) -> Path | None:
+    """Where to save, or None; a missing extension is the suggestion's. Asks before an existing file is replaced."""
+    # The file dialog's own question comes before the extension is added, so it is asked here instead.
+    option = QFileDialog.Option.DontConfirmOverwrite
+    name, _ = QFileDialog.getSaveFileName(parent, title, str(suggestion), filters, options=option)
+    if not name:
+        return None
+    path = Path(name)
+    if not path.suffix:
+        path = path.with_suffix(suggestion.suffix)
+    if path.exists() and not ask_overwrite(parent, path):
+        return None
+    return path
+
+
+def ask_overwrite(parent: QWidget, path: Path) -> bool:
+    """Whether an existing file may be replaced."""
+    answer = QMessageBox.question(parent, "Replace the file?", f"{path.name} exists already. Replace it?")
+    return answer == QMessageBox.StandardButton.Yes
+
+
+def ask_unsaved(parent: QWidget, name: str) -> str:
+    """``"save"``, ``"discard"`` or ``"cancel"`` for a document with unsaved edits."""
+    buttons = QMessageBox.StandardButton
+    answer = QMessageBox.warning(
+        parent,
+        "Unsaved edits",
+        f"{name} has edits that are not saved.",
+        buttons.Save | buttons.Discard | buttons.Cancel,
+        buttons.Save,
+    )
+    return {buttons.Save: "save", buttons.Discard: "discard"}.get(answer, "cancel")
+
+
+def ask_recover(parent: QWidget, when: str) -> bool:
+    """Whether to open the work that an editor left behind which did not close properly."""
+    answer = QMessageBox.question(
+        parent, "Recover unsaved work?", f"maskedit did not close properly. Open the work of {when} again?"
+    )
+    return answer == QMessageBox.StandardButton.Yes
+
+
+@dataclass(frozen=True)
+class Export:
+    """What to write: ``kind`` is ``result``, ``palette``, ``ids``, ``cutout`` or ``sheet``."""
+
+    kind: str
+    quality: int
+
+
+class ExportDialog(QDialog):
+    """Which picture to export, and how good a JPEG or WebP."""
+
+    KINDS = (
+        ("result", "Result: the edited face"),
+        ("palette", "Label map, in the published colours"),
+        ("ids", "Label map, grey ids 0-18"),
+        ("cutout", "Changed region of the result, transparent around it"),
+        ("sheet", "Before-after sheet"),
+    )
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.setWindowTitle("Export")
+        self.kind = QComboBox()
+        for kind, text in self.KINDS:
+            self.kind.addItem(text, kind)
+        self.quality = QSlider(Qt.Orientation.Horizontal)
+        self.quality.setRange(50, 100)
+        self.quality.setValue(95)
+        self.quality.setAccessibleName("Quality")
+        shown = QLabel("95")
+        self.quality.valueChanged.connect(shown.setNum)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        buttons.button(QDialogButtonBox.StandardButton.Ok).setText("Choose file…")
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        grid = QGridLayout(self)
+        grid.addWidget(QLabel("What"), 0, 0)
+        grid.addWidget(self.kind, 0, 1, 1, 2)
+        grid.addWidget(QLabel("Quality (JPEG, WebP)"), 1, 0)
+        grid.addWidget(self.quality, 1, 1)
+        grid.addWidget(shown, 1, 2)
+        grid.addWidget(buttons, 2, 0, 1, 3)
+
+    def choice(self) -> Export:
+        return Export(self.kind.currentData(), self.quality.value())
+
+
+def ask_export(parent: QWidget) -> Export | None:
+    """What to export, or None."""
+    dialog = ExportDialog(parent)
+    return dialog.choice() if dialog.exec() == QDialog.DialogCode.Accepted else None
+
+
+class SourceDialog(QDialog):
+    """Which classes of another face's label map to take; the outcome shows beside it."""
+
+    SIDE = 220
+
+    def __init__(self, document: Document, source: np.ndarray, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.setWindowTitle("Take labels from another face")
+        self._before = document.snapshot()
+        self._source = resized(source, width=document.width, height=document.height)
+        self.boxes = [QCheckBox(label.title) for label in LABELS]
+        present = set(np.unique(self._source).tolist())
+        self._after = QLabel()
+        pictures = QHBoxLayout()
+        for caption, widget in (
+            ("Now", self._picture(self._before)),
+            ("Other face", self._picture(self._source)),
+            ("Will be", self._after),
+        ):
+            column = QVBoxLayout()
+            column.addWidget(QLabel(caption), alignment=Qt.AlignmentFlag.AlignHCenter)
+            column.addWidget(widget)
+            pictures.addLayout(column)
+
+        presets = QHBoxLayout()
+        everything = QPushButton("Everything (style copy)")
+        everything.clicked.connect(lambda: self.tick(range(len(LABELS))))
+        presets.addWidget(everything)
+        for title, ids in FACE_PARTS.items():
+            button = QPushButton(title)
+            button.clicked.connect(lambda _=False, ids=ids: self.tick(ids))
+            presets.addWidget(button)
+
+        grid = QGridLayout()
+        for label, box in zip(LABELS, self.boxes, strict=True):
+            box.toggled.connect(self._refresh)
+            if label.id not in present:
+                box.setText(f"{label.title} (not there)")
+            grid.addWidget(box, label.id // 4, label.id % 4)
+
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setText("Take")
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addLayout(pictures)
+        layout.addLayout(presets)
+        layout.addLayout(grid)
+        layout.addWidget(self.buttons)
+        self.tick(FACE_PARTS["Smile"])
+
+    def tick(self, ids) -> None:
+        """Tick exactly these classes."""
+        wanted = set(ids)
+        for id, box in enumerate(self.boxes):
+            box.blockSignals(True)
+            box.setChecked(id in wanted)
+            box.blockSignals(False)
+        self._refresh()
+
+    def classes(self) -> frozenset[int] | None:
+        """The ticked ids; None when all are ticked: the whole map."""
+        ticked = frozenset(id for id, box in enumerate(self.boxes) if box.isChecked())
+        return None if len(ticked) == len(LABELS) else ticked
+
+    def _refresh(self) -> None:
+        classes = self.classes()
+        after = self._source if classes is None else transfer_labels(self._before, self._source, classes)
+        self._after.setPixmap(self._pixmap(after))
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(classes is None or bool(classes))
+
+    def _picture(self, labels: np.ndarray) -> QLabel:
+        picture = QLabel()
+        picture.setPixmap(self._pixmap(labels))
+        return picture
+
+    def _pixmap(self, labels: np.ndarray) -> QPixmap:
+        image = photo_image(imaging.colourise(labels))
+        return QPixmap.fromImage(image).scaled(
+            self.SIDE, self.SIDE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+        )
+
+
+def ask_source(parent: QWidget, document: Document, source: np.ndarray) -> tuple[bool, frozenset[int] | None]:
+    """(go on, classes): the ticked classes, or None for the whole map."""
+    dialog = SourceDialog(document, source, parent)
+    accepted = dialog.exec() == QDialog.DialogCode.Accepted
+    return accepted, dialog.classes()
+
+
+class CommandPalette(QDialog):
+    """Find a command by a part of its name and run it."""
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.setWindowTitle("Commands")
+        self.resize(460, 420)
+        self.line = QLineEdit(placeholderText="Type a part of a command's name")
+        self.list = QListWidget()
+        self.chosen: str | None = None
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.line)
+        layout.addWidget(self.list)
+        self.line.textChanged.connect(self._filter)
+        self.line.returnPressed.connect(self._take)
+        self.list.itemActivated.connect(self._take)
+        self._filter("")
+
+    def _filter(self, text: str) -> None:
+        self.list.clear()
+        words = text.lower().split()
+        for command in COMMANDS:
+            if all(word in f"{command.menu} {command.text} {command.tip}".lower() for word in words):
+                keys = f"   ({command.keys[0]})" if command.keys else ""
+                item = QListWidgetItem(f"{command.text.rstrip('…')}{keys}")
+                item.setToolTip(command.tip)
+                item.setData(Qt.ItemDataRole.UserRole, command.id)
+                self.list.addItem(item)
+        self.list.setCurrentRow(0)
+
+    def _take(self) -> None:
+        item = self.list.currentItem()
+        if item is not None:
+            self.chosen = item.data(Qt.ItemDataRole.UserRole)
+            self.accept()
+
+
+def shortcut_sheet(parent: QWidget) -> QDialog:
+    """Every key on one sheet, made from the table of commands."""
+    dialog = QDialog(parent)
+    dialog.setWindowTitle("Shortcuts")
+    grid = QGridLayout(dialog)
+    grid.setHorizontalSpacing(18)
+    rows = [(", ".join(command.keys), command.text.rstrip("…")) for command in COMMANDS if command.keys]
+    rows += list(MOUSE_KEYS)
+    half = (len(rows) + 1) // 2
+    for index, (keys, text) in enumerate(rows):
+        key = QLabel(f"<b>{keys.replace('<', '&lt;')}</b>")
+        grid.addWidget(key, index % half, 2 * (index // half))
+        grid.addWidget(QLabel(text), index % half, 2 * (index // half) + 1)
+    return dialog

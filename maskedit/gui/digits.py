@@ -1,0 +1,36 @@
+"""Classes by number: one digit chooses at once, a second one within 600 ms makes it a two-digit number."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from maskedit.labels import NUM_LABELS
+
+WINDOW = 0.6
+"""Seconds in which a second digit belongs to the first."""
+
+
+class DigitEntry:
+    """Turns digits into class ids.
+
+    Args:
+        choose: called with the id.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, choose: Callable[[int], None], clock: Callable[[], float] = time.monotonic):
+        self._choose = choose
+        self._clock = clock
+        self._first: tuple[int, float] | None = None
+
+    def press(self, digit: int) -> None:
+        now = self._clock()
+        if self._first is not None and now - self._first[1] <= WINDOW:
+            number = self._first[0] * 10 + digit
+            self._first = None
+            if number < NUM_LABELS:
+                self._choose(number)
+                return
+        self._first = (digit, now)
+        self._choose(digit)

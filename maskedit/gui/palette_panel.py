@@ -1,0 +1,112 @@
+"""The class palette: swatch, name and number of each class; an eye to hide it, a lock to protect it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QToolButton, QWidget
+
+from maskedit.gui import theme
+from maskedit.gui.editor import Editor
+from maskedit.labels import LABELS, palette
+
+
+class PalettePanel(QWidget):
+    """``hidden_changed`` tells the set of ids whose eye is shut."""
+
+    hidden_changed = Signal(frozenset)
+
+    def __init__(self, editor: Editor, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._editor = editor
+        self._colour_blind = False
+        self._rows: list[QPushButton] = []
+        self._eyes: list[QToolButton] = []
+        self._locks: list[QToolButton] = []
+        grid = QGridLayout(self)
+        grid.setContentsMargins(4, 4, 4, 4)
+        grid.setSpacing(2)
+        for label in LABELS:
+            row = QPushButton(f"{label.id}  {label.title}")
+            row.setCheckable(True)
+            row.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            row.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+            row.setMinimumHeight(20)
+            row.setMaximumHeight(30)
+            row.setAccessibleName(f"Class {label.title}")
+            row.setToolTip(f"{label.title} ({label.id}, {label.name}): paint with this class")
+            row.clicked.connect(lambda _=False, id=label.id: self._choose(id))
+            eye = self._toggle(f"Hide {label.title}", "Hide or show this class on the screen")
+            eye.toggled.connect(self._eyes_changed)
+            lock = self._toggle(f"Protect {label.title}", "Protect this class: nothing paints over it")
+            lock.toggled.connect(self._locks_changed)
+            for column, widget in enumerate((row, eye, lock)):
+                grid.addWidget(widget, label.id, column)
+            self._rows.append(row)
+            self._eyes.append(eye)
+            self._locks.append(lock)
+        grid.setColumnStretch(0, 1)
+        editor.label_changed.connect(self._mark)
+        editor.document_changed.connect(self._take_locks)
+        self.refresh()
+
+    def _toggle(self, name: str, tip: str) -> QToolButton:
+        button = QToolButton()
+        button.setCheckable(True)
+        button.setAutoRaise(True)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.setIconSize(QSize(15, 15))
+        button.setAccessibleName(name)
+        button.setToolTip(tip)
+        return button
+
+    # State ------------------------------------------------------------------------------------------------------
+
+    def set_colour_blind(self, on: bool) -> None:
+        self._colour_blind = on
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Colours and icons anew: after a change of palette or theme."""
+        for row, colour in zip(self._rows, palette(colour_blind=self._colour_blind).tolist(), strict=True):
+            text = theme.text_on(tuple(colour)).name()
+            background = "#{:02x}{:02x}{:02x}".format(*colour)
+            row.setStyleSheet(
+                f"QPushButton {{ background: {background}; color: {text}; text-align: left; padding: 1px 8px;"
+                " border: 2px solid transparent; border-radius: 4px; }"
+                f"QPushButton:checked {{ border: 2px solid {text}; font-weight: bold; }}"
+                f"QPushButton:focus {{ border: 2px dashed {text}; }}"
+            )
+        self._draw_icons()
+        self._mark(self._editor.label)
+
+    def _draw_icons(self) -> None:
+        for eye, lock in zip(self._eyes, self._locks, strict=True):
+            shut, locked = eye.isChecked(), lock.isChecked()
+            eye.setIcon(theme.icon("mdi6.eye-off-outline" if shut else "mdi6.eye-outline", self.palette()))
+            lock.setIcon(
+                theme.icon("mdi6.lock-outline" if locked else "mdi6.lock-open-variant-outline", self.palette())
+            )
+
+    def _mark(self, label: int) -> None:
+        for id, row in enumerate(self._rows):
+            row.setChecked(id == label)
+
+    def _choose(self, label: int) -> None:
+        self._editor.set_label(label)
+        self._mark(self._editor.label)
+
+    def _eyes_changed(self) -> None:
+        self._draw_icons()
+        self.hidden_changed.emit(frozenset(id for id, eye in enumerate(self._eyes) if eye.isChecked()))
+
+    def _locks_changed(self) -> None:
+        self._draw_icons()
+        self._editor.set_option("locked", {id for id, lock in enumerate(self._locks) if lock.isChecked()})
+
+    def _take_locks(self) -> None:
+        locked = set(self._editor.document.locked)
+        for id, lock in enumerate(self._locks):
+            lock.blockSignals(True)
+            lock.setChecked(id in locked)
+            lock.blockSignals(False)
+        self._draw_icons()

@@ -1,0 +1,114 @@
+"""What the pointer does to the document: each gesture begins, goes on, and ends in one edit or none.
+
+Knows no widget: points come in pixels of the label map, and the editor hears of every change.
+"""
+
+from __future__ import annotations
+
+from maskedit.document.document import Document
+from maskedit.document.history import Box
+from maskedit.gui.editor import Editor
+from maskedit.labels import BACKGROUND
+
+Point = tuple[float, float]
+
+
+class Tools:
+    """The gesture in progress and what it leaves to be drawn over the canvas."""
+
+    def __init__(self, editor: Editor):
+        self._editor = editor
+        self.lasso: list[Point] = []
+        """Corners of the lasso so far; empty when there is none."""
+        self._lasso_dragged = False
+        self._last_dab: Point | None = None
+        editor.document_changed.connect(self._forget)
+        editor.tool_changed.connect(self._tool_changed)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a stroke or a lasso is under way."""
+        return bool(self.lasso) or self._stroking
+
+    @property
+    def _stroking(self) -> bool:
+        return self._editor.document is not None and self._editor.document.stroke is not None
+
+    # Gestures ---------------------------------------------------------------------------------------------------
+
+    def press(self, point: Point, *, erase: bool = False, shift: bool = False, diameter: float | None = None) -> None:
+        """The button went down; ``diameter`` overrides the brush (pen pressure)."""
+        document, editor = self._editor.document, self._editor
+        if document is None or self._stroking:
+            return
+        tool = "eraser" if erase else editor.tool
+        if tool in ("brush", "eraser"):
+            label = BACKGROUND if tool == "eraser" else editor.label
+            stroke = document.begin_stroke(label, diameter=diameter or editor.brush, mirror=editor.mirror)
+            editor.stroke_began()
+            if shift and self._last_dab is not None:
+                editor.changed(stroke.move_to(*self._last_dab))
+            self.move(point, diameter=diameter)
+        elif tool == "fill":
+            editor.edited(document.fill(*point, editor.label, whole_class=shift))
+        elif tool == "lasso":
+            self.lasso.append(point)
+            self._lasso_dragged = False
+        elif tool == "picker":
+            self.pick(point)
+
+    def move(self, point: Point, *, diameter: float | None = None) -> None:
+        """The pointer moved with the button down."""
+        if self._stroking:
+            self._last_dab = point
+            self._editor.changed(self._editor.document.stroke.move_to(*point, diameter=diameter))
+        elif self.lasso:
+            self._lasso_dragged = True
+            self.lasso.append(point)
+
+    def release(self) -> None:
+        """The button came up: a stroke is committed, a lasso drawn by hand is closed, clicked corners go on."""
+        if self._stroking:
+            self._editor.document.stroke.commit()
+            self._editor.stroke_ended()
+        elif self.lasso and self._lasso_dragged:
+            self.close_lasso()
+
+    def abort(self) -> None:
+        """Put back what the stroke painted; drop the lasso."""
+        self.lasso.clear()
+        if self._stroking:
+            self._editor.changed(self._editor.document.stroke.abort())
+            self._editor.stroke_ended()
+
+    # Parts of gestures ------------------------------------------------------------------------------------------
+
+    def close_lasso(self) -> None:
+        """Fill the region that the lasso's corners enclose."""
+        points, self.lasso = self.lasso, []
+        document = self._editor.document
+        if document is not None and len(points) >= 3:
+            self._editor.edited(document.paint_polygon(points, self._editor.label))
+
+    def step_back(self) -> None:
+        """Take back the lasso's last corner."""
+        if self.lasso:
+            self.lasso.pop()
+
+    def pick(self, point: Point) -> None:
+        """Choose the class under a point."""
+        label = self._editor.document.label_at(*point) if self._editor.document is not None else None
+        if label is not None:
+            self._editor.set_label(label)
+
+    def _forget(self) -> None:
+        self.lasso.clear()
+        self._last_dab = None
+
+    def _tool_changed(self, tool: str) -> None:
+        self.abort()
+
+
+def whole(document: Document) -> Box:
+    """The box of the whole label map."""
+    return Box(0, 0, document.width, document.height)

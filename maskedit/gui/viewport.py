@@ -1,0 +1,80 @@
+"""The zoom and pan that the three views share."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QPointF, QRectF, QSizeF, Signal
+
+MIN_ZOOM, MAX_ZOOM = 0.05, 64.0
+
+
+class Viewport(QObject):
+    """Which image point lies in the middle of each view, and how many screen pixels an image pixel takes.
+
+    Until the person zooms or pans, the whole image is kept in view (`fit`).
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject | None = None):
+        super().__init__(parent)
+        self.zoom = 1.0
+        self.centre = QPointF(0, 0)
+        self.fitting = True
+        self._image = QSizeF(1, 1)
+        self._view = QSizeF(1, 1)
+
+    def set_image_size(self, width: int, height: int) -> None:
+        """Another document: show all of it."""
+        self._image = QSizeF(width, height)
+        self.fit()
+
+    def set_view_size(self, size: QSizeF) -> None:
+        """The smallest view's size in device-independent pixels."""
+        if size != self._view:
+            self._view = size
+            if self.fitting:
+                self.fit()
+
+    def fit(self) -> None:
+        """Show the whole image."""
+        margin = 8
+        across = max(16.0, self._view.width() - margin) / self._image.width()
+        down = max(16.0, self._view.height() - margin) / self._image.height()
+        self.zoom = min(max(min(across, down), MIN_ZOOM), MAX_ZOOM)
+        self.centre = QPointF(self._image.width() / 2, self._image.height() / 2)
+        self.fitting = True
+        self.changed.emit()
+
+    def set_zoom(self, zoom: float, *, fixed: QPointF | None = None) -> None:
+        """Zoom so that the image point ``fixed`` (the middle when None) stays where it is on the screen."""
+        zoom = min(max(zoom, MIN_ZOOM), MAX_ZOOM)
+        anchor = self.centre if fixed is None else fixed
+        self.centre = anchor + (self.centre - anchor) * (self.zoom / zoom)
+        self.zoom = zoom
+        self.fitting = False
+        self._keep_in_sight()
+        self.changed.emit()
+
+    def pan(self, by: QPointF) -> None:
+        """Move the image by so many screen pixels."""
+        self.centre -= by / self.zoom
+        self.fitting = False
+        self._keep_in_sight()
+        self.changed.emit()
+
+    def to_image(self, point: QPointF, view: QSizeF) -> QPointF:
+        """A point of a view in image pixels."""
+        return self.centre + (point - QPointF(view.width() / 2, view.height() / 2)) / self.zoom
+
+    def to_view(self, point: QPointF, view: QSizeF) -> QPointF:
+        """An image point on a view."""
+        return (point - self.centre) * self.zoom + QPointF(view.width() / 2, view.height() / 2)
+
+    def image_rect(self, view: QSizeF) -> QRectF:
+        """Where the whole image lies on a view."""
+        return QRectF(self.to_view(QPointF(0, 0), view), self._image * self.zoom)
+
+    def _keep_in_sight(self) -> None:
+        self.centre = QPointF(
+            min(max(self.centre.x(), 0.0), self._image.width()), min(max(self.centre.y(), 0.0), self._image.height())
+        )

@@ -1,0 +1,200 @@
+"""The Photo and Result views, and what all three views share: zoom, pan, the brush's ring."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSizeF, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QPainter, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from maskedit.document.history import Box
+from maskedit.gui.viewport import Viewport
+
+SURROUND = QColor(38, 38, 42)
+"""A neutral dark ground in light and dark themes alike: colours are judged against it."""
+WHEEL_STEP = 1.2
+
+
+class ImageView(QWidget):
+    """Shows one image under the shared viewport.
+
+    ``hovered`` tells the image point under the cursor, or None when the cursor leaves.
+    """
+
+    hovered = Signal(object)  # QPointF | None
+
+    def __init__(self, viewport: Viewport, name: str, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.viewport = viewport
+        self.image: QImage | None = None
+        self.empty_text = ""
+        self._ring: tuple[QPointF, float] | None = None
+        self._pan_from: QPointF | None = None
+        self._wheel = 0.0
+        self.space_held = False
+        self.resting_cursor = Qt.CursorShape.ArrowCursor
+        self.setAccessibleName(name)
+        self.setMouseTracking(True)
+        self.setMinimumSize(160, 160)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        viewport.changed.connect(self.update)
+
+    # Drawing ----------------------------------------------------------------------------------------------------
+
+    def set_image(self, image: QImage | None) -> None:
+        """Show another image of the document's size."""
+        self.image = image
+        self.update()
+
+    def view_size(self) -> QSizeF:
+        return QSizeF(self.size())
+
+    def box_rect(self, box: Box) -> QRect:
+        """Where a box of the map lies on the screen, with room for smoothing."""
+        corners = (QPointF(box.x0, box.y0), QPointF(box.x1, box.y1))
+        first, last = (self.viewport.to_view(corner, self.view_size()) for corner in corners)
+        return QRectF(first, last).toAlignedRect().adjusted(-2, -2, 2, 2)
+
+    def set_ring(self, centre: QPointF | None, diameter: float = 0.0) -> None:
+        """Draw the brush at an image point, in its true size; None hides it."""
+        before, self._ring = self._ring, None if centre is None else (centre, diameter)
+        for ring in (before, self._ring):
+            if ring is not None:
+                self.update(self._ring_rect(ring).toAlignedRect().adjusted(-3, -3, 3, 3))
+
+    def _ring_rect(self, ring: tuple[QPointF, float]) -> QRectF:
+        centre = self.viewport.to_view(ring[0], self.view_size())
+        radius = max(ring[1] * self.viewport.zoom / 2, 1.5)
+        return QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius)
+
+    def draw_content(self, painter: QPainter, rect: QRectF) -> None:
+        """Paint the image, whose place is ``rect``; the surroundings are filled already."""
+        if self.image is not None:
+            painter.drawImage(rect, self.image)
+        elif self.empty_text:
+            painter.setPen(QColor(170, 170, 176))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty_text)
+
+    def _draw_ring(self, painter: QPainter) -> None:
+        if self._ring is None:
+            return
+        rect = self._ring_rect(self._ring)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        # White on black, so that it is seen on every ground.
+        for colour, width in ((Qt.GlobalColor.black, 3.0), (Qt.GlobalColor.white, 1.2)):
+            painter.setPen(QPen(colour, width))
+            painter.drawEllipse(rect)
+
+    # Pointer ----------------------------------------------------------------------------------------------------
+
+    def to_image(self, point: QPointF) -> QPointF:
+        return self.viewport.to_image(point, self.view_size())
+
+    def start_pan(self, point: QPointF) -> None:
+        self._pan_from = point
+        self.setCursor(Qt.CursorShape.ClosedHandCursor)
+
+    def pans(self, event) -> bool:
+        """Whether this press starts a pan."""
+        middle = event.button() == Qt.MouseButton.MiddleButton
+        return middle or (event.button() == Qt.MouseButton.LeftButton and self.space_held)
+
+    # Qt ---------------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event) -> None:
+        painter = QPainter(self)
+        painter.fillRect(event.rect(), SURROUND)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.viewport.zoom < 3)
+        self.draw_content(painter, self.viewport.image_rect(self.view_size()))
+        self._draw_ring(painter)
+
+    def resizeEvent(self, event) -> None:
+        super().resizeEvent(event)
+        self.update()
+
+    def wheelEvent(self, event) -> None:
+        # Trackpads send many small steps: they add up to the notches of a wheel.
+        self._wheel += event.angleDelta().y() / 120
+        notches, self._wheel = self._wheel, 0.0
+        if notches:
+            point = self.to_image(event.position())
+            self.viewport.set_zoom(self.viewport.zoom * WHEEL_STEP**notches, fixed=point)
+        event.accept()
+
+    def mousePressEvent(self, event) -> None:
+        if self.pans(event) or event.button() == Qt.MouseButton.LeftButton:
+            self.start_pan(event.position())
+
+    def mouseMoveEvent(self, event) -> None:
+        if self._pan_from is not None:
+            self.viewport.pan(event.position() - self._pan_from)
+            self._pan_from = event.position()
+        self.hovered.emit(self.to_image(event.position()))
+
+    def mouseReleaseEvent(self, event) -> None:
+        if self._pan_from is not None:
+            self._pan_from = None
+            self.setCursor(self.resting_cursor)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.hovered.emit(None)
+
+
+class ResultView(ImageView):
+    """The render; a line splits it into before and after, and ``show_before`` shows the photo alone."""
+
+    def __init__(self, viewport: Viewport, name: str, parent: QWidget | None = None):
+        super().__init__(viewport, name, parent)
+        self.before: QImage | None = None
+        self.show_before = False
+        self.split: float | None = None
+        """Where the line stands, 0..1 of the image's width; None: no line."""
+        self._dragging = False
+
+    def set_split(self, split: float | None) -> None:
+        self.split = None if split is None else min(max(split, 0.0), 1.0)
+        self.update()
+
+    def set_show_before(self, on: bool) -> None:
+        self.show_before = on
+        self.update()
+
+    def draw_content(self, painter: QPainter, rect: QRectF) -> None:
+        if self.show_before and self.before is not None:
+            painter.drawImage(rect, self.before)
+            return
+        super().draw_content(painter, rect)
+        if self.split is None or self.before is None or self.image is None:
+            return
+        line = self._line(rect)
+        painter.save()
+        painter.setClipRect(QRectF(0, 0, line, self.height()), Qt.ClipOperation.IntersectClip)
+        painter.drawImage(rect, self.before)
+        painter.restore()
+        for colour, width in ((Qt.GlobalColor.black, 3.0), (Qt.GlobalColor.white, 1.2)):
+            painter.setPen(QPen(colour, width))
+            painter.drawLine(QPointF(line, rect.top()), QPointF(line, rect.bottom()))
+
+    def _line(self, rect: QRectF) -> float:
+        return rect.left() + rect.width() * self.split
+
+    def mousePressEvent(self, event) -> None:
+        rect = self.viewport.image_rect(self.view_size())
+        left = event.button() == Qt.MouseButton.LeftButton
+        if self.split is not None and left and not self.space_held:
+            self._dragging = True
+            self.set_split((event.position().x() - rect.left()) / rect.width())
+        else:
+            super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event) -> None:
+        if self._dragging:
+            rect = self.viewport.image_rect(self.view_size())
+            self.set_split((event.position().x() - rect.left()) / rect.width())
+        else:
+            super().mouseMoveEvent(event)
+
+    def mouseReleaseEvent(self, event) -> None:
+        self._dragging = False
+        super().mouseReleaseEvent(event)
