@@ -27,7 +27,16 @@ _PUBLIC = {
     "Renderer": "maskedit.render.renderer",
     "RenderResult": "maskedit.render.renderer",
 }
-__all__ = ["LABELS", "RenderResult", "Renderer", "UserError", "read_labels", "read_photo", "write_labels", "write_photo"]
+__all__ = [
+    "LABELS",
+    "RenderResult",
+    "Renderer",
+    "UserError",
+    "read_labels",
+    "read_photo",
+    "write_labels",
+    "write_photo",
+]
 
 if TYPE_CHECKING:
     from maskedit.errors import UserError

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import cv2
 import numpy as np
 import torch
 
+from maskedit import imaging
 from maskedit.errors import UserError
 from maskedit.labels import NUM_LABELS
 from maskedit.models.checkpoint import Header, load_checkpoint
@@ -109,7 +109,7 @@ class Renderer:
         started = time.perf_counter()
         image, notice = self._with_memory(lambda: self._render(labels))
         if side != self.size:
-            image = cv2.resize(image, (side, side), interpolation=_interpolation(self.size, side))
+            image = imaging.resize_photo(image, (side, side))
         return RenderResult(image, time.perf_counter() - started, self.engine, notice)
 
     def _render(self, labels: np.ndarray) -> np.ndarray:
@@ -121,12 +121,12 @@ class Renderer:
 
     def _photo(self, photo: np.ndarray) -> torch.Tensor:
         if photo.shape[0] != self.size:
-            photo = cv2.resize(photo, (self.size,) * 2, interpolation=_interpolation(photo.shape[0], self.size))
+            photo = imaging.resize_photo(photo, (self.size, self.size))
         return photo_to_tensor(photo).to(self.device, self.precision, memory_format=self._memory_format)
 
     def _one_hot(self, labels: np.ndarray) -> torch.Tensor:
         if labels.shape[0] != self.size:
-            labels = cv2.resize(labels, (self.size,) * 2, interpolation=cv2.INTER_NEAREST_EXACT)
+            labels = imaging.resize_labels(labels, (self.size, self.size))
         ids = torch.from_numpy(np.array(labels)).to(self.device)
         return one_hot(ids, dtype=self.precision).contiguous(memory_format=self._memory_format)
 
@@ -153,10 +153,6 @@ class Renderer:
         self.device, self.precision = device, precision
         self._memory_format = torch.channels_last if device.type == "cuda" else torch.contiguous_format
         self._network = self._network.to(device, precision, memory_format=self._memory_format)
-
-
-def _interpolation(before: int, after: int) -> int:
-    return cv2.INTER_AREA if after < before else cv2.INTER_CUBIC
 
 
 def _check_photo(photo: np.ndarray) -> int:

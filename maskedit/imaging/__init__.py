@@ -1,0 +1,29 @@
+"""Photos and label maps on disk: the only place that knows file formats.
+
+Photos are (H, W, 3) uint8 RGB as a person sees them (EXIF orientation and transparency applied; colour profiles are
+not); label maps are (H, W) uint8 ids of ``labels.LABELS``.
+"""
+
+from maskedit.imaging.geometry import fit_square, resize_labels, resize_photo
+from maskedit.imaging.label_files import LabelFile, read_label_file, read_labels
+from maskedit.imaging.photos import MAX_PIXELS, MIN_SIDE, read_photo
+from maskedit.imaging.pictures import before_after_sheet, colourise, cutout
+from maskedit.imaging.writing import atomic_write_bytes, write_labels, write_photo
+
+__all__ = [
+    "MAX_PIXELS",
+    "MIN_SIDE",
+    "LabelFile",
+    "atomic_write_bytes",
+    "before_after_sheet",
+    "colourise",
+    "cutout",
+    "fit_square",
+    "read_label_file",
+    "read_labels",
+    "read_photo",
+    "resize_labels",
+    "resize_photo",
+    "write_labels",
+    "write_photo",
+]

@@ -1,0 +1,66 @@
+"""Sizes: photos and label maps are scaled by the same transform, labels by nearest neighbour only."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from maskedit.errors import UserError
+
+
+def resize_photo(photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Scale (H, W, C) uint8 to ``size``, (width, height) in pixels: area averages down, bicubic up. A new array."""
+    width, height = _checked_size(size)
+    if (height, width) == photo.shape[:2]:
+        return photo.copy()
+    shrinks = width <= photo.shape[1] and height <= photo.shape[0]
+    return cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+
+def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Scale (H, W) to ``size``, (width, height) in pixels, by nearest neighbour: no new ids appear. A new array."""
+    width, height = _checked_size(size)
+    rows = _nearest_indices(labels.shape[0], count=height)
+    columns = _nearest_indices(labels.shape[1], count=width)
+    return labels[rows[:, None], columns]
+
+
+def fit_square(photo: np.ndarray, labels: np.ndarray | None, side: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Cut the middle square and scale it to ``side`` px: photo (H, W, 3) uint8 and, if given, labels (h, w) uint8.
+
+    Labels may be of another size than the photo when their aspect ratio agrees within 1 %; they are sampled once, at
+    the very places the photo's pixels come from. Raises UserError, naming both sizes, when it does not agree.
+    """
+    _checked_size((side, side))
+    height, width = photo.shape[:2]
+    short = min(height, width)
+    top, left = (height - short) // 2, (width - short) // 2
+    square = resize_photo(np.ascontiguousarray(photo[top : top + short, left : left + short]), (side, side))
+    if labels is None:
+        return square, None
+    label_height, label_width = labels.shape
+    if abs(label_width * height / (label_height * width) - 1) > 0.01:
+        raise UserError(
+            f"The label map is {label_width} x {label_height} px and the photo {width} x {height} px, "
+            "which are not the same shape; crop one of them so that both show the same part."
+        )
+    rows = _nearest_indices(label_height, count=side, start=top, length=short, total=height)
+    columns = _nearest_indices(label_width, count=side, start=left, length=short, total=width)
+    return square, labels[rows[:, None], columns]
+
+
+def _nearest_indices(source: int, *, count: int, start: int = 0, length: int = 1, total: int = 1) -> np.ndarray:
+    """Where the centres of ``count`` pixels, spread over start..start+length of ``total``, fall in ``source`` ones.
+
+    Whole numbers throughout: OpenCV's plain nearest neighbour samples corners, half a pixel away from where its area
+    averages do, and labels would sit beside the face.
+    """
+    doubled = (2 * np.arange(count, dtype=np.int64) + 1) * length + 2 * count * start
+    return doubled * source // (2 * count * total)
+
+
+def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
+    width, height = size
+    if width < 1 or height < 1:
+        raise ValueError(f"a size is (width, height) of at least 1 px, not {size}")
+    return int(width), int(height)
