@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,9 +38,14 @@ class Header:
 
 
 def save_checkpoint(path: str | Path, network: nn.Module, card: dict, *, dtype: torch.dtype = torch.float16) -> Path:
-    """Write a network's weights and card, whole or not at all.
+    """Write a network's weights and card, whole or not at all; an existing file is replaced.
 
-    dtype: float16 halves the file; every weight of a trained network lies well inside its range.
+    Args:
+        card: what JSON can hold.
+        dtype: float16 halves the file; every weight of a trained network lies well inside its range.
+
+    Raises:
+        UserError: a weight is not finite in ``dtype``; nothing is written.
     """
     path = Path(path)
     names = [name for name, (_, kind) in NETWORKS.items() if isinstance(network, kind)]
@@ -62,7 +68,11 @@ def save_checkpoint(path: str | Path, network: nn.Module, card: dict, *, dtype: 
 
 
 def read_header(path: str | Path) -> Header:
-    """The header alone, without the weights."""
+    """The header alone, without the weights.
+
+    Raises:
+        UserError: no such file, no whole safetensors file, or not one of ours.
+    """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"There is no weight file at {path}.")
@@ -81,12 +91,16 @@ def read_header(path: str | Path) -> Header:
         raise UserError(
             f"{path} is not a safetensors file ({error}); convert a .pth with maskedit-weights import."
         ) from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise UserError(f"{path} was not written by maskedit; convert it with maskedit-weights import.") from error
 
 
 def load_checkpoint(path: str | Path) -> tuple[DenseMappingNetwork, Header]:
-    """The network in evaluation mode, float32, on the CPU, with its header; the keys must match exactly."""
+    """The network in evaluation mode, float32, on the CPU, with its header; the keys must match exactly.
+
+    Raises:
+        UserError: as ``read_header``; or keys or shapes that are not the network's, all named.
+    """
     header = read_header(path)
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
@@ -97,9 +111,17 @@ def load_checkpoint(path: str | Path) -> tuple[DenseMappingNetwork, Header]:
     return network.eval().requires_grad_(False), header
 
 
-def load_strictly(network: nn.Module, tensors: dict[str, torch.Tensor], *, source: str) -> None:
-    """Load a state dict whose keys and shapes must be exactly the network's; otherwise a UserError names them."""
-    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+def load_strictly(
+    network: nn.Module, tensors: dict[str, torch.Tensor], *, source: str, names: Mapping[str, str] | None = None
+) -> None:
+    """Load a state dict whose keys and shapes must be exactly the network's; otherwise a UserError names them.
+
+    Args:
+        source: what the message calls the state dict.
+        names: the network's names -> those of ``tensors``, where they differ; the message uses the latter.
+    """
+    names = {name: (names or {}).get(name, name) for name in network.state_dict()}
+    wanted = {names[name]: tuple(value.shape) for name, value in network.state_dict().items()}
     missing = sorted(wanted.keys() - tensors.keys())
     unknown = sorted(tensors.keys() - wanted.keys())
     misshapen = [
@@ -114,7 +136,7 @@ def load_strictly(network: nn.Module, tensors: dict[str, torch.Tensor], *, sourc
     ]
     if problems:
         raise UserError(f"{source} does not fit the network; {'; '.join(problems)}.")
-    network.load_state_dict(tensors, assign=True)
+    network.load_state_dict({ours: tensors[theirs] for ours, theirs in names.items()}, assign=True)
 
 
 def _some(names: list[str], limit: int = 6) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from typing import ClassVar
 
 from maskedit.errors import UserError
 from maskedit.labels import NUM_LABELS
@@ -20,6 +21,8 @@ class DmnConfig:
     """Residual blocks in the bottleneck (paper: 4)."""
     labels: int = NUM_LABELS
 
+    LIMIT: ClassVar[int] = 4096
+
     @property
     def style_values(self) -> int:
         """Length of one style code: a bias and a weight per channel for two AdaIN layers a block."""
@@ -30,9 +33,13 @@ class DmnConfig:
 
     @classmethod
     def from_dict(cls, values: dict) -> DmnConfig:
-        """Rebuild from a header; unknown or non-integer entries are a UserError."""
+        """Rebuild from a header; entries that are unknown or no integers in 1..4096 are a UserError."""
         known = {field.name for field in fields(cls)}
-        wrong = sorted(key for key, value in values.items() if key not in known or type(value) is not int or value < 1)
+        wrong = sorted(
+            f"{key} = {value!r}"
+            for key, value in values.items()
+            if key not in known or type(value) is not int or not 1 <= value <= cls.LIMIT
+        )
         if wrong:
             raise UserError(f"The network's configuration holds {', '.join(wrong)}, which this version does not know.")
         return cls(**values)

@@ -6,6 +6,7 @@ lack those, some carry a ``module.`` prefix from DataParallel. All are accepted,
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import torch
@@ -52,28 +53,41 @@ DMN_UNUSED: frozenset[str] = frozenset(
 def convert_dmn(state: dict[str, Tensor], *, source: str = "The state dict", size: int = 512) -> DenseMappingNetwork:
     """A released DMN state dict as our network, evaluation mode; the width is read off its first convolution.
 
+    Args:
+        source: what a message calls the state dict.
+        size: side in pixels of the squares it was trained on (released: 512).
+
     Raises:
-        UserError: a key is missing, unknown or misshapen; all are named.
+        UserError: a key is missing, unknown or misshapen; all are named as the file names them.
     """
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
         raise UserError(f"{source} holds no bare state dict; wanted the released latest_net_G.pth.")
     state = {name.removeprefix("module."): value.float() for name, value in state.items()}
     stem = state.get("model.1.weight")
     if stem is None or stem.ndim != 4:
         raise UserError(f"{source} has no model.1.weight: it is not the generator of the released MaskGAN demo.")
-    renamed = {DMN_NAMES.get(name, name): value for name, value in state.items() if name not in DMN_UNUSED}
+    used = {name: value for name, value in state.items() if name not in DMN_UNUSED}
     with torch.device("meta"):
         network = DenseMappingNetwork(DmnConfig(width=stem.shape[0], size=size))
-    load_strictly(network, renamed, source=source)
+    load_strictly(network, used, source=source, names={ours: theirs for theirs, ours in DMN_NAMES.items()})
     return network.eval().requires_grad_(False)
 
 
-def read_dmn(path: str | Path) -> DenseMappingNetwork:
-    """Read ``latest_net_G.pth``; only tensors are read, code in the file never runs (``weights_only=True``)."""
+def read_dmn(path: str | Path, *, size: int = 512) -> DenseMappingNetwork:
+    """Read ``latest_net_G.pth``; only tensors are read, code in the file never runs (``weights_only=True``).
+
+    Raises:
+        UserError: no such file, a file that is damaged or holds more than tensors, or as ``convert_dmn``.
+    """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"There is no file {path}.") from error
+    except pickle.UnpicklingError as error:  # torch's own message tells how to run the code all the same
+        raise UserError(f"{path} is damaged or holds more than tensors; nothing in it was run.") from error
     except Exception as error:
-        raise UserError(f"{path} could not be read as a PyTorch state dict: {str(error).splitlines()[0]}") from error
-    return convert_dmn(state, source=str(path))
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path} could not be read as a PyTorch state dict: {reason}") from error
+    return convert_dmn(state, source=str(path), size=size)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,9 @@ class SqueezeNetFeatures(nn.Module):
 
     Args:
         path: ``.npz`` with ``{layer}_w`` (out, in, k, k) and ``{layer}_b`` (out,) for conv1 and fire2..fire9.
+
+    Raises:
+        UserError: the file is missing, damaged, lacks an array, or its arrays do not fit together.
     """
 
     TAPS = (3, 5, 7, 9)
@@ -33,8 +38,9 @@ class SqueezeNetFeatures(nn.Module):
 
     def __init__(self, path: str | Path):
         super().__init__()
+        self.register_buffer("mean", torch.tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1))
         try:
-            with np.load(path, allow_pickle=False) as weights:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as weights:
                 arrays = {name: torch.from_numpy(weights[name].astype(np.float32)) for name in weights.files}
             names = ["conv1"] + [
                 f"fire{index}_{part}" for index in range(2, 10) for part in ("squeeze1x1", "expand1x1", "expand3x3")
@@ -42,11 +48,15 @@ class SqueezeNetFeatures(nn.Module):
             for name in names:
                 self.register_buffer(f"{name}_w", arrays[f"{name}_w"])
                 self.register_buffer(f"{name}_b", arrays[f"{name}_b"])
-        except (OSError, KeyError, ValueError) as error:
+            with torch.no_grad():
+                self(torch.zeros(1, 3, 32, 32))  # arrays of other shapes do not fit together
+        except (OSError, EOFError, zipfile.BadZipFile, zlib.error, LookupError, TypeError, ValueError) as error:
             raise UserError(
                 f"{path} is not a SqueezeNet 1.0 weight file ({error}); give --perceptual another."
             ) from error
-        self.register_buffer("mean", torch.tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1))
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{path} holds arrays of other shapes than SqueezeNet 1.0's ({reason}).") from error
 
     def _conv(self, name: str, x: Tensor, stride: int = 1, padding: int = 0) -> Tensor:
         return F.relu(F.conv2d(x, getattr(self, f"{name}_w"), getattr(self, f"{name}_b"), stride, padding))
@@ -79,6 +89,10 @@ class Vgg19Features(nn.Module):
     Args:
         path: torchvision's ``vgg19-dcbb9e9d.pth`` (read with ``weights_only=True``), or None to download it once
             into torch's own cache, checked by its hash.
+        width_divisor: for tests: a network this many times narrower.
+
+    Raises:
+        UserError: the file is missing, unreadable or holds something else; or the download failed.
     """
 
     WIDTHS = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512)
@@ -101,8 +115,9 @@ class Vgg19Features(nn.Module):
             self.layers.load_state_dict(
                 {key[len(prefix) :]: state[f"{prefix}{key[len(prefix) :]}"] for key in self._wanted(prefix)}
             )
-        except (KeyError, RuntimeError) as error:
-            raise UserError(f"{path} is not torchvision's VGG-19 state dict: {error}") from error
+        except (LookupError, TypeError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise UserError(f"{path or VGG19_URL} is not torchvision's VGG-19 state dict: {reason}") from error
         self.requires_grad_(False)
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
@@ -127,7 +142,7 @@ def _load_vgg19(path: str | Path | None) -> dict[str, Tensor]:
             return torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
             raise UserError(
-                f"{path} could not be read as a state dict ({error}); give torchvision's VGG-19."
+                f"{path} could not be read as a state dict ({type(error).__name__}); give torchvision's VGG-19."
             ) from error
     cached = Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(VGG19_URL)
     if not cached.exists():
@@ -150,3 +165,47 @@ def feature_distance(features: list[Tensor], target: list[Tensor], weights: list
     for weight, ours, theirs in zip(weights, features, target, strict=True):
         total = total + weight * F.l1_loss(ours.float(), theirs.float())
     return total
+
+
+class PerceptualLoss(nn.Module):
+    """L1 between pretrained features of render and photo (MaskGAN Eq. 9); evaluation's feature distance as well.
+
+    VGG-19 uses the paper's weights 1/32 .. 1; SqueezeNet's maps differ in scale, so each is divided by the mean
+    magnitude of the photo's features, and the five are averaged.
+
+    Args:
+        choice: ``vgg19``, ``vgg19:PATH`` or ``squeezenet:PATH``.
+
+    Raises:
+        UserError: ``choice`` is none of these, or its file is missing or holds something else.
+    """
+
+    VGG_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+
+    def __init__(self, choice: str):
+        super().__init__()
+        kind, _, path = choice.partition(":")
+        if path and not Path(path).is_file():
+            raise UserError(f"--perceptual {choice}: there is no file {path}.")
+        if kind == "vgg19":
+            self.features: nn.Module = Vgg19Features(path or None)
+        elif kind == "squeezenet" and path:
+            self.features = SqueezeNetFeatures(path)
+        else:
+            raise UserError(f"--perceptual {choice} is unknown; give vgg19, vgg19:PATH, squeezenet:PATH or none.")
+        self.eval().requires_grad_(False)
+
+    def forward(self, image: Tensor, target: Tensor) -> Tensor:
+        """Both (N, 3, H, W) in [-1, 1]; scalar, differentiable in ``image``."""
+        with torch.no_grad():
+            wanted = self.features(target)
+        if isinstance(self.features, Vgg19Features):
+            weights = list(self.VGG_WEIGHTS)
+        else:
+            weights = [1 / (len(wanted) * max(float(feature.abs().float().mean()), 1e-6)) for feature in wanted]
+        return feature_distance(self.features(image), wanted, weights)
+
+
+def make_perceptual(choice: str) -> PerceptualLoss | None:
+    """The loss, or None for ``none``."""
+    return None if choice == "none" else PerceptualLoss(choice)

@@ -51,11 +51,16 @@ class DmnOptions:
         """Raise a UserError that names the flag for anything no run could use."""
         if not self.data:
             raise UserError("--data is missing: give a folder with images/ and masks/.")
-        if self.size % 32:
+        if self.size < 0 or self.size % 32:
             raise UserError(f"--size {self.size} is not a multiple of 32, which the networks need.")
-        for name in ("batch", "steps", "validate_every"):
+        for name in ("batch", "steps", "validate_every", "validation"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)} must be at least 1.")
+        for name in ("threads", "discriminator_width", "minutes", "checkpoint_minutes"):
+            if not getattr(self, name) >= 0:
+                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)} must be 0 or more.")
+        if not self.rate > 0:
+            raise UserError(f"--rate {self.rate} must be more than 0.")
         if not 0 <= self.ema < 1:
             raise UserError(f"--ema {self.ema} must lie in [0, 1).")
         if not 0 <= self.decay_from <= 1:

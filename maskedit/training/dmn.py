@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -20,15 +20,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from maskedit.dataset import Pairs, find_pairs, load_pairs, split
 from maskedit.errors import UserError
-from maskedit.models.checkpoint import load_checkpoint, save_checkpoint
+from maskedit.models.checkpoint import load_checkpoint, read_header, save_checkpoint
 from maskedit.models.config import PRESETS, DmnConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.discriminator import MultiscaleDiscriminator
+from maskedit.models.perceptual import make_perceptual
 from maskedit.models.tensors import one_hot
 from maskedit.training.config import DmnOptions
-from maskedit.training.data import Pairs, batch_indices, find_pairs, load_pairs, prepare_batch, split
-from maskedit.training.losses import adversarial_loss, feature_matching_loss, make_perceptual
+from maskedit.training.data import batch_indices, prepare_batch
+from maskedit.training.losses import adversarial_loss, feature_matching_loss
 from maskedit.training.report import append_stats, sample_grid, validate
 
 STATE = "state.pt"
@@ -44,6 +46,8 @@ class Progress:
     seconds: float = 0.0
     images: int = 0
     best: float = float("inf")
+    figures: dict = field(default_factory=dict)
+    """Of the last validation."""
 
 
 class DmnTrainer:
@@ -193,7 +197,7 @@ class DmnTrainer:
         if score < self.progress.best:
             self.progress.best = score
             self._export(BEST, figures)
-        self.figures = figures
+        self.progress.figures = figures
 
     def _export(self, name: str, figures: dict) -> None:
         card = {
@@ -206,15 +210,17 @@ class DmnTrainer:
             "validation": figures,
         }
         if self.options.init:
-            earlier = Path(self.options.init) / "options.json"
+            init = Path(self.options.init)
+            earlier = init / LATEST if init.is_dir() else init
             if earlier.is_file():
-                card["initialised_from"] = json.loads(earlier.read_text(encoding="utf-8"))
+                card["initialised_from"] = _without_folders(read_header(earlier).card)
         save_checkpoint(self.run / name, self.average, card)
 
     # Saving and resuming ----------------------------------------------------------------------------------------
 
     def save(self) -> None:
         """Networks, optimisers, average and position, whole or not at all; and the average for the editor."""
+        self._export(LATEST, self.progress.figures)  # first: it refuses what is not finite, and the old state stays
         state = {
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
@@ -226,7 +232,6 @@ class DmnTrainer:
         temporary = self.run / f".{STATE}.tmp"
         torch.save(state, temporary)
         os.replace(temporary, self.run / STATE)
-        self._export(LATEST, getattr(self, "figures", {}))
 
     def resume(self) -> None:
         """Go on from the run folder's last checkpoint."""
@@ -263,14 +268,17 @@ def train_dmn(options: DmnOptions) -> Path:
     """Run or resume stage I; returns the run folder, which holds ``latest.safetensors`` and ``best.safetensors``."""
     options.check()
     run = Path(options.out) if options.out else _new_run()
-    run.mkdir(parents=True, exist_ok=True)
-    (run / "samples").mkdir(exist_ok=True)
-    (run / "options.json").write_text(json.dumps(options.to_dict(), indent=1) + "\n", encoding="utf-8")
     trainer = DmnTrainer(options, run)
     if (run / STATE).exists():
         trainer.resume()
         tqdm.write(f"{run}: going on from step {trainer.progress.step}")
     training, validation = split(find_pairs(options.data), options.validation)
+    # Only now: a command that cannot run leaves no empty run folder, and an older run's options as they were.
+    try:
+        (run / "samples").mkdir(parents=True, exist_ok=True)
+        (run / "options.json").write_text(json.dumps(options.to_dict(), indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--out {run} cannot be used as a run folder ({error.strerror}).") from error
     held_out = load_pairs(validation, trainer.config.size).to(trainer.device)
     trainer.fit(load_pairs(training, trainer.config.size).to(trainer.device), held_out)
     return run
@@ -287,7 +295,8 @@ def _read_state(path: Path) -> dict:
     except FileNotFoundError as error:
         raise UserError(f"There is no {path}; give a run folder that has one.") from error
     except Exception as error:
-        raise UserError(f"{path} could not be read ({str(error).splitlines()[0]}); delete it to start anew.") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path} could not be read ({reason}); delete it to start anew.") from error
 
 
 def _device(choice: str) -> torch.device:
@@ -295,7 +304,10 @@ def _device(choice: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if choice.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(f"--device {choice}: torch finds no CUDA GPU here; use --device cpu.")
-    return torch.device(choice)
+    try:
+        return torch.device(choice)
+    except RuntimeError as error:
+        raise UserError(f"--device {choice} is unknown; give auto, cpu, cuda or cuda:N.") from error
 
 
 def _precision(choice: str, device: torch.device) -> torch.dtype:
@@ -315,12 +327,18 @@ def _flags(options: DmnOptions) -> str:
         if isinstance(value, bool):
             words.append(flag if value else f"--no-{flag[2:]}")
         else:
-            shown = f"{value}"
-            if os.sep in shown:
-                kind, _, path = shown.rpartition(":")
-                shown = (kind + ":" if kind else "") + Path(path).name
-            words.append(f"{flag} {shown}")
+            words.append(f"{flag} {_without_folders(value)}")
     return " ".join(words)
+
+
+def _without_folders(value):
+    """A card's entry, or all of a card, with every path cut to its last part: weights travel, machines stay."""
+    if isinstance(value, dict):
+        return {name: _without_folders(entry) for name, entry in value.items()}
+    if isinstance(value, str) and os.sep in value and " " not in value:
+        kind, _, path = value.rpartition(":")
+        return (kind + ":" if kind else "") + Path(path).name
+    return value
 
 
 @contextlib.contextmanager

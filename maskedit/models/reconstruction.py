@@ -1,0 +1,72 @@
+"""Renders of photos from their own label maps, and sheets of them: what training and evaluation both look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskedit import imaging
+from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.tensors import one_hot, tensor_to_photo
+
+COLUMNS = ("photo", "label map", "render", "other labels", "their render")
+"""What stands in the columns of ``sample_sheet``."""
+
+
+@torch.inference_mode()
+def reconstruct(
+    network: DenseMappingNetwork,
+    photos: Tensor,
+    labels: Tensor,
+    visit: Callable[[Tensor, Tensor], None],
+    *,
+    batch: int,
+    precision: torch.dtype,
+) -> None:
+    """Render every photo from its own label map; ``visit(renders, photos)`` gets (n, 3, S, S) float in [-1, 1].
+
+    Args:
+        photos: (N, 3, S, S) uint8.
+        labels: (N, S, S) uint8 ids, on the same device.
+        batch: n; the last one may be smaller.
+        precision: of autocast, float32 for none.
+    """
+    for start in range(0, len(photos), batch):
+        some = photos[start : start + batch].float().div_(127.5).sub_(1.0)
+        maps = one_hot(labels[start : start + batch])
+        with torch.autocast(photos.device.type, precision, enabled=precision != torch.float32):
+            renders = network(some, maps, maps)
+        visit(renders.float(), some)
+
+
+@torch.inference_mode()
+def sample_sheet(
+    network: DenseMappingNetwork, photos: Tensor, labels: Tensor, *, rows: int, precision: torch.dtype
+) -> np.ndarray:
+    """A picture (rows * S, 5 * S, 3) uint8 RGB with one row a photo, of photos spread evenly over all.
+
+    In a row: the photo, its label map, its render, the label map of the row before, and the render of that in this
+    photo's style (the paper's style copy). Arguments as in ``reconstruct``; fewer rows if fewer photos.
+    """
+    device = photos.device
+    count = min(rows, len(photos))
+    indices = torch.linspace(0, len(photos) - 1, count).round().long().to(device)
+    lines = []
+    for index, other in zip(indices, indices.roll(1), strict=True):
+        photo = photos[index][None].float().div(127.5).sub(1.0)
+        own, borrowed = one_hot(labels[index]), one_hot(labels[other])
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            style = network.style(photo, own)
+            renders = [network.generate(own, style)[0], network.generate(borrowed, style)[0]]
+        tiles = [
+            tensor_to_photo(photo[0]),
+            imaging.colourise(labels[index].cpu().numpy()),
+            tensor_to_photo(renders[0]),
+            imaging.colourise(labels[other].cpu().numpy()),
+            tensor_to_photo(renders[1]),
+        ]
+        lines.append(np.concatenate(tiles, axis=1))
+    return np.concatenate(lines, axis=0)
