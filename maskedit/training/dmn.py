@@ -25,6 +25,7 @@ from maskedit.errors import UserError
 from maskedit.models.checkpoint import load_checkpoint, read_header, save_checkpoint
 from maskedit.models.config import PRESETS, DmnConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.device import choose_device, choose_precision
 from maskedit.models.discriminator import MultiscaleDiscriminator
 from maskedit.models.perceptual import make_perceptual
 from maskedit.models.tensors import one_hot
@@ -61,7 +62,7 @@ class DmnTrainer:
             torch.set_num_threads(options.threads)
         torch.manual_seed(options.seed)
         self.device = _device(options.device)
-        self.precision = _precision(options.precision, self.device)
+        self.precision = choose_precision(options.precision, self.device)
         preset = PRESETS[options.preset]
         self.config = DmnConfig(width=preset.width, size=options.size or preset.size)
         self.memory_format = torch.channels_last if self.device.type == "cuda" else torch.contiguous_format
@@ -300,21 +301,10 @@ def _read_state(path: Path) -> dict:
 
 
 def _device(choice: str) -> torch.device:
-    if choice == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if choice.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError(f"--device {choice}: torch finds no CUDA GPU here; use --device cpu.")
     try:
-        return torch.device(choice)
-    except RuntimeError as error:
-        raise UserError(f"--device {choice} is unknown; give auto, cpu, cuda or cuda:N.") from error
-
-
-def _precision(choice: str, device: torch.device) -> torch.dtype:
-    if choice == "auto":
-        fast = device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        return torch.bfloat16 if fast else torch.float32
-    return getattr(torch, choice)
+        return choose_device(choice)
+    except UserError as error:
+        raise UserError(f"--device: {error}") from error
 
 
 def _flags(options: DmnOptions) -> str:
