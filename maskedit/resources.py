@@ -20,6 +20,11 @@ def asset(name: str) -> Path:
     return _existing(folder("assets") / name)
 
 
+def portrait(name: str) -> tuple[Path, Path]:
+    """The photo and the label map of a bundled portrait: ``"collins"`` or ``"hopper"``."""
+    return asset(f"{name}.jpg"), asset(f"{name}_labels.png")
+
+
 def default_weights() -> Path:
     """The checkpoint the editor opens with."""
     return _existing(folder("weights") / "dmn.safetensors")

@@ -40,9 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     one.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     one.add_argument("--grid", type=Path, metavar="FILE", help="write a sheet of samples here")
     one.add_argument("--rows", type=int, default=20, metavar="COUNT", help="rows of the sheet (default: %(default)s)")
+    two = protocols.add_parser(
+        "showcase",
+        help="edit the bundled portraits, for the README's picture",
+        description="Edit the bundled portraits with fixed strokes; writes one sheet of before and after.",
+    )
+    two.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="where the sheet goes")
+    two.add_argument("--weights", type=Path, metavar="FILE", help="a .safetensors file (default: the shipped one)")
     given = parser.parse_args(arguments)
     try:
-        _reconstruction(given)
+        {"reconstruction": _reconstruction, "showcase": _showcase}[given.protocol](given)
     except UserError as error:
         print(f"maskedit-eval: {error}", file=sys.stderr)
         return 1
@@ -60,15 +67,18 @@ def _reconstruction(given: argparse.Namespace) -> None:
         if path is not None and not path.parent.is_dir():
             raise UserError(f"--{name} {path}: there is no folder {path.parent}.")
     # torch takes seconds to load: --help and wrong usage need not wait for it.
+    import torch
+
     from maskedit import imaging
     from maskedit.dataset import find_pairs, load_pairs, split
     from maskedit.evaluation import reconstruction
     from maskedit.models.checkpoint import load_checkpoint
     from maskedit.models.perceptual import make_perceptual
+    from maskedit.models.reconstruction import sample_sheet
 
     weights = given.weights
     if weights is None:
-        from maskedit.render.weights import default_weights
+        from maskedit.resources import default_weights
 
         weights = default_weights()
     network, header = load_checkpoint(weights)
@@ -91,10 +101,19 @@ def _reconstruction(given: argparse.Namespace) -> None:
         if given.json is not None:
             given.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         if given.grid is not None:
-            sheet = reconstruction.labelled_sheet(network, pairs, rows=given.rows)
+            sheet = sample_sheet(network, pairs.photos, pairs.labels, rows=given.rows, precision=torch.float32)
             imaging.write_photo(given.grid, sheet, overwrite=True)
     except OSError as error:
         raise UserError(f"{error.filename} could not be written ({error.strerror}).") from error
+
+
+def _showcase(given: argparse.Namespace) -> None:
+    from maskedit import imaging
+    from maskedit.evaluation.showcase import showcase
+    from maskedit.render.renderer import Renderer
+
+    sheet = showcase(Renderer(given.weights, precision="float32"))
+    print(imaging.write_photo(given.out, sheet, quality=90, overwrite=True))
 
 
 def _table(report: dict) -> list[str]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -18,7 +16,7 @@ from tqdm import tqdm
 from maskedit.dataset import Pairs, load_pairs
 from maskedit.evaluation.metrics import feature_distances, psnr, ssim
 from maskedit.models.dense_mapping import DenseMappingNetwork
-from maskedit.models.reconstruction import COLUMNS, reconstruct, sample_sheet
+from maskedit.models.reconstruction import reconstruct
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
@@ -75,19 +73,3 @@ def floor_figures(mean: Tensor, pairs: Pairs, distance: Distance | None) -> dict
     for photo in pairs.photos:
         means.add(mean[None].to(photo.device), photo[None].float().div(127.5).sub(1.0))
     return means.figures
-
-
-def labelled_sheet(network: DenseMappingNetwork, pairs: Pairs, *, rows: int) -> np.ndarray:
-    """``sample_sheet`` under a line of column titles, (H, W, 3) uint8 RGB; tiles are enlarged to 128 px or more."""
-    sheet = sample_sheet(network, pairs.photos, pairs.labels, rows=rows, precision=torch.float32)
-    factor = -(-128 // pairs.photos.shape[-1])
-    sheet = sheet.repeat(factor, axis=0).repeat(factor, axis=1)
-    tile = pairs.photos.shape[-1] * factor
-    scale, font = tile / 256, cv2.FONT_HERSHEY_SIMPLEX
-    thick = max(1, round(scale * 2))
-    header = np.full((round(tile * 0.18), sheet.shape[1], 3), 255, np.uint8)
-    for column, title in enumerate(COLUMNS):
-        (width, height), _ = cv2.getTextSize(title, font, scale, thick)
-        corner = (column * tile + (tile - width) // 2, (len(header) + height) // 2)
-        cv2.putText(header, title, corner, font, scale, (0, 0, 0), thick, cv2.LINE_AA)
-    return np.concatenate([header, sheet], axis=0)

@@ -7,7 +7,7 @@ not); label maps are (H, W) uint8 ids of ``labels.LABELS``.
 from maskedit.imaging.geometry import fit_square, resize_labels, resize_photo
 from maskedit.imaging.label_files import LabelFile, read_label_file, read_labels
 from maskedit.imaging.photos import MAX_PIXELS, MIN_SIDE, read_photo
-from maskedit.imaging.pictures import before_after_sheet, colourise, cutout
+from maskedit.imaging.pictures import before_after_sheet, captioned_sheet, colourise, cutout
 from maskedit.imaging.writing import atomic_write_bytes, write_labels, write_photo
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "LabelFile",
     "atomic_write_bytes",
     "before_after_sheet",
+    "captioned_sheet",
     "colourise",
     "cutout",
     "fit_square",

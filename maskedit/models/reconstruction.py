@@ -46,7 +46,7 @@ def reconstruct(
 def sample_sheet(
     network: DenseMappingNetwork, photos: Tensor, labels: Tensor, *, rows: int, precision: torch.dtype
 ) -> np.ndarray:
-    """A picture (rows * S, 5 * S, 3) uint8 RGB with one row a photo, of photos spread evenly over all.
+    """A captioned picture (H, W, 3) uint8 RGB with one row a photo, of photos spread evenly over all.
 
     In a row: the photo, its label map, its render, the label map of the row before, and the render of that in this
     photo's style (the paper's style copy). Arguments as in ``reconstruct``; fewer rows if fewer photos.
@@ -54,19 +54,20 @@ def sample_sheet(
     device = photos.device
     count = min(rows, len(photos))
     indices = torch.linspace(0, len(photos) - 1, count).round().long().to(device)
-    lines = []
+    lines: list[list[np.ndarray]] = []
     for index, other in zip(indices, indices.roll(1), strict=True):
         photo = photos[index][None].float().div(127.5).sub(1.0)
         own, borrowed = one_hot(labels[index]), one_hot(labels[other])
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             style = network.style(photo, own)
             renders = [network.generate(own, style)[0], network.generate(borrowed, style)[0]]
-        tiles = [
-            tensor_to_photo(photo[0]),
-            imaging.colourise(labels[index].cpu().numpy()),
-            tensor_to_photo(renders[0]),
-            imaging.colourise(labels[other].cpu().numpy()),
-            tensor_to_photo(renders[1]),
-        ]
-        lines.append(np.concatenate(tiles, axis=1))
-    return np.concatenate(lines, axis=0)
+        lines.append(
+            [
+                tensor_to_photo(photo[0]),
+                labels[index].cpu().numpy(),
+                tensor_to_photo(renders[0]),
+                labels[other].cpu().numpy(),
+                tensor_to_photo(renders[1]),
+            ]
+        )
+    return imaging.captioned_sheet(lines, COLUMNS)

@@ -1,22 +1,23 @@
 """The reconstruction protocol through the real command, on drawn faces and a tiny network."""
 
 import json
-import sys
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from maskedit import imaging, resources
 from maskedit.dataset import find_pairs, load_pairs
-from maskedit.evaluation import cli
+from maskedit.document.document import Document
+from maskedit.evaluation import cli, showcase
 from maskedit.evaluation.metrics import psnr
 from maskedit.evaluation.reconstruction import mean_photo
 from maskedit.models.checkpoint import load_checkpoint, save_checkpoint
 from maskedit.models.config import PRESETS
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.tensors import one_hot
+from maskedit.resources import portrait
 from tests.faces import draw_face
 from tests.folders import write_faces
 from tests.squeezenet import write_squeezenet
@@ -78,16 +79,15 @@ def test_without_a_feature_network_there_is_no_column(flags, capsys):
 def test_grid(flags, tmp_path):
     assert cli.main([*flags, "--grid", str(tmp_path / "grid.png"), "--rows", "2"]) == 0
     grid = np.asarray(Image.open(tmp_path / "grid.png").convert("RGB"))
-    header = grid.shape[0] - 2 * 128
-    assert 0 < header < 64
-    assert grid.shape[1] == 5 * 128
+    gap, side = 12, 160  # tiles under 160 px are enlarged, so that captions fit
     photo, _ = draw_face(64, 5)  # the first of the three held out
-    assert np.array_equal(grid[header : header + 128 : 2, :128:2], photo)
-    assert (grid[header:, 128:256] != grid[header:, 384:512]).any()
-    for column in range(5):  # a title over each, and space between them
-        title = grid[:header, column * 128 : (column + 1) * 128]
-        assert title.min() < 100
-        assert (title[:, :2] == 255).all()
+    assert np.array_equal(grid[gap : gap + side, gap : gap + side], imaging.resize_photo(photo, (side, side)))
+    columns = [grid[gap : 2 * gap + 2 * side, gap + at * (side + gap) :][:, :side] for at in range(5)]
+    assert (columns[1] != columns[3]).any()
+    assert grid.shape[1] == gap + 5 * (side + gap)
+    captions = grid[2 * gap + 2 * side :]
+    for at in range(5):  # a caption under each
+        assert captions[:, gap + at * (side + gap) :][:, :side].max() > 200
 
 
 def test_size_is_the_weights_own_unless_given(flags, tmp_path):
@@ -96,9 +96,7 @@ def test_size_is_the_weights_own_unless_given(flags, tmp_path):
 
 
 def test_shipped_weights_are_the_default(flags, weights, monkeypatch, capsys):
-    shipped = ModuleType("maskedit.render.weights")
-    shipped.default_weights = lambda: weights
-    monkeypatch.setitem(sys.modules, "maskedit.render.weights", shipped)
+    monkeypatch.setattr(resources, "default_weights", lambda: weights)
     without = flags[:3] + flags[5:]
     assert "--weights" not in without
     assert cli.main(without) == 0
@@ -147,3 +145,17 @@ def test_help_has_an_example(capsys):
         cli.main(["--help"])
     assert caught.value.code == 0
     assert "maskedit-eval reconstruction --data" in capsys.readouterr().out
+
+
+def test_showcase_edits_the_bundled_portraits(weights, tmp_path, capsys):
+    out = tmp_path / "sheet.png"
+    assert cli.main(["showcase", "-o", str(out), "--weights", str(weights)]) == 0
+    sheet = np.array(Image.open(out))
+    assert str(out) in capsys.readouterr().out
+    assert sheet.shape[0] > 4 * 256
+    assert sheet.shape[1] > 5 * 256
+    for name, edit in showcase.EDITS:
+        photo, labels = portrait(name)
+        document = Document(imaging.read_photo(photo), imaging.read_labels(labels))
+        edit(document)
+        assert document.is_modified

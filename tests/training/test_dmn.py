@@ -90,7 +90,8 @@ def test_what_a_run_leaves(finished, flags):
     assert [row["step"] for row in validations] == [10, 20, 24]
     assert all(0 < row["validation"]["psnr"] < 40 for row in validations)
     grid = np.asarray(Image.open(finished / "samples" / "0000024.png"))
-    assert grid.shape == (3 * 64, 5 * 64, 3)
+    assert grid.shape[0] > 3 * 160
+    assert grid.shape[1] == 12 + 5 * (160 + 12)
     assert grid.std() > 10
 
 
