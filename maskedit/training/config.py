@@ -40,6 +40,7 @@ class DmnOptions:
     l1_weight: float = _option(0.0, "weight of the pixels' L1 distance (not in the paper)")
     augment: bool = _option(True, "small shifts, turns, scalings and colour changes of photo and label map together")
     validation: int = _option(91, "photos held out: the last ones in sorted order")
+    licence: str = _option("not stated", "licence of the weights, for their model card: the data's conditions hold")
     seed: int = _option(0, "of the initial weights, the order of the photos and the augmentation")
     device: str = _option("auto", "auto, cpu, cuda or cuda:N")
     precision: str = _option("auto", "auto, bfloat16 or float32", choices=("auto", "bfloat16", "float32"))

@@ -10,6 +10,7 @@ import contextlib
 import copy
 import json
 import os
+import shlex
 import signal
 import time
 from dataclasses import dataclass, field
@@ -78,6 +79,7 @@ class DmnTrainer:
         if options.init:
             self._initialise(Path(options.init))
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        self.data = "none yet"
         self._stop = False
 
     def _place(self, network: nn.Module) -> nn.Module:
@@ -147,6 +149,7 @@ class DmnTrainer:
     def fit(self, training: Pairs, validation: Pairs) -> None:
         """Train until --steps or --minutes, or SIGTERM; saves as it goes, so that the same command goes on."""
         options = self.options
+        self.data = f"{Path(options.data).name}: {len(training)} photos, and {len(validation)} held out"
         started = last_saved = time.monotonic()
         before = self.progress.seconds
         bar = tqdm(
@@ -203,6 +206,8 @@ class DmnTrainer:
     def _export(self, name: str, figures: dict) -> None:
         card = {
             "stage": "dmn",
+            "data": self.data,
+            "licence": self.options.licence,
             "command": "maskedit-train dmn " + _flags(self.options),
             "steps": self.progress.step,
             "images": self.progress.images,
@@ -317,7 +322,7 @@ def _flags(options: DmnOptions) -> str:
         if isinstance(value, bool):
             words.append(flag if value else f"--no-{flag[2:]}")
         else:
-            words.append(f"{flag} {_without_folders(value)}")
+            words.append(f"{flag} {shlex.quote(str(_without_folders(value)))}")
     return " ".join(words)
 
 
