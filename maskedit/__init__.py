@@ -2,11 +2,11 @@
 
 EDIT   photo file -> imaging -> Document <- strokes <- canvas
        Document -> RenderRequest -> Renderer [style code once per photo, generator per edit] -> preview -> export
-TRAIN  dataset folder -> training.data -> training stages [models, losses] -> run folder -> checkpoint -> weights/
+TRAIN  dataset folder -> dataset -> training stages [models, losses] -> run folder -> checkpoint -> weights/
        -> Renderer
 
-Imports point one way: ``gui | training | evaluation`` -> ``render`` -> ``document | models`` -> ``imaging`` ->
-``labels``. The names below are the public surface; they load lazily, so that ``import maskedit`` costs neither
+Imports point one way: ``gui | training | evaluation`` -> ``render`` ->
+``document | models | dataset`` -> ``imaging`` -> ``labels``. The names below are the public surface; they load lazily, so that ``import maskedit`` costs neither
 torch nor Qt.
 """
 
