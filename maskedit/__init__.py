@@ -5,8 +5,8 @@ EDIT   photo file -> imaging -> Document <- strokes <- canvas
 TRAIN  dataset folder -> dataset -> training stages [models, losses] -> run folder -> checkpoint -> weights/
        -> Renderer
 
-Imports point one way: ``gui | training | evaluation`` -> ``render`` ->
-``document | models | dataset`` -> ``imaging`` -> ``labels``. The names below are the public surface; they load lazily, so that ``import maskedit`` costs neither
+Imports point one way: ``gui | training | evaluation`` -> ``render`` -> ``document | models | dataset`` -> ``imaging``
+-> ``labels``. The names below are the public surface; they load lazily, so that ``import maskedit`` costs neither
 torch nor Qt.
 """
 
