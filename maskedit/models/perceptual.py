@@ -159,7 +159,7 @@ def _load_vgg19(path: str | Path | None) -> dict[str, Tensor]:
     return torch.load(cached, map_location="cpu", weights_only=True)
 
 
-def feature_distance(features: list[Tensor], target: list[Tensor], weights: list[float]) -> Tensor:
+def feature_distance(features: list[Tensor], target: list[Tensor], weights: Sequence[float | Tensor]) -> Tensor:
     """Weighted sum over feature maps of the L1 distance (MaskGAN Eq. 9); scalar."""
     total = features[0].new_zeros((), dtype=torch.float32)
     for weight, ours, theirs in zip(weights, features, target, strict=True):
@@ -200,9 +200,10 @@ class PerceptualLoss(nn.Module):
         with torch.no_grad():
             wanted = self.features(target)
         if isinstance(self.features, Vgg19Features):
-            weights = list(self.VGG_WEIGHTS)
+            weights: Sequence[float | Tensor] = self.VGG_WEIGHTS
         else:
-            weights = [1 / (len(wanted) * max(float(feature.abs().float().mean()), 1e-6)) for feature in wanted]
+            # Tensors, not numbers: a number would make a GPU wait for each of the five.
+            weights = [1 / (len(wanted) * feature.abs().float().mean().clamp_min(1e-6)) for feature in wanted]
         return feature_distance(self.features(image), wanted, weights)
 
 
