@@ -10,6 +10,7 @@ import hashlib
 import os
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
