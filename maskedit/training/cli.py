@@ -46,9 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.check()
         if dry_run:
             return _dry_run(options)
-        from maskedit.training.dmn import train_dmn
+        from maskedit.training.dmn import DmnStage
+        from maskedit.training.loop import train
 
-        run = train_dmn(options)
+        run = train(DmnStage, options)
     except UserError as error:
         print(f"maskedit-train: {error}", file=sys.stderr)
         return 1

@@ -12,8 +12,8 @@ def _option(default, text: str, **extra):
 
 
 @dataclass(frozen=True)
-class DmnOptions:
-    """``maskedit-train dmn``: stage I of MaskGAN (section 3.2, Eq. 6-9)."""
+class RunOptions:
+    """What every stage understands."""
 
     data: str = _option("", "folder with images/ and masks/ of the same stems")
     out: str = _option("", "run folder; a new one below runs/ when left out, an existing one is resumed")
@@ -24,26 +24,20 @@ class DmnOptions:
     init: str = _option(
         "", "start from this run folder's networks (an earlier size), or from a .safetensors checkpoint"
     )
-    batch: int = _option(8, "photos a step (paper: 8)")
+    batch: int = _option(8, "photos a step, over all processes (paper: 8)")
+    accumulate: int = _option(1, "micro-batches a process splits its share of a batch into, where memory is short")
     steps: int = _option(100_000, "optimiser steps in all")
     minutes: float = _option(0.0, "stop after this many minutes, resumable; 0: no limit")
-    rate: float = _option(2e-4, "Adam's learning rate for both networks (paper: 2e-4)")
+    rate: float = _option(2e-4, "Adam's learning rate (paper: 2e-4)")
     decay_from: float = _option(0.6, "share of the steps after which the rate falls linearly to zero")
-    ema: float = _option(0.999, "decay of the moving average of the generator's weights, which is what is kept")
-    discriminator_width: int = _option(0, "channels of the discriminator's first convolution; 0: the network's width")
-    adversarial: str = _option(
-        "lsgan", "lsgan (as trained by the authors) or log (as printed, Eq. 7)", choices=("lsgan", "log")
-    )
-    feature_weight: float = _option(10.0, "weight of discriminator feature matching (Eq. 8)")
-    perceptual: str = _option("none", "perceptual features: vgg19[:PATH], squeezenet:PATH or none")
-    perceptual_weight: float = _option(10.0, "weight of the perceptual loss (Eq. 9)")
-    l1_weight: float = _option(0.0, "weight of the pixels' L1 distance (not in the paper)")
+    ema: float = _option(0.999, "decay of the moving average of the weights, which is what is kept")
     augment: bool = _option(True, "small shifts, turns, scalings and colour changes of photo and label map together")
     validation: int = _option(91, "photos held out: the last ones in sorted order")
     licence: str = _option("not stated", "licence of the weights, for their model card: the data's conditions hold")
     seed: int = _option(0, "of the initial weights, the order of the photos and the augmentation")
-    device: str = _option("auto", "auto, cpu, cuda or cuda:N")
+    device: str = _option("auto", "auto, cpu, cuda, cuda:N or mps")
     precision: str = _option("auto", "auto, bfloat16 or float32", choices=("auto", "bfloat16", "float32"))
+    compile: bool = _option(False, "torch.compile the networks: minutes at the start, faster steps on a GPU")
     threads: int = _option(0, "CPU threads; 0: torch's choice")
     checkpoint_minutes: float = _option(5.0, "minutes between two checkpoints")
     validate_every: int = _option(500, "steps between two validations and sample grids")
@@ -54,12 +48,10 @@ class DmnOptions:
             raise UserError("--data is missing: give a folder with images/ and masks/.")
         if self.size < 0 or self.size % 32:
             raise UserError(f"--size {self.size} is not a multiple of 32, which the networks need.")
-        for name in ("batch", "steps", "validate_every", "validation"):
+        for name in ("batch", "accumulate", "steps", "validate_every", "validation"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)} must be at least 1.")
-        for name in ("threads", "discriminator_width", "minutes", "checkpoint_minutes"):
-            if not getattr(self, name) >= 0:
-                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)} must be 0 or more.")
+        _at_least_zero(self, "threads", "minutes", "checkpoint_minutes")
         if not self.rate > 0:
             raise UserError(f"--rate {self.rate} must be more than 0.")
         if not 0 <= self.ema < 1:
@@ -69,3 +61,27 @@ class DmnOptions:
 
     def to_dict(self) -> dict:
         return asdict(self)
+
+
+def _at_least_zero(options: RunOptions, *names: str) -> None:
+    for name in names:
+        if not getattr(options, name) >= 0:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(options, name)} must be 0 or more.")
+
+
+@dataclass(frozen=True)
+class DmnOptions(RunOptions):
+    """Stage I of MaskGAN: the Dense Mapping Network (section 3.2, Eq. 6-9)."""
+
+    discriminator_width: int = _option(0, "channels of the discriminator's first convolution; 0: the network's width")
+    adversarial: str = _option(
+        "lsgan", "lsgan (as trained by the authors) or log (as printed, Eq. 7)", choices=("lsgan", "log")
+    )
+    feature_weight: float = _option(10.0, "weight of discriminator feature matching (Eq. 8)")
+    perceptual: str = _option("none", "perceptual features: vgg19[:PATH], squeezenet:PATH or none")
+    perceptual_weight: float = _option(10.0, "weight of the perceptual loss (Eq. 9)")
+    l1_weight: float = _option(0.0, "weight of the pixels' L1 distance (not in the paper)")
+
+    def check(self) -> None:
+        super().check()
+        _at_least_zero(self, "discriminator_width", "feature_weight", "perceptual_weight", "l1_weight")

@@ -26,24 +26,27 @@ def batch_indices(count: int, batch: int, *, seed: int, step: int) -> Tensor:
     return torch.stack([orders[position // count][position % count] for position in wanted])
 
 
-def prepare_batch(pairs: Pairs, indices: Tensor, *, seed: int, step: int, augment: bool) -> tuple[Tensor, Tensor]:
+def prepare_batch(
+    pairs: Pairs, indices: Tensor, *, seed: int, step: int, augment: bool, part: slice = slice(None)
+) -> tuple[Tensor, Tensor]:
     """(photos (N, 3, S, S) float in [-1, 1], label ids (N, S, S) uint8) of a step, mirrored and augmented.
 
     Half of the photos are mirrored, their left and right classes exchanged. With ``augment`` photo and map are
     also scaled by 0.95-1.15, turned by up to 6 degrees and shifted by up to 4 %, and the photo's brightness,
-    contrast, saturation and colour balance change a little: the style code has to carry them.
+    contrast, saturation and colour balance change a little: the style code has to carry them. ``part`` picks the
+    photos of the batch that this process renders; what happens to each does not depend on it.
     """
     device = pairs.photos.device
-    indices = indices.to(device)
+    count = len(indices)
+    indices = indices[part].to(device)
     photos = pairs.photos[indices].float().div_(127.5).sub_(1.0)
     labels = pairs.labels[indices]
     random = torch.Generator().manual_seed(seed * 7_368_787 + step * 2 + 1)
-    count = len(indices)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return torch.rand(count, *shape, generator=random) * (high - low) + low
+        return (torch.rand(count, *shape, generator=random) * (high - low) + low)[part]
 
-    flip = torch.rand(count, generator=random) < 0.5
+    flip = torch.rand(count, generator=random)[part] < 0.5
     mirror = torch.from_numpy(MIRROR.copy()).to(device)
     if augment:
         scale, angle = 1 / uniform(0.95, 1.15), torch.deg2rad(uniform(-6, 6))

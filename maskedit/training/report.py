@@ -1,27 +1,16 @@
-"""What a run leaves to look at: figures on the held-out photos and grids of samples."""
+"""Figures of a network on held-out photos, as training follows them."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from maskedit import imaging
 from maskedit.dataset import Pairs
 from maskedit.models.dense_mapping import DenseMappingNetwork
-from maskedit.models.reconstruction import reconstruct, sample_sheet
-
-__all__ = ["append_stats", "reconstruct", "sample_grid", "validate"]
-
-
-def append_stats(run: Path, row: dict) -> None:
-    """Add one line to the run's ``stats.jsonl``; a killed run loses at most the line being written."""
-    with (run / "stats.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+from maskedit.models.reconstruction import reconstruct
 
 
 def validate(
@@ -49,11 +38,3 @@ def validate(
     if perceptual:
         figures["perceptual"] = math.fsum(perceptual) / len(pairs)
     return figures
-
-
-def sample_grid(
-    network: DenseMappingNetwork, pairs: Pairs, path: Path, *, precision: torch.dtype, rows: int = 6
-) -> None:
-    """Write a ``sample_sheet`` of the pairs: photo, label map, render, another's label map, render of that."""
-    sheet = sample_sheet(network, pairs.photos, pairs.labels, rows=rows, precision=precision)
-    imaging.write_photo(path, sheet, overwrite=True)

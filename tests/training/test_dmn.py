@@ -118,7 +118,9 @@ def test_a_finished_run_does_nothing_more(finished, flags):
     card = read_header(finished / "latest.safetensors").card
     assert cli.main([*flags, "--steps", str(STEPS), "--out", str(finished)]) == 0
     after = read_state(finished)
-    assert all(after["generator"][name].equal(value) for name, value in before["generator"].items())
+    assert all(
+        after["networks"]["generator"][name].equal(value) for name, value in before["networks"]["generator"].items()
+    )
     assert read_header(finished / "latest.safetensors").card["validation"] == card["validation"]
 
 

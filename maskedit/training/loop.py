@@ -1,0 +1,361 @@
+"""The loop every stage runs in: batches, phases, schedule, moving average, checkpoints.
+
+Hugging Face Accelerate says who we are among the processes, so that one command serves a CPU, a GPU, several GPUs
+and several machines (``accelerate launch -m maskedit.training.cli dmn ...``, or ``torchrun``). Gradients are averaged
+once a phase as one flat tensor: a step with several forward passes through the same network, as a GAN's, needs no
+wrapper then, and gives to rounding what one process gives with the same global batch.
+
+Everything random is a pure function of (seed, step): a resumed run gives the weights of an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+import os
+import shlex
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from maskedit.dataset import Pairs, find_pairs, load_pairs, split
+from maskedit.errors import UserError
+from maskedit.models.checkpoint import load_checkpoint, read_header, save_checkpoint
+from maskedit.models.device import choose_device
+from maskedit.training.config import RunOptions
+from maskedit.training.data import batch_indices, prepare_batch
+from maskedit.training.run_folder import BEST, LATEST, RunFolder
+from maskedit.training.stage import Losses, Stage
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+RECORD_EVERY = 20
+"""Steps between two lines of statistics; reading a loss makes a GPU wait."""
+
+
+@dataclass
+class Progress:
+    """Where a run stands; saved with the networks."""
+
+    step: int = 0
+    seconds: float = 0.0
+    images: int = 0
+    best: float = float("inf")
+    figures: dict = field(default_factory=dict)
+    """Of the last validation."""
+
+
+class Trainer:
+    """Trains one stage in one run folder.
+
+    Args:
+        stage: networks and losses.
+        options: of the run.
+        folder: where it leaves its files; only the main process writes.
+        accelerator: who we are among the processes.
+    """
+
+    def __init__(self, stage: Stage, options: RunOptions, folder: RunFolder, accelerator: Accelerator):
+        self.stage = stage
+        self.options = options
+        self.folder = folder
+        self.accelerator = accelerator
+        self.progress = Progress()
+        self.data = "none yet"
+        self._stop = False
+        self._parts = accelerator.num_processes * options.accumulate
+        if options.batch % self._parts:
+            raise UserError(
+                f"--batch {options.batch} cannot be shared by {accelerator.num_processes} processes with --accumulate "
+                f"{options.accumulate}; make it a multiple of {self._parts}."
+            )
+        if options.init:
+            self._initialise(Path(options.init))
+        self.average = copy.deepcopy(stage.networks[stage.kept]).eval().requires_grad_(False)
+        if options.compile:
+            for network in stage.networks.values():
+                network.compile()
+
+    # One step ---------------------------------------------------------------------------------------------------
+
+    def step(self, training: Pairs) -> Losses:
+        """One pass through the stage's phases with this step's batch; the losses of this process's share of it."""
+        options, step = self.options, self.progress.step
+        torch.manual_seed((options.seed * 1_000_003 + step) * 4096 + self.accelerator.process_index)
+        indices = batch_indices(len(training), options.batch, seed=options.seed, step=step)
+        rank = self.accelerator.process_index * options.accumulate
+        batches = [
+            prepare_batch(
+                training, indices, seed=options.seed, step=step, augment=options.augment,
+                part=slice(rank + micro, None, self._parts),
+            )
+            for micro in range(options.accumulate)
+        ]  # fmt: skip
+        rate = options.rate * self._decay()
+        losses: Losses = {}
+        for phase in self.stage.phases:
+            optimisers = [self.stage.optimisers[name] for name in phase.optimisers]
+            for optimiser in optimisers:
+                optimiser.zero_grad(set_to_none=True)
+                for group in optimiser.param_groups:
+                    group["lr"] = rate
+            for photos, ids in batches:
+                photos = photos.contiguous(memory_format=self.stage.memory_format)
+                for name, value in phase.backward(photos, ids, 1 / options.accumulate).items():
+                    losses[name] = losses.get(name, 0.0) + value.detach() / options.accumulate
+            for optimiser in optimisers:
+                self._average_gradients(optimiser)
+                optimiser.step()
+        self.progress.step += 1
+        self.progress.images += options.batch
+        self._update_average()
+        return losses
+
+    def _average_gradients(self, optimiser: torch.optim.Optimizer) -> None:
+        if self.accelerator.num_processes == 1:
+            return
+        gradients = [p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        flat = self.accelerator.reduce(flat, reduction="mean")
+        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(mean.view_as(gradient))
+
+    def _decay(self) -> float:
+        start = self.options.decay_from * self.options.steps
+        remaining = self.options.steps - self.progress.step
+        return min(1.0, remaining / max(1.0, self.options.steps - start))
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        # A young average follows quickly, or it would remember the random start for thousands of steps.
+        decay = min(self.options.ema, self.progress.step / (9 + self.progress.step))
+        network = self.stage.networks[self.stage.kept]
+        torch._foreach_lerp_(list(self.average.parameters()), list(network.parameters()), 1 - decay)
+        for ours, theirs in zip(self.average.buffers(), network.buffers(), strict=True):
+            ours.copy_(theirs)
+
+    # A whole run ------------------------------------------------------------------------------------------------
+
+    def fit(self, training: Pairs, validation: Pairs) -> None:
+        """Train until --steps or --minutes, or SIGTERM; saves as it goes, so that the same command goes on."""
+        options = self.options
+        self.data = f"{Path(options.data).name}: {len(training)} photos, and {len(validation)} held out"
+        started = last_saved = time.monotonic()
+        before = self.progress.seconds
+        bar = tqdm(
+            total=options.steps, initial=self.progress.step, desc=f"{self.stage.name} {self.stage.size} px",
+            unit="step", mininterval=1, disable=None if self.accelerator.is_main_process else True,
+        )  # fmt: skip
+        with _on_signal(self._request_stop), bar:
+            while self.progress.step < options.steps and not self._agree(self._stop):
+                losses = self.step(training)
+                bar.update()
+                now = time.monotonic()
+                self.progress.seconds = before + now - started
+                if self.progress.step % RECORD_EVERY == 0:
+                    self._record(losses, bar)
+                if self.progress.step % options.validate_every == 0:
+                    self._validate(validation)
+                if self.accelerator.is_main_process and now - last_saved > options.checkpoint_minutes * 60:
+                    self.save()
+                    last_saved = time.monotonic()
+                if options.minutes and now - started > options.minutes * 60:
+                    self._stop = True
+        if self.progress.step % options.validate_every:
+            self._validate(validation)
+        if self.accelerator.is_main_process:
+            self.save()
+        self.accelerator.wait_for_everyone()
+
+    def _agree(self, stop: bool) -> bool:
+        """Whether any process was asked to stop: all leave the loop at the same step, or none."""
+        if self.accelerator.num_processes == 1:
+            return stop
+        asked = torch.tensor(float(stop), device=self.stage.device)
+        return bool(self.accelerator.reduce(asked, reduction="sum") > 0)
+
+    def _record(self, losses: dict[str, Tensor], bar: tqdm) -> None:
+        stacked = self.accelerator.reduce(torch.stack([value.float() for value in losses.values()]), reduction="mean")
+        values = dict(zip(losses, stacked.tolist(), strict=True))
+        if not all(math.isfinite(value) for value in values.values()):
+            raise UserError(
+                f"The loss is not finite at step {self.progress.step} ({values}); {self.folder.path} holds the last "
+                "good state: resume with a smaller --rate or --precision float32."
+            )
+        if self.accelerator.is_main_process:
+            row = {"step": self.progress.step, "seconds": round(self.progress.seconds, 1)}
+            self.folder.record({**row, **values})
+        bar.set_postfix(total=f"{values['total']:.3f}", refresh=False)
+
+    def _validate(self, pairs: Pairs) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        figures = self.stage.validate(self.average, pairs)
+        step = self.progress.step
+        self.folder.record({"step": step, "seconds": round(self.progress.seconds, 1), "validation": figures})
+        tqdm.write(f"step {step}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+        self.folder.save_sheet(step, self.stage.sheet(self.average, pairs))
+        score = self.stage.score(figures)
+        if score < self.progress.best:
+            self.progress.best = score
+            self._export(BEST, figures)
+        self.progress.figures = figures
+
+    def _export(self, name: str, figures: dict) -> None:
+        card = {
+            "stage": self.stage.name,
+            "data": self.data,
+            "licence": self.options.licence,
+            "command": f"maskedit-train {self.stage.name} " + _flags(self.options),
+            "steps": self.progress.step,
+            "images": self.progress.images,
+            "hours": round(self.progress.seconds / 3600, 3),
+            "hardware": _hardware(self.stage, self.accelerator.num_processes),
+            "validation": figures,
+        }
+        if self.options.init:
+            init = Path(self.options.init)
+            earlier = init / LATEST if init.is_dir() else init
+            if earlier.is_file():
+                card["initialised_from"] = _without_folders(read_header(earlier).card)
+        save_checkpoint(self.folder.path / name, self.average, card)
+
+    # Saving and resuming ----------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Networks, optimisers, average and position; and the average for the editor."""
+        self._export(LATEST, self.progress.figures)  # first: it refuses what is not finite, and the old state stays
+        self.folder.save_state(
+            {
+                "networks": {name: network.state_dict() for name, network in self.stage.networks.items()},
+                "optimisers": {name: optimiser.state_dict() for name, optimiser in self.stage.optimisers.items()},
+                "average": self.average.state_dict(),
+                "progress": dict(vars(self.progress)),
+            }
+        )
+
+    def resume(self) -> None:
+        """Go on from the run folder's last checkpoint."""
+        state = self.folder.load_state()
+        try:
+            for name, network in self.stage.networks.items():
+                network.load_state_dict(state["networks"][name])
+            for name, optimiser in self.stage.optimisers.items():
+                optimiser.load_state_dict(state["optimisers"][name])
+            self.average.load_state_dict(state["average"])
+            self.progress = Progress(**state["progress"])
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise _other_options(self.folder.path, error) from error
+
+    def _initialise(self, source: Path) -> None:
+        """Start from a run folder's networks (another size, an earlier stage) or from one checkpoint file."""
+        try:
+            if source.is_dir():
+                state = RunFolder(source).load_state()
+                # The average rather than the network it follows: it is the better one, and its noise is gone.
+                self.stage.initialise({**state["networks"], self.stage.kept: state["average"]})
+            else:
+                self.stage.initialise({self.stage.kept: load_checkpoint(source)[0].state_dict()})
+        except (KeyError, RuntimeError) as error:
+            raise _other_options(source, error) from error
+
+    def _request_stop(self) -> None:
+        self._stop = True
+
+
+def train(stage_type: type[Stage], options: RunOptions) -> Path:
+    """Run or resume a stage; returns the run folder, which holds ``latest.safetensors`` and ``best.safetensors``."""
+    options.check()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    accelerator = _accelerator(options.device)
+    torch.manual_seed(options.seed)
+    folder = RunFolder(Path(options.out)) if options.out else RunFolder.numbered(stage_type.name)
+    trainer = Trainer(stage_type(options, accelerator.device), options, folder, accelerator)
+    if folder.has_state:
+        trainer.resume()
+        tqdm.write(f"{folder.path}: going on from step {trainer.progress.step}")
+    training, validation = split(find_pairs(options.data), options.validation)
+    # Only now: a command that cannot run leaves no empty run folder, and an older run's options as they were.
+    if accelerator.is_main_process:
+        folder.create(options.to_dict())
+    accelerator.wait_for_everyone()
+    size, quiet = trainer.stage.size, not accelerator.is_main_process
+    held_out = load_pairs(validation, size, quiet=quiet).to(accelerator.device)
+    trainer.fit(load_pairs(training, size, quiet=quiet).to(accelerator.device), held_out)
+    return folder.path
+
+
+def _accelerator(device: str) -> Accelerator:
+    try:
+        from accelerate import Accelerator
+    except ImportError as error:
+        raise UserError("Training needs accelerate: pip install -c constraints.txt -e '.[train]'.") from error
+    try:
+        chosen = choose_device(device)
+    except UserError as error:
+        raise UserError(f"--device: {error}") from error
+    if chosen.type == "cuda" and chosen.index is not None:
+        torch.cuda.set_device(chosen)
+    return Accelerator(cpu=chosen.type == "cpu")
+
+
+def _other_options(source: Path, error: Exception) -> UserError:
+    reason = str(error).splitlines()[0]
+    return UserError(f"{source} was made with other options ({reason}); use its --preset and widths.")
+
+
+def _hardware(stage: Stage, processes: int) -> str:
+    name = torch.cuda.get_device_name(stage.device) if stage.device.type == "cuda" else stage.device.type
+    several = f"{processes} x " if processes > 1 else ""
+    return f"{several}{name}, {torch.get_num_threads()} threads, {stage.precision}"
+
+
+def _flags(options: RunOptions) -> str:
+    """The options that differ from the defaults, as flags; paths by their last part only."""
+    default, words = type(options)(), []
+    for name, value in options.to_dict().items():
+        if value == getattr(default, name):
+            continue
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(flag if value else f"--no-{flag[2:]}")
+        else:
+            words.append(f"{flag} {shlex.quote(str(_without_folders(value)))}")
+    return " ".join(words)
+
+
+def _without_folders(value):
+    """A card's entry, or all of a card, with every path cut to its last part: weights travel, machines stay."""
+    if isinstance(value, dict):
+        return {name: _without_folders(entry) for name, entry in value.items()}
+    if isinstance(value, str) and os.sep in value and " " not in value:
+        kind, _, path = value.rpartition(":")
+        return (kind + ":" if kind else "") + Path(path).name
+    return value
+
+
+@contextlib.contextmanager
+def _on_signal(callback):
+    """Call ``callback`` at SIGTERM or Ctrl+C instead of dying; a second one dies."""
+    previous = {}
+
+    def handle(number, frame):
+        signal.signal(number, previous[number])
+        callback()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        previous[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,102 @@
+"""What a stage of training is: networks, their losses, and how to tell whether they are good.
+
+A stage knows nothing of steps, schedules, checkpoints or other processes; that is `maskedit.training.loop`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from maskedit.dataset import Pairs
+from maskedit.models.device import choose_precision
+from maskedit.models.tensors import one_hot
+from maskedit.training.config import RunOptions
+
+Losses = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One update of some of the networks; a step goes through a stage's phases in order (as StyleGAN's loop does).
+
+    ``backward(photos, ids, share)`` computes the losses of photos (N, 3, S, S) in [-1, 1] with label ids (N, S, S),
+    adds the gradients of ``share`` times their total, and returns the losses for the record.
+    """
+
+    backward: Callable[[Tensor, Tensor, float], Losses]
+    optimisers: tuple[str, ...]
+
+
+class Stage(ABC):
+    """Networks on one device, and all that is particular to training them.
+
+    Args:
+        options: of the run.
+        device: where the networks live.
+    """
+
+    name: ClassVar[str]
+    kept: ClassVar[str]
+    """The network that is averaged and exported."""
+
+    def __init__(self, options: RunOptions, device: torch.device):
+        self.options = options
+        self.device = device
+        self.precision = choose_precision(options.precision, device)
+        # channels_last pays on a GPU; on a CPU the normalisation kernels want plain rows.
+        self.memory_format = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+        self.networks: dict[str, nn.Module] = {}
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
+        self.phases: tuple[Phase, ...] = ()
+
+    # For subclasses ---------------------------------------------------------------------------------------------
+
+    def add_network(self, name: str, network: nn.Module, *, betas: tuple[float, float] = (0.5, 0.999)) -> nn.Module:
+        """Put a network on the device, with an Adam of its own under the same name."""
+        network = self.place(network)
+        self.networks[name] = network
+        fused = self.device.type == "cuda"
+        self.optimisers[name] = torch.optim.Adam(network.parameters(), self.options.rate, betas, fused=fused)
+        return network
+
+    def place(self, module: nn.Module) -> nn.Module:
+        return module.to(self.device, memory_format=self.memory_format)
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
+
+    def one_hot(self, ids: Tensor) -> Tensor:
+        """(N, S, S) uint8 ids -> (N, 19, S, S) in the run's precision and memory format."""
+        return one_hot(ids, dtype=self.precision).contiguous(memory_format=self.memory_format)
+
+    # What a stage must say --------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Side of the training squares in pixels."""
+
+    @abstractmethod
+    def validate(self, network: nn.Module, pairs: Pairs) -> dict[str, float]:
+        """Figures of the kept network on held-out pairs; the first one decides which checkpoint is best."""
+
+    @abstractmethod
+    def score(self, figures: dict[str, float]) -> float:
+        """The figure that decides which checkpoint is best; lower is better."""
+
+    @abstractmethod
+    def sheet(self, network: nn.Module, pairs: Pairs) -> np.ndarray:
+        """A picture (H, W, 3) uint8 RGB of what the kept network does on held-out pairs."""
+
+    def initialise(self, networks: dict[str, Any]) -> None:
+        """Start from the networks of an earlier run, given as state dicts by name."""
+        for name, state in networks.items():
+            if name in self.networks:
+                self.networks[name].load_state_dict(state)
