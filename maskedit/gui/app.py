@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None, *, make_engine: Callable | None
     from maskedit.gui import theme
     from maskedit.gui.editor import Editor
     from maskedit.gui.files import BUNDLED
-    from maskedit.gui.main_window import HINT, MainWindow
+    from maskedit.gui.main_window import MainWindow
     from maskedit.gui.worker import shipped_engine
 
     application = QApplication.instance() or QApplication(sys.argv[:1])
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None, *, make_engine: Callable | None
     if not opened:
         window.files.open_bundled(BUNDLED[0][1])
         if options.photo is None:
-            window.show_message("info", HINT)
+            window.show_hint()
     window.show()
 
     def settle() -> None:

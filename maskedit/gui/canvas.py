@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Slot
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPainterPath, QPen, QPointingDevice, QTabletEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from maskedit.document.history import Box
 from maskedit.gui.editor import Editor
@@ -35,12 +35,18 @@ class LabelCanvas(ImageView):
         self._outline: QPainterPath | None = None
         self._resize_from: tuple[QPointF, int] | None = None
         self._pen_down = False
+        self._button = Qt.MouseButton.NoButton
+        """The button that began the gesture; the other one does not end it."""
+        self._pressed_at = QPointF()
+        self._hovered_at: QPointF | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.resting_cursor = Qt.CursorShape.CrossCursor
         self.setCursor(self.resting_cursor)
         editor.labels_changed.connect(self._labels_changed)
         editor.label_changed.connect(self._label_changed)
         editor.tool_changed.connect(self._tool_changed)
+        editor.brush_changed.connect(self._brush_changed)
+        editor.history_changed.connect(self._gesture_ended)
 
     # What it shows ----------------------------------------------------------------------------------------------
 
@@ -66,6 +72,7 @@ class LabelCanvas(ImageView):
             alpha[np.arange(NUM_LABELS) != self._editor.label] = 0
         return np.concatenate([palette(colour_blind=self.colour_blind), alpha], axis=1)
 
+    @Slot(object)
     def _labels_changed(self, box: Box) -> None:
         self._labels.update(self._editor.document.labels, box)
         self.update(self.box_rect(box))
@@ -73,13 +80,26 @@ class LabelCanvas(ImageView):
             self._outline = self._outlined = None
             self.update()
 
+    @Slot(int)
     def _label_changed(self, label: int) -> None:
         if self.isolated:
             self.refresh_colours()
 
+    @Slot(str)
     def _tool_changed(self, tool: str) -> None:
-        self.refresh_ring()
+        self._refresh_ring()
         self.update()
+
+    @Slot(int)
+    def _brush_changed(self, diameter: int) -> None:
+        self._refresh_ring()
+
+    @Slot()
+    def _gesture_ended(self) -> None:
+        """The outline of the class under the cursor comes back without a move of the mouse."""
+        document = self._editor.document
+        if self._hovered_at is not None and document is not None and not self.tools.busy:
+            self.outline_label(document.label_at(self._hovered_at.x(), self._hovered_at.y()))
 
     def draw_content(self, painter: QPainter, rect: QRectF) -> None:
         if self._labels is None:
@@ -88,7 +108,7 @@ class LabelCanvas(ImageView):
         painter.drawImage(rect, self._photo)
         if not self.labels_hidden:
             painter.setOpacity(self.opacity)
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.viewport.zoom < 1)
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.scale < 1)
             painter.drawImage(rect, self._labels.image)
             painter.setOpacity(1.0)
         self._draw_outline(painter, rect)
@@ -101,7 +121,7 @@ class LabelCanvas(ImageView):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.translate(rect.topLeft())
-        painter.scale(self.viewport.zoom, self.viewport.zoom)
+        painter.scale(self.scale, self.scale)
         for colour, width in ((QColor(0, 0, 0, 150), 2.6), (QColor(255, 255, 255, 220), 1.2)):
             pen = QPen(colour, width)
             pen.setCosmetic(True)
@@ -113,11 +133,16 @@ class LabelCanvas(ImageView):
         points = [self.viewport.to_view(QPointF(*point), self.view_size()) for point in self.tools.lasso]
         if not points:
             return
+        line = list(points)
+        if self._hovered_at is not None and not self.tools.lasso_dragged:
+            line.append(self.viewport.to_view(self._hovered_at, self.view_size()))  # where the next corner would be
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for colour, width in ((Qt.GlobalColor.black, 3.0), (Qt.GlobalColor.white, 1.2)):
             painter.setPen(QPen(colour, width))
-            painter.drawPolyline([*points, points[0]] if len(points) > 2 else points)
-        for point in points[:1]:
+            painter.drawPolyline([*line, line[0]] if len(line) > 2 else line)
+        painter.setBrush(Qt.GlobalColor.white)
+        painter.setPen(QPen(Qt.GlobalColor.black, 1.0))
+        for point in points if not self.tools.lasso_dragged else points[:1]:
             painter.drawEllipse(point, 3, 3)
 
     def outline_label(self, label: int | None) -> None:
@@ -125,7 +150,7 @@ class LabelCanvas(ImageView):
         if label == self._outlined:
             return
         self._outlined, self._outline = label, None
-        if label:
+        if label is not None:
             mask = (self._editor.document.labels == label).astype(np.uint8)
             contours, _ = cv2.findContours(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT), 1, 2)
             path = QPainterPath()
@@ -140,15 +165,15 @@ class LabelCanvas(ImageView):
 
     def label_under_cursor(self) -> int | None:
         """The class under the cursor; None when the cursor is elsewhere."""
-        if self._editor.document is None or not self.underMouse():
+        if self._editor.document is None or self._hovered_at is None:
             return None
-        return self._editor.document.label_at(*self._point(QPointF(self.mapFromGlobal(self.cursor().pos()))))
+        return self._editor.document.label_at(self._hovered_at.x(), self._hovered_at.y())
 
-    def refresh_ring(self) -> None:
+    def _refresh_ring(self) -> None:
         """The ring follows the brush's size and hides with tools that have none."""
-        if self._ring is not None or self.underMouse():
-            point = self.to_image(QPointF(self.mapFromGlobal(self.cursor().pos())))
-            self._show_ring(self._ring[0] if self._ring is not None else point)
+        if self._hovered_at is not None:
+            self._show_ring(self._hovered_at)
+            self.hovered.emit(self._hovered_at)
 
     def _show_ring(self, point: QPointF) -> None:
         paints = self._editor.tool in ("brush", "eraser")
@@ -161,8 +186,9 @@ class LabelCanvas(ImageView):
         return point.x(), point.y()
 
     def _hover(self, position: QPointF) -> None:
-        point = self.to_image(position)
+        point = self._hovered_at = self.to_image(position)
         self._show_ring(point)
+        self._update_lasso()
         if not self.tools.busy and self._editor.document is not None:
             self.outline_label(self._editor.document.label_at(point.x(), point.y()))
         self.hovered.emit(point)
@@ -172,12 +198,15 @@ class LabelCanvas(ImageView):
         self.tools.abort()
         self._resize_from = None
         self._pen_down = False
+        self._button = Qt.MouseButton.NoButton
         self.update()
 
     # Qt ---------------------------------------------------------------------------------------------------------
 
     def mousePressEvent(self, event) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
+        if self._button != Qt.MouseButton.NoButton or self._resize_from is not None or self._pan_from is not None:
+            return
         if self._editor.document is None or self.pans(event):
             self.start_pan(event.position())
             return
@@ -188,10 +217,11 @@ class LabelCanvas(ImageView):
         elif left and modifiers & Qt.KeyboardModifier.ControlModifier:
             self.tools.pick(point)
         elif left or event.button() == Qt.MouseButton.RightButton:
+            self._button, self._pressed_at = event.button(), event.position()
             self.outline_label(None)
             shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
             self.tools.press(point, erase=not left, shift=shift)
-            self.update_lasso()
+            self._update_lasso()
 
     def mouseMoveEvent(self, event) -> None:
         if self._pan_from is not None:
@@ -199,25 +229,32 @@ class LabelCanvas(ImageView):
             return
         if self._resize_from is not None:
             start, brush = self._resize_from
-            self._editor.set_brush(brush + (event.position().x() - start.x()) / max(self.viewport.zoom, 0.25))
+            self._editor.set_brush(brush + (event.position().x() - start.x()) / max(self.scale, 0.25))
             self._show_ring(self.to_image(start))
             return
-        if event.buttons() & (Qt.MouseButton.LeftButton | Qt.MouseButton.RightButton):
+        if event.buttons() & self._button and not self._is_still_a_click(event.position()):
             self.tools.move(self._point(event.position()))
-            self.update_lasso()
+            self._update_lasso()
         self._hover(event.position())
+
+    def _is_still_a_click(self, position: QPointF) -> bool:
+        """A hand trembles: a corner of the lasso that was clicked must not become a drag, which would close it."""
+        moved = (position - self._pressed_at).manhattanLength()
+        return bool(self.tools.lasso) and not self.tools.lasso_dragged and moved < QApplication.startDragDistance()
 
     def mouseReleaseEvent(self, event) -> None:
         if self._pan_from is not None:
             super().mouseReleaseEvent(event)
         elif self._resize_from is not None:
             self._resize_from = None
-        elif event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton):
+            self._hover(event.position())
+        elif event.button() == self._button:
+            self._button = Qt.MouseButton.NoButton
             self.tools.release()
-            self.update_lasso()
+            self._update_lasso()
 
     def mouseDoubleClickEvent(self, event) -> None:
-        if self._editor.tool == "lasso" and self.tools.lasso:
+        if self.tools.lasso and event.button() == Qt.MouseButton.LeftButton:
             self.tools.close_lasso()
             self.update()
         else:
@@ -230,10 +267,11 @@ class LabelCanvas(ImageView):
         plain = event.modifiers() == Qt.KeyboardModifier.NoModifier and not self.space_held
         if event.type() == QEvent.Type.TabletPress and plain and event.button() == Qt.MouseButton.LeftButton:
             self.setFocus(Qt.FocusReason.MouseFocusReason)
-            self._pen_down = True
+            self._pen_down, self._pressed_at = True, event.position()
             self.tools.press(point, erase=eraser, diameter=diameter)
         elif event.type() == QEvent.Type.TabletMove and self._pen_down:
-            self.tools.move(point, diameter=diameter)
+            if not self._is_still_a_click(event.position()):
+                self.tools.move(point, diameter=diameter)
             self._hover(event.position())
         elif event.type() == QEvent.Type.TabletRelease and self._pen_down:
             self._pen_down = False
@@ -241,7 +279,7 @@ class LabelCanvas(ImageView):
         else:
             event.ignore()  # Qt sends it again as a mouse event
             return
-        self.update_lasso()
+        self._update_lasso()
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -254,11 +292,12 @@ class LabelCanvas(ImageView):
             return
         self.update()
 
-    def update_lasso(self) -> None:
-        if self._editor.tool == "lasso":
+    def _update_lasso(self) -> None:
+        if self.tools.lasso:
             self.update()
 
     def leaveEvent(self, event: QEvent) -> None:
+        self._hovered_at = None
         self.set_ring(None)
         self.outline_label(None)
         super().leaveEvent(event)

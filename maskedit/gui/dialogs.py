@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -16,17 +17,19 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
+    QHeaderView,
     QLabel,
     QLineEdit,
-    QListWidget,
-    QListWidgetItem,
     QMessageBox,
     QPushButton,
     QSlider,
+    QTreeWidget,
+    QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
+import maskedit
 from maskedit import imaging
 from maskedit.document.document import Document
 from maskedit.document.transfer import resized, transfer_labels
@@ -46,18 +49,23 @@ def ask_open(parent: QWidget, title: str, folder: str, filters: str) -> Path | N
 
 
 def ask_save(parent: QWidget, title: str, suggestion: Path, filters: str) -> Path | None:
-    """Where to save, or None; a missing extension is the suggestion's. Asks before an existing file is replaced."""
+    """Where to save, or None; a missing extension is the chosen filter's. Asks before an existing file is replaced."""
     # The file dialog's own question comes before the extension is added, so it is asked here instead.
     option = QFileDialog.Option.DontConfirmOverwrite
-    name, _ = QFileDialog.getSaveFileName(parent, title, str(suggestion), filters, options=option)
+    name, chosen = QFileDialog.getSaveFileName(parent, title, str(suggestion), filters, options=option)
     if not name:
         return None
     path = Path(name)
-    if not path.suffix:
-        path = path.with_suffix(suggestion.suffix)
+    if path.suffix.lower() not in _suffixes(filters):
+        # Appended, not exchanged: in "anna.2024" the dot belongs to the name.
+        path = path.with_name(path.name + (_suffixes(chosen) or [suggestion.suffix])[0])
     if path.exists() and not ask_overwrite(parent, path):
         return None
     return path
+
+
+def _suffixes(filters: str) -> list[str]:
+    return re.findall(r"\*(\.\w+)", filters)
 
 
 def ask_overwrite(parent: QWidget, path: Path) -> bool:
@@ -137,7 +145,9 @@ class ExportDialog(QDialog):
 def ask_export(parent: QWidget) -> Export | None:
     """What to export, or None."""
     dialog = ExportDialog(parent)
-    return dialog.choice() if dialog.exec() == QDialog.DialogCode.Accepted else None
+    choice = dialog.choice if dialog.exec() == QDialog.DialogCode.Accepted else lambda: None
+    dialog.deleteLater()  # its parent would keep it until the end
+    return choice()
 
 
 class SourceDialog(QDialog):
@@ -177,7 +187,7 @@ class SourceDialog(QDialog):
         for label, box in zip(LABELS, self.boxes, strict=True):
             box.toggled.connect(self._refresh)
             if label.id not in present:
-                box.setText(f"{label.title} (not there)")
+                box.setText(f"{label.title}, not there")
             grid.addWidget(box, label.id // 4, label.id % 4)
 
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
@@ -227,18 +237,30 @@ def ask_source(parent: QWidget, document: Document, source: np.ndarray) -> tuple
     """(go on, classes): the ticked classes, or None for the whole map."""
     dialog = SourceDialog(document, source, parent)
     accepted = dialog.exec() == QDialog.DialogCode.Accepted
+    dialog.deleteLater()
     return accepted, dialog.classes()
 
 
 class CommandPalette(QDialog):
-    """Find a command by a part of its name and run it."""
+    """Find a command by a part of its name and run it; ``enabled`` are the ids that can be run now."""
 
-    def __init__(self, parent: QWidget | None = None):
+    def __init__(self, enabled: set[str], parent: QWidget | None = None):
         super().__init__(parent)
         self.setWindowTitle("Commands")
-        self.resize(460, 420)
+        self.resize(520, 420)
+        self._enabled = enabled
         self.line = QLineEdit(placeholderText="Type a part of a command's name")
-        self.list = QListWidget()
+        self.line.setAccessibleName("Search commands")
+        self.line.setClearButtonEnabled(True)
+        self.list = QTreeWidget()
+        self.list.setColumnCount(2)
+        self.list.setHeaderHidden(True)
+        self.list.setRootIsDecorated(False)
+        self.list.setStyleSheet("QTreeWidget::item { padding: 2px 4px; }")
+        self.list.setAccessibleName("Commands")
+        self.list.header().setStretchLastSection(False)
+        self.list.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.list.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.chosen: str | None = None
         layout = QVBoxLayout(self)
         layout.addWidget(self.line)
@@ -246,33 +268,62 @@ class CommandPalette(QDialog):
         self.line.textChanged.connect(self._filter)
         self.line.returnPressed.connect(self._take)
         self.list.itemActivated.connect(self._take)
+        # The arrow keys choose in the list while one types.
+        self.line.installEventFilter(self)
         self._filter("")
 
     def _filter(self, text: str) -> None:
         self.list.clear()
         words = text.lower().split()
         for command in COMMANDS:
-            if all(word in f"{command.menu} {command.text} {command.tip}".lower() for word in words):
-                keys = f"   ({command.keys[0]})" if command.keys else ""
-                item = QListWidgetItem(f"{command.text.rstrip('…')}{keys}")
-                item.setToolTip(command.tip)
-                item.setData(Qt.ItemDataRole.UserRole, command.id)
-                self.list.addItem(item)
-        self.list.setCurrentRow(0)
+            known = all(word in f"{command.menu} {command.text} {command.tip}".lower() for word in words)
+            if known and command.id != "palette":
+                item = QTreeWidgetItem([f"{command.menu}: {command.text.rstrip('…')}", ", ".join(command.keys)])
+                item.setToolTip(0, command.tip)
+                item.setData(0, Qt.ItemDataRole.UserRole, command.id)
+                item.setDisabled(command.id not in self._enabled)
+                self.list.addTopLevelItem(item)
+        items = [self.list.topLevelItem(row) for row in range(self.list.topLevelItemCount())]
+        # A command whose name matches comes before those that only mention the word.
+        named = [item for item in items if all(word in item.text(0).lower() for word in words)]
+        self.list.setCurrentItem(next((item for item in named + items if not item.isDisabled()), None))
 
     def _take(self) -> None:
         item = self.list.currentItem()
-        if item is not None:
-            self.chosen = item.data(Qt.ItemDataRole.UserRole)
+        if item is not None and not item.isDisabled():
+            self.chosen = item.data(0, Qt.ItemDataRole.UserRole)
             self.accept()
+
+    def eventFilter(self, watched, event) -> bool:
+        moves = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+        if event.type() == QEvent.Type.KeyPress and event.key() in moves:
+            self.list.keyPressEvent(event)
+            return True
+        return super().eventFilter(watched, event)
+
+
+def ask_command(parent: QWidget, enabled: set[str]) -> str | None:
+    """The id of a command to run, or None."""
+    dialog = CommandPalette(enabled, parent)
+    dialog.exec()
+    dialog.deleteLater()
+    return dialog.chosen
+
+
+def about(parent: QWidget, engine: str) -> None:
+    """Version, engine and licence."""
+    text = f"maskedit {maskedit.__version__}\n\nThe code is Apache-2.0.\nEngine: {engine}"
+    QMessageBox.about(parent, "About maskedit", text)
 
 
 def shortcut_sheet(parent: QWidget) -> QDialog:
     """Every key on one sheet, made from the table of commands."""
     dialog = QDialog(parent)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.setWindowTitle("Shortcuts")
     grid = QGridLayout(dialog)
     grid.setHorizontalSpacing(18)
+    grid.setVerticalSpacing(5)
     rows = [(", ".join(command.keys), command.text.rstrip("…")) for command in COMMANDS if command.keys]
     rows += list(MOUSE_KEYS)
     half = (len(rows) + 1) // 2

@@ -18,6 +18,8 @@ from maskedit.labels import BY_NAME, NUM_LABELS
 
 TOOLS = ("brush", "eraser", "fill", "lasso", "picker")
 MIN_BRUSH, MAX_BRUSH = 1, 256
+STARTING, NO_ENGINE = "starting", "no engine"
+RENDER_FAILED = "render failed"
 
 
 class Editor(QObject):
@@ -51,7 +53,7 @@ class Editor(QObject):
         self.pressure = False
         self.result: np.ndarray | None = None
         self.result_image: QImage | None = None
-        self.engine = "starting"
+        self.engine = STARTING
         self._result_revision = -1
         self._sequence = 0
         self._oldest_wanted = 0
@@ -87,7 +89,9 @@ class Editor(QObject):
         self._result_revision = -1
         self._oldest_wanted = self._sequence + 1
         self._waiting.clear()
-        self._mailbox.put(None)
+        self._failed = ""
+        if self._mailbox.take() is not None:
+            self.live.finished(None)  # the worker has not begun with it, and will never answer
         self.live.reset()
         self.document_changed.emit()
         self.history_changed.emit()
@@ -185,6 +189,11 @@ class Editor(QObject):
         """Whether the result is the render of the label map as it stands."""
         return self.document is not None and self._result_revision == self.document.revision
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether somebody waits for a result that is up to date."""
+        return bool(self._waiting)
+
     def when_up_to_date(self, then: Callable[[], None]) -> None:
         """Call ``then`` once the result belongs to the label map as it stands; at once if it does already."""
         if self.up_to_date:
@@ -251,8 +260,8 @@ class Editor(QObject):
     @Slot(int, str)
     def _render_failed(self, sequence: int, reason: str) -> None:
         if sequence < 0:
-            self._set_engine("no engine")
-            if self.document is not None:
+            self._set_engine(NO_ENGINE)
+            if self.live.in_flight:
                 return  # the request that waits will fail in the same way, and say so
         else:
             self.live.finished(None)
@@ -281,9 +290,10 @@ class Editor(QObject):
     @Slot()
     def _tell_state(self) -> None:
         if self._ticker.isActive():
-            state = f"rendering {time.monotonic() - self._started_at:.1f} s"
+            loading = self.engine == STARTING
+            state = "loading" if loading else f"rendering {time.monotonic() - self._started_at:.1f} s"
         elif self._failed:
-            state = "render failed"
+            state = RENDER_FAILED
         elif self.document is None:
             state = ""
         else:

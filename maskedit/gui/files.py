@@ -5,14 +5,13 @@ Every way in ends in a whole new document or in one clear message with the open 
 
 from __future__ import annotations
 
-import datetime
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QObject, QSettings, QStandardPaths, QTimer, Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QObject, QSettings, Signal
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QWidget
 
 from maskedit import imaging, resources
 from maskedit.document import session
@@ -20,11 +19,11 @@ from maskedit.document.document import Document
 from maskedit.errors import UserError
 from maskedit.gui import dialogs
 from maskedit.gui.editor import Editor, companion_labels
+from maskedit.gui.qimage import image_photo
+from maskedit.gui.recovery import Recovery
 
 SIDE = 512
 """Documents are squares of this side in pixels: what the networks are made for."""
-RECOVERY_SECONDS = 60
-RECOVERY_EDITS = 20
 RECENT = 8
 BUNDLED = (("Eileen Collins", "collins"), ("Grace Hopper", "hopper"))
 
@@ -37,12 +36,13 @@ def read_document(photo: Path, labels: Path | None = None) -> Document:
     """
     if photo.suffix.lower() == session.SUFFIX:
         return session.load_session(photo)
+    pixels = imaging.read_photo(photo)  # first: nobody should be asked for the label map of what is no photo
     labels = labels or companion_labels(photo)
     if labels is None:
         raise MissingLabels(
             f"{photo.name} has no label map beside it ({photo.stem}_labels.png); choose the one that belongs to it."
         )
-    square, label_map = imaging.fit_square(imaging.read_photo(photo), imaging.read_labels(labels), SIDE)
+    square, label_map = imaging.fit_square(pixels, imaging.read_labels(labels), SIDE)
     return Document(square, label_map, name=photo.stem)
 
 
@@ -72,16 +72,7 @@ class Files(QObject):
         self._window = window
         self._editor = editor
         self._settings = settings
-        self._recovery_folder = Path(
-            QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation)
-        ) / "recovery"  # fmt: skip
-        self._recovery: Path | None = None
-        self._recovering: threading.Thread | None = None
-        self._edits_recovered = 0
-        self._timer = QTimer(self, interval=RECOVERY_SECONDS * 1000)
-        self._timer.timeout.connect(self.write_recovery)
-        self._timer.start()
-        editor.history_changed.connect(self._count_edits)
+        self.recovery = Recovery(editor, self)
 
     # Opening ----------------------------------------------------------------------------------------------------
 
@@ -118,7 +109,30 @@ class Files(QObject):
             self.show_document(document)
             self._remember(path)
 
-        return self.guarded(work)
+        before = self._editor.document
+        self.guarded(work)
+        return self._editor.document is not before
+
+    def open_dropped(self, paths: list[Path], image: QImage | None = None) -> None:
+        """What was dropped on the window: a file, a photo with its label map in either order, or bare pixels."""
+        if image is not None:
+            self.open_pixels(image_photo(image), "dropped photo")
+        elif len(paths) == 1:
+            self.open(paths[0])
+        elif paths:
+            photo, labels = paths[:2] if _is_label_map(paths[1]) or not _is_label_map(paths[0]) else paths[1::-1]
+            self.open(photo, labels)
+
+    def paste(self) -> None:
+        """Open the file or the image on the clipboard."""
+        clipboard = QApplication.clipboard()
+        urls = clipboard.mimeData().urls()
+        if urls and urls[0].isLocalFile():
+            self.open(Path(urls[0].toLocalFile()))
+        elif clipboard.mimeData().hasImage():
+            self.open_pixels(image_photo(clipboard.image()), "pasted photo")
+        else:
+            self._editor.message.emit("error", "There is no image on the clipboard: copy one first.")
 
     def open_bundled(self, name: str) -> None:
         if self.may_leave():
@@ -157,8 +171,7 @@ class Files(QObject):
         self.guarded(work)
 
     def show_document(self, document: Document) -> None:
-        self._discard_recovery()
-        self._edits_recovered = document.edit_count
+        self.recovery.forget(document.edit_count)
         self._editor.set_document(document)
 
     def source_dialog(self) -> None:
@@ -175,6 +188,11 @@ class Files(QObject):
             self.take_labels(_source_labels(path), path.stem)
 
         self.guarded(work)
+
+    def take_bundled(self, name: str) -> None:
+        """Like `take_source`, from one of the portraits that come with maskedit."""
+        if self._editor.document is not None:
+            self.guarded(lambda: self.take_labels(bundled_document(name).snapshot(), name))
 
     def take_labels(self, source: np.ndarray, name: str) -> None:
         """Ask which classes to take from a label map, and take them as one edit."""
@@ -207,7 +225,7 @@ class Files(QObject):
             session.save_session(path, document)
             document.path = path
             document.mark_saved()
-            self._discard_recovery()
+            self.recovery.forget(document.edit_count)
             self._remember(path)
             self._editor.history_changed.emit()
             self._editor.message.emit("info", f"Saved {path.name}.")
@@ -232,15 +250,21 @@ class Files(QObject):
         if export is None:
             return
         labels_only = export.kind in ("palette", "ids")
-        filters = "PNG (*.png)" if labels_only else "PNG (*.png);;JPEG (*.jpg);;WebP (*.webp)"
+        filters = ["PNG (*.png)"]
+        if not labels_only:
+            filters.append("WebP (*.webp)")
+            if export.kind != "cutout":  # JPEG knows no transparency
+                filters.append("JPEG (*.jpg *.jpeg)")
         suggestion = Path(self._folder()) / f"{document.name}_{'labels' if labels_only else export.kind}.png"
-        path = dialogs.ask_save(self._window, "Export", suggestion, filters)
+        path = dialogs.ask_save(self._window, "Export", suggestion, ";;".join(filters))
         if path is None:
             return
         if labels_only:
             self._export(path, export)
         else:
             # Never a picture that does not belong to the labels on the screen.
+            if not self._editor.up_to_date:
+                self._editor.message.emit("info", f"{path.name} is written once the render is up to date.")
             self._editor.when_up_to_date(lambda: self._export(path, export))
 
     def _export(self, path: Path, export: dialogs.Export) -> None:
@@ -264,66 +288,21 @@ class Files(QObject):
 
         self.guarded(work)
 
-    # Recovery ---------------------------------------------------------------------------------------------------
+    # Leaving and coming back ------------------------------------------------------------------------------------
 
     def offer_recovery(self) -> bool:
         """At the start: offer the newest work that was left behind; True when it was opened."""
-        found = session.find_recoveries(self._recovery_folder)
+        found = self.recovery.found()
         if not found:
             return False
-        when = datetime.datetime.fromtimestamp(found[0].stat().st_mtime).strftime("%d %B %H:%M")
-        if not dialogs.ask_recover(self._window, when):
-            for path in found:
-                self.guarded(lambda path=path: session.discard_recovery(path))
+        if not dialogs.ask_recover(self._window, self.recovery.when(found[0])):
+            self.recovery.discard(found)
             return False
-
-        def work() -> None:
-            document = session.load_recovery(found[0])
-            self._editor.set_document(document)
-            self.write_recovery()  # under our own name, before the old one goes
-            self._wait_for_recovery()
-            session.discard_recovery(found[0])
-
-        return self.guarded(work)
-
-    def write_recovery(self) -> None:
-        """Write the recovery file in a thread of its own: packing a photo would hold up the brush."""
-        document = self._editor.document
-        busy = self._recovering is not None and self._recovering.is_alive()
-        if document is None or not document.is_modified or document.stroke is not None or busy:
-            return
-        self._edits_recovered = document.edit_count
-        copy = document.copy()
-        self._recovery = session.recovery_path(self._recovery_folder, document.name)
-
-        def work() -> None:
-            try:
-                session.write_recovery(self._recovery_folder, copy)
-            except UserError as error:
-                self._editor.message.emit("error", str(error))
-
-        self._recovering = threading.Thread(target=work, name="recovery", daemon=True)
-        self._recovering.start()
-
-    def _count_edits(self) -> None:
-        document = self._editor.document
-        if document is not None and document.edit_count - self._edits_recovered >= RECOVERY_EDITS:
-            self.write_recovery()
-
-    def _wait_for_recovery(self) -> None:
-        if self._recovering is not None:
-            self._recovering.join()
-
-    def _discard_recovery(self) -> None:
-        self._wait_for_recovery()
-        if self._recovery is not None:
-            path, self._recovery = self._recovery, None
-            self.guarded(lambda: session.discard_recovery(path))
+        return self.guarded(lambda: self.recovery.take_over(found[0]))
 
     def close(self) -> None:
         """The person has left properly: nothing is left to recover."""
-        self._timer.stop()
-        self._discard_recovery()
+        self.recovery.close()
 
     # Settings ---------------------------------------------------------------------------------------------------
 
@@ -351,3 +330,11 @@ def _source_labels(path: Path) -> np.ndarray:
     if companion is not None:
         return imaging.read_labels(companion)
     return imaging.read_labels(path)
+
+
+def _is_label_map(path: Path) -> bool:
+    try:
+        imaging.read_labels(path)
+    except UserError:
+        return False
+    return True

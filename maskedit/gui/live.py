@@ -23,7 +23,7 @@ class LiveScheduler:
         self._clock = clock
         self.enabled = True
         self.cost = FAST
-        """What a render is expected to cost in seconds; unknown engines count as slow."""
+        """What a render is expected to cost in seconds; an unknown engine counts as slow."""
         self._in_flight = False
         self._painting = False
         self._first_edit: float | None = None
@@ -57,12 +57,18 @@ class LiveScheduler:
         """It came back; ``seconds`` is None when it failed."""
         self._in_flight = False
         if seconds is not None:
-            # The slower of the last two counts half: one lucky render does not make an engine fast.
-            self.cost = seconds if self.cost == FAST else 0.5 * self.cost + 0.5 * seconds
+            # A faster render counts at once: the first of a photo also computes its style code, and no later one
+            # does. A slower one counts half: a single hiccup does not make an engine slow.
+            self.cost = min(seconds, 0.5 * self.cost + 0.5 * seconds)
 
     def reset(self) -> None:
         """Another document: nothing is waiting."""
         self._forced, self._painting, self._first_edit = False, False, None
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a render has started and not come back."""
+        return self._in_flight
 
     @property
     def waiting(self) -> bool:

@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QPointF, QSettings, QSize, QSizeF, Qt, QTimer
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
+from PySide6.QtCore import QByteArray, QEvent, QPointF, QSettings, QSize, QSizeF, Qt, QTimer, Slot
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QApplication,
     QDockWidget,
     QFrame,
     QHBoxLayout,
     QLabel,
     QMainWindow,
-    QMessageBox,
     QScrollArea,
     QSlider,
     QSplitter,
-    QToolBar,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-import maskedit
-from maskedit.gui import dialogs, theme
-from maskedit.gui.actions import COMMANDS
+from maskedit.gui import theme
+from maskedit.gui.brush_bar import BrushBar
 from maskedit.gui.canvas import LabelCanvas
+from maskedit.gui.commands import Commands
 from maskedit.gui.digits import DigitEntry
-from maskedit.gui.editor import MAX_BRUSH, TOOLS, Editor
-from maskedit.gui.files import BUNDLED, Files, bundled_document
+from maskedit.gui.editor import NO_ENGINE, RENDER_FAILED, TOOLS, Editor
+from maskedit.gui.files import BUNDLED, Files
+from maskedit.gui.menus import Menus
+from maskedit.gui.message_bar import MessageBar
 from maskedit.gui.palette_panel import PalettePanel
-from maskedit.gui.qimage import image_photo, photo_image
+from maskedit.gui.qimage import photo_image
+from maskedit.gui.status import StatusLine
 from maskedit.gui.viewport import Viewport
 from maskedit.gui.views import ImageView, ResultView
-from maskedit.labels import LABELS
 
-HINT = "Choose a class, paint on the middle picture, and the face on the right follows."
+HINT = "Choose a class, paint on the middle picture, and the face on the right follows.   F1: all keys"
+HINT_SECONDS = 12.0
+LOADING = "The face appears here once the network has loaded."
+FAILED = "The render failed. Painting goes on; F5 tries again."
+NOT_LOADED = "The network could not be loaded. Painting goes on; F5 tries again."
 
 
 class MainWindow(QMainWindow):
@@ -47,122 +48,40 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.editor = editor
         self.setAcceptDrops(True)
-        self.resize(1440, 760)
+        self.resize(QSize(1440, 760).boundedTo(self.screen().availableSize()))
         self._settings = settings
+        self._close_at_once = False
         self.files = Files(self, editor, settings)
-        self._digits = DigitEntry(editor.set_label)
 
         self.viewport = Viewport(self)
         self.photo_view = ImageView(self.viewport, "Photo")
         self.canvas = LabelCanvas(editor, self.viewport)
         self.result_view = ResultView(self.viewport, "Result")
-        self.result_view.empty_text = "The face appears here once the network has loaded."
-        self._build_actions()
+        self.views = (self.photo_view, self.canvas, self.result_view)
         self._build_views()
+        self.palette_panel = PalettePanel(editor)
         self._build_palette()
-        self._build_status()
+        self._build_menus()
+        self.status = StatusLine(self.statusBar(), editor, self.viewport)
         self._connect()
+        self._explain_absence("")
+        self._list_recent()
         self._update_actions()
+        self.canvas.setFocus()
+        # An INI file gives back False as the string "false", which is true: every boolean is read with its type.
+        self.show_photo_view(settings.value("photo_view", True, type=bool))
+        geometry = settings.value("geometry", QByteArray(), type=QByteArray)
+        if not geometry.isEmpty():
+            self.restoreGeometry(geometry)
 
     # Building ---------------------------------------------------------------------------------------------------
 
-    def _build_actions(self) -> None:
-        self.actions_by_id: dict[str, QAction] = {}
-        self._menus = {}
-        groups: dict[str, QActionGroup] = {}
-        bar = QToolBar("Tools", self)
-        bar.setObjectName("tools")
-        bar.setIconSize(QSize(20, 20))
-        bar.setMovable(False)
-        last_menu = ""
-        for command in COMMANDS:
-            action = QAction(command.text, self)
-            keys = f" ({command.keys[0]})" if command.keys else ""
-            tip = f"{command.text.rstrip('…')}{keys}: {command.tip}"
-            action.setToolTip(tip)
-            action.setStatusTip(tip)
-            action.setShortcuts([QKeySequence(key) for key in command.keys])
-            action.setCheckable(command.checkable)
-            handler = getattr(self, f"on_{command.id}")
-            (action.toggled if command.checkable and not command.group else action.triggered).connect(handler)
-            if command.group:
-                groups.setdefault(command.group, QActionGroup(self)).addAction(action)
-            menu = self._menus.setdefault(command.menu, None) or self.menuBar().addMenu(command.menu)
-            self._menus[command.menu] = menu
-            if command.separated:
-                menu.addSeparator()
-            menu.addAction(action)
-            self.addAction(action)
-            if command.bar:
-                if last_menu and last_menu != command.menu:
-                    bar.addSeparator()
-                last_menu = command.menu
-                bar.addAction(action)
-            self.actions_by_id[command.id] = action
-        self._recent_menu = self._submenu("Open recent", after="open_photo")
-        bundled = self._submenu("Bundled portraits", after="open_photo")
-        sources = self._submenu("Take labels from a bundled portrait", after="open_source")
-        for title, name in BUNDLED:
-            bundled.addAction(title, lambda name=name: self.files.open_bundled(name))
-            sources.addAction(title, lambda name=name: self._take_bundled(name))
-        self.addToolBar(bar)
-        bar.addWidget(self._build_brush())
-        for button in bar.findChildren(QToolButton):
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.actions_by_id["brush"].setChecked(True)
-        self.actions_by_id["live"].setChecked(True)
-        for digit in range(10):
-            QShortcut(QKeySequence(str(digit)), self, lambda digit=digit: self._digits.press(digit))
-        self._draw_icons()
-
-    def _submenu(self, title: str, *, after: str):
-        menu = self._menus["File"]
-        actions = menu.actions()
-        following = actions[actions.index(self.actions_by_id[after]) + 1]
-        submenu = self.menuBar().addMenu(title)
-        self.menuBar().removeAction(submenu.menuAction())
-        menu.insertMenu(following, submenu)
-        return submenu
-
-    def _build_brush(self) -> QWidget:
-        box = QWidget()
-        row = QHBoxLayout(box)
-        row.setContentsMargins(12, 0, 8, 0)
-        self._brush_text = QLabel()
-        self._brush_text.setMinimumWidth(92)
-        # Equal steps of the slider are equal ratios of the diameter: fine control where brushes are small.
-        self._brush_slider = QSlider(Qt.Orientation.Horizontal)
-        self._brush_slider.setRange(0, 100)
-        self._brush_slider.setFixedWidth(130)
-        self._brush_slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._brush_slider.setAccessibleName("Brush size")
-        self._brush_slider.setToolTip("Brush size ([ and ], or Alt+drag)")
-        self._brush_slider.sliderMoved.connect(lambda value: self.editor.set_brush(MAX_BRUSH ** (value / 100)))
-        row.addWidget(self._brush_text)
-        row.addWidget(self._brush_slider)
-        return box
-
     def _build_views(self) -> None:
-        self._message = QFrame()
-        self._message.setFrameShape(QFrame.Shape.StyledPanel)
-        row = QHBoxLayout(self._message)
-        row.setContentsMargins(10, 4, 4, 4)
-        self._message_text = QLabel()
-        self._message_text.setWordWrap(True)
-        self._message_text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        close = QToolButton(text="✕")
-        close.setAutoRaise(True)
-        close.setAccessibleName("Close the message")
-        close.clicked.connect(self._message.hide)
-        row.addWidget(self._message_text, 1)
-        row.addWidget(close)
-        self._message_timer = QTimer(self, singleShot=True, interval=6000)
-        self._message_timer.timeout.connect(self._message.hide)
-        self._message.hide()
-
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setChildrenCollapsible(False)
-        for title, view in (("Photo", self.photo_view), ("Labels", self.canvas), ("Result", self.result_view)):
+        # The photo changes least: where one paints and what comes of it get more room.
+        self._panels: list[QWidget] = []
+        for index, (title, share) in enumerate((("Photo", 3), ("Labels", 4), ("Result", 4))):
             panel = QWidget()
             column = QVBoxLayout(panel)
             column.setContentsMargins(0, 0, 0, 0)
@@ -170,19 +89,20 @@ class MainWindow(QMainWindow):
             caption = QLabel(title)
             caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
             column.addWidget(caption)
-            column.addWidget(view, 1)
+            column.addWidget(self.views[index], 1)
+            self._panels.append(panel)
             splitter.addWidget(panel)
-            view.installEventFilter(self)
-        splitter.setSizes([480, 480, 480])
+            splitter.setStretchFactor(index, share)
+        splitter.setSizes([330, 440, 440])
         centre = QWidget()
         column = QVBoxLayout(centre)
-        column.setContentsMargins(4, 4, 4, 0)
-        column.addWidget(self._message)
+        column.setContentsMargins(4, 2, 4, 0)
         column.addWidget(splitter, 1)
         self.setCentralWidget(centre)
+        self.canvas.installEventFilter(self)
+        self.message_bar = MessageBar(centre)
 
     def _build_palette(self) -> None:
-        self.palette_panel = PalettePanel(self.editor)
         scroll = QScrollArea()
         scroll.setWidget(self.palette_panel)
         scroll.setWidgetResizable(True)
@@ -195,13 +115,16 @@ class MainWindow(QMainWindow):
         column.addWidget(scroll, 1)
         row = QHBoxLayout()
         row.setContentsMargins(8, 2, 8, 6)
-        row.addWidget(QLabel("Label opacity"))
+        caption = QLabel("Label opacity")
+        row.addWidget(caption)
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setValue(round(self.canvas.opacity * 100))
-        self.opacity.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.opacity.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.opacity.setAccessibleName("Label opacity")
+        self.opacity.setToolTip("How much of the photo the labels cover (V hides them)")
         self.opacity.valueChanged.connect(self._set_opacity)
+        caption.setBuddy(self.opacity)
         row.addWidget(self.opacity, 1)
         column.addLayout(row)
         dock = QDockWidget("Classes", self)
@@ -211,39 +134,41 @@ class MainWindow(QMainWindow):
         dock.setMinimumWidth(210)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
 
-    def _build_status(self) -> None:
-        self.status = {name: QLabel() for name in ("pointer", "brush", "zoom", "engine", "preview")}
-        for name, widget in self.status.items():
-            widget.setAccessibleName(name)
-            widget.setMargin(3)
-            if name == "pointer":
-                self.statusBar().addWidget(widget, 1)
-            else:
-                self.statusBar().addPermanentWidget(widget)
+    def _build_menus(self) -> None:
+        self.commands = Commands(self)
+        self.menus = Menus(self, self.commands.handler, BrushBar(self.editor))
+        self.actions_by_id = self.menus.by_id
+        self._recent_menu = self.menus.submenu("Open recent", after="open_photo")
+        bundled = self.menus.submenu("Bundled portraits", after="open_photo")
+        sources = self.menus.submenu("Take labels from a bundled portrait", after="open_source")
+        for title, name in BUNDLED:
+            bundled.addAction(title, lambda name=name: self.files.open_bundled(name))
+            sources.addAction(title, lambda name=name: self.files.take_bundled(name))
+        self._digits = DigitEntry(self.editor.set_label)
+        self._digit_keys = [
+            QShortcut(QKeySequence(str(digit)), self, lambda digit=digit: self._digits.press(digit))
+            for digit in range(10)
+        ]
+        self.menus.draw_icons(self.palette())
 
     def _connect(self) -> None:
         editor = self.editor
         editor.document_changed.connect(self._document_changed)
-        editor.history_changed.connect(self._update_actions)
         editor.result_changed.connect(self._result_changed)
-        editor.preview_changed.connect(self.status["preview"].setText)
-        editor.engine_changed.connect(self._show_engine)
-        editor.tool_changed.connect(self._update_actions)
-        editor.label_changed.connect(self._update_actions)
+        editor.preview_changed.connect(self._explain_absence)
+        editor.history_changed.connect(self._update_actions)
         editor.options_changed.connect(self._update_actions)
-        editor.brush_changed.connect(self._show_brush)
-        editor.message.connect(self.show_message)
+        editor.tool_changed.connect(self._tool_changed)
+        editor.message.connect(self.message_bar.tell)
         self.palette_panel.hidden_changed.connect(self._hide_classes)
-        self.viewport.changed.connect(self._show_zoom)
         self.files.recent_changed.connect(self._list_recent)
-        for view in (self.photo_view, self.canvas, self.result_view):
-            view.hovered.connect(self._hovered)
-        self._show_engine(editor.engine)
-        self._show_brush(editor.brush)
-        self._list_recent()
+        self.photo_view.hovered.connect(self._hovered)
+        self.result_view.hovered.connect(self._hovered)
+        self.canvas.hovered.connect(self._canvas_hovered)
 
     # What the editor tells --------------------------------------------------------------------------------------
 
+    @Slot()
     def _document_changed(self) -> None:
         document = self.editor.document
         photo = photo_image(document.photo)
@@ -254,249 +179,92 @@ class MainWindow(QMainWindow):
         self.viewport.set_image_size(document.width, document.height)
         self._update_actions()
 
+    @Slot()
     def _result_changed(self) -> None:
         self.result_view.set_image(self.editor.result_image)
 
-    def _update_actions(self, *_: object) -> None:
+    @Slot(str)
+    def _explain_absence(self, state: str) -> None:
+        """Why there is no result yet; seen only while there is none."""
+        text = LOADING
+        if state == RENDER_FAILED:
+            text = NOT_LOADED if self.editor.engine == NO_ENGINE else FAILED
+        if text != self.result_view.empty_text:
+            self.result_view.empty_text = text
+            self.result_view.update()
+
+    @Slot(str)
+    def _tool_changed(self, tool: str) -> None:
+        self._update_actions()
+
+    @Slot()
+    def _update_actions(self) -> None:
         editor, document, actions = self.editor, self.editor.document, self.actions_by_id
-        for tool in TOOLS:
-            actions[tool].setChecked(editor.tool == tool)
-        states = {
+        has_document = document is not None
+        checked = {tool: editor.tool == tool for tool in TOOLS} | {
             "mirror": editor.mirror,
             "pressure": editor.pressure,
             "live": editor.live.enabled,
-            "only_over": document is not None and document.only_over is not None,
+            "only_over": has_document and document.only_over is not None,
         }
-        for name, on in states.items():
-            actions[name].blockSignals(True)
-            actions[name].setChecked(on)
-            actions[name].blockSignals(False)
-        actions["undo"].setEnabled(document is not None and document.can_undo)
-        actions["redo"].setEnabled(document is not None and document.can_redo)
-        for name in ("open_labels", "open_source", "save", "save_as", "export", "reset", "render"):
-            actions[name].setEnabled(document is not None)
-        if document is not None:
+        needs_document = ("open_labels", "open_source", "save", "save_as", "export", "reset", "render", "only_over")
+        enabled = dict.fromkeys(needs_document, has_document)
+        enabled["undo"] = has_document and document.can_undo
+        enabled["redo"] = has_document and document.can_redo
+        self.menus.show_state(checked, enabled)
+        if has_document:
             self.setWindowTitle(f"{document.name}[*] - maskedit")
             self.setWindowModified(document.is_modified)
             names, position = document.history.names, document.history.position
             actions["undo"].setText(f"Undo {names[position - 1]}" if document.can_undo else "Undo")
             actions["redo"].setText(f"Redo {names[position]}" if document.can_redo else "Redo")
-        only_over = f"only over {LABELS[document.only_over].title} · " if states["only_over"] else ""
-        mirror = "mirrored · " if editor.mirror else ""
-        self.status["brush"].setText(f"{only_over}{mirror}{LABELS[editor.label].title} · {editor.brush} px")
 
-    def _show_engine(self, engine: str) -> None:
-        self.status["engine"].setText(engine)
-
-    def _show_brush(self, diameter: int) -> None:
-        self._brush_text.setText(f"Brush {diameter} px")
-        self._brush_slider.setValue(round(100 * math.log(diameter) / math.log(MAX_BRUSH)))
-        self.canvas.refresh_ring()
-        self._update_actions()
-
-    def _show_zoom(self) -> None:
-        self.status["zoom"].setText(f"{self.viewport.zoom * 100:.0f} %")
-
+    @Slot(object)
     def _hovered(self, point: QPointF | None) -> None:
-        document, sender = self.editor.document, self.sender()
-        text = ""
-        if point is not None and document is not None:
-            label = document.label_at(point.x(), point.y())
-            if label is not None:
-                text = f"{int(point.x())}, {int(point.y())} · {LABELS[label].title}"
-        self.status["pointer"].setText(text)
-        painting = self.editor.tool in ("brush", "eraser")
+        self.status.show_pointer(point)
+
+    @Slot(object)
+    def _canvas_hovered(self, point: QPointF | None) -> None:
+        self.status.show_pointer(point)
+        ring = point if self.editor.tool in ("brush", "eraser") else None
         for view in (self.photo_view, self.result_view):
-            show = point is not None and sender is self.canvas and painting
-            view.set_ring(point if show else None, self.editor.brush)
+            view.set_ring(ring, self.editor.brush)
 
-    def show_message(self, level: str, text: str) -> None:
-        """A message bar, never a modal box: what the person is doing goes on."""
-        colour = {"error": "#b3261e", "info": "#2b5fb3"}[level]
-        self._message.setStyleSheet(
-            f"QFrame {{ background: {colour}; border-radius: 4px; }} QLabel {{ color: white; }}"
-        )
-        self._message_text.setText(text)
-        self._message.show()
-        if level == "info":
-            self._message_timer.start()
-        else:
-            self._message_timer.stop()
+    def show_photo_view(self, on: bool) -> None:
+        """Two views are larger than three; the photo is still behind C and the before-after slider."""
+        self._panels[0].setVisible(on)
+        self.actions_by_id["photo_view"].setChecked(on)
+        self._settings.setValue("photo_view", on)
 
+    def show_hint(self) -> None:
+        """One line for who opens the editor without a photo."""
+        self.message_bar.tell("info", HINT, HINT_SECONDS)
+
+    @Slot(frozenset)
     def _hide_classes(self, hidden: frozenset[int]) -> None:
         self.canvas.hidden = hidden
         self.canvas.refresh_colours()
 
+    @Slot(int)
     def _set_opacity(self, percent: int) -> None:
         self.canvas.opacity = percent / 100
         self.canvas.update()
 
+    @Slot()
     def _list_recent(self) -> None:
         self._recent_menu.clear()
         for path in self.files.recent():
             self._recent_menu.addAction(str(path), lambda path=path: self.files.open(path))
         self._recent_menu.setEnabled(bool(self._recent_menu.actions()))
 
-    def _take_bundled(self, name: str) -> None:
-        if self.editor.document is not None:
-            self.files.guarded(lambda: self.files.take_labels(bundled_document(name).snapshot(), name))
-
-    # Commands: one method each, named in actions.py -------------------------------------------------------------
-
-    def on_open_photo(self) -> None:
-        self.files.open_dialog()
-
-    def on_open_labels(self) -> None:
-        self.files.open_labels_dialog()
-
-    def on_open_source(self) -> None:
-        self.files.source_dialog()
-
-    def on_save(self) -> None:
-        self.files.save()
-
-    def on_save_as(self) -> None:
-        self.files.save_as()
-
-    def on_export(self) -> None:
-        self.files.export_dialog()
-
-    def on_quit(self) -> None:
-        self.close()
-
-    def on_undo(self) -> None:
-        self.canvas.abort()
-        self.editor.undo()
-
-    def on_redo(self) -> None:
-        self.canvas.abort()
-        self.editor.redo()
-
-    def on_reset(self) -> None:
-        self.canvas.abort()
-        self.editor.edited(self.editor.document.reset_labels())
-
-    def on_abort(self) -> None:
-        self.canvas.abort()
-
-    def on_paste(self) -> None:
-        clipboard = QApplication.clipboard()
-        urls = clipboard.mimeData().urls()
-        if urls and urls[0].isLocalFile():
-            self.files.open(Path(urls[0].toLocalFile()))
-        elif clipboard.mimeData().hasImage():
-            self.files.open_pixels(image_photo(clipboard.image()), "pasted photo")
-        else:
-            self.show_message("error", "There is no image on the clipboard: copy one first.")
-
-    def on_brush(self) -> None:
-        self.editor.set_tool("brush")
-
-    def on_eraser(self) -> None:
-        self.editor.set_tool("eraser")
-
-    def on_fill(self) -> None:
-        self.editor.set_tool("fill")
-
-    def on_lasso(self) -> None:
-        self.editor.set_tool("lasso")
-
-    def on_picker(self) -> None:
-        self.editor.set_tool("picker")
-
-    def on_smaller(self) -> None:
-        self.editor.set_brush(min(self.editor.brush - 1, self.editor.brush * 0.9))
-
-    def on_larger(self) -> None:
-        self.editor.set_brush(max(self.editor.brush + 1, self.editor.brush * 1.1))
-
-    def on_much_smaller(self) -> None:
-        for _ in range(5):
-            self.on_smaller()
-
-    def on_much_larger(self) -> None:
-        for _ in range(5):
-            self.on_larger()
-
-    def on_mirror(self, on: bool) -> None:
-        self.editor.set_option("mirror", on)
-
-    def on_only_over(self, on: bool) -> None:
-        under = self.canvas.label_under_cursor()
-        self.editor.set_option("only_over", (self.editor.label if under is None else under) if on else None)
-
-    def on_pressure(self, on: bool) -> None:
-        self.editor.set_option("pressure", on)
-
-    def on_previous_label(self) -> None:
-        self.editor.step_label(-1)
-
-    def on_next_label(self) -> None:
-        self.editor.step_label(1)
-
-    def on_swap_label(self) -> None:
-        self.editor.swap_label()
-
-    def on_isolate(self, on: bool) -> None:
-        self.canvas.isolated = on
-        self.canvas.refresh_colours()
-
-    def on_colour_blind(self, on: bool) -> None:
-        self.canvas.colour_blind = on
-        self.canvas.refresh_colours()
-        self.palette_panel.set_colour_blind(on)
-
-    def on_fit(self) -> None:
-        self.viewport.fit()
-
-    def on_actual_size(self) -> None:
-        self.viewport.set_zoom(1 / self.devicePixelRatioF())
-
-    def on_zoom_in(self) -> None:
-        self.viewport.set_zoom(self.viewport.zoom * 1.25)
-
-    def on_zoom_out(self) -> None:
-        self.viewport.set_zoom(self.viewport.zoom / 1.25)
-
-    def on_hide_labels(self, on: bool) -> None:
-        self.canvas.labels_hidden = on
-        self.canvas.update()
-
-    def on_compare(self, on: bool) -> None:
-        self.result_view.set_split(0.5 if on else None)
-
-    def on_live(self, on: bool) -> None:
-        self.editor.set_live(on)
-
-    def on_render(self) -> None:
-        self.editor.render_now()
-
-    def on_palette(self) -> None:
-        dialog = dialogs.CommandPalette(self)
-        if dialog.exec() and dialog.chosen:
-            self.actions_by_id[dialog.chosen].trigger()
-
-    def on_shortcuts(self) -> None:
-        dialogs.shortcut_sheet(self).show()
-
-    def on_about(self) -> None:
-        text = f"maskedit {maskedit.__version__}\n\nThe code is Apache-2.0.\nEngine: {self.editor.engine}"
-        QMessageBox.about(self, "About maskedit", text)
-
     # Qt ---------------------------------------------------------------------------------------------------------
-
-    def _draw_icons(self) -> None:
-        for command in COMMANDS:
-            if command.icon:
-                self.actions_by_id[command.id].setIcon(theme.icon(command.icon, self.palette()))
 
     def _hold(self, key: int, on: bool) -> None:
         if key == Qt.Key.Key_C:
             self.result_view.set_show_before(on)
         elif key == Qt.Key.Key_Space:
-            for view in (self.photo_view, self.canvas, self.result_view):
-                view.space_held = on
-                view.setCursor(Qt.CursorShape.OpenHandCursor if on else view.resting_cursor)
+            for view in self.views:
+                view.set_space_held(on)
 
     def keyPressEvent(self, event) -> None:
         if not event.isAutoRepeat() and event.modifiers() == Qt.KeyboardModifier.NoModifier:
@@ -509,33 +277,42 @@ class MainWindow(QMainWindow):
         super().keyReleaseEvent(event)
 
     def eventFilter(self, watched, event) -> bool:
-        if event.type() == QEvent.Type.Resize:
-            views = (self.photo_view, self.canvas, self.result_view)
-            self.viewport.set_view_size(QSizeF(min(v.width() for v in views), min(v.height() for v in views)))
+        if event.type() == QEvent.Type.Resize and watched is self.canvas:
+            self.viewport.set_view_size(QSizeF(event.size()))
         return super().eventFilter(watched, event)
 
     def changeEvent(self, event) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "palette_panel"):
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "menus"):
             theme.forget_icons()
-            self._draw_icons()
-            self.palette_panel.refresh()
+            self.menus.draw_icons(self.palette())
         elif event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
+            # The release of a key that is held goes to the other window.
             for key in (Qt.Key.Key_C, Qt.Key.Key_Space):
                 self._hold(key, False)
 
     def dragEnterEvent(self, event) -> None:
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
+        data = event.mimeData()
+        if data.hasImage() or any(url.isLocalFile() for url in data.urls()):
             event.acceptProposedAction()
 
     def dropEvent(self, event) -> None:
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        data = event.mimeData()
+        paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+        image = data.imageData() if not paths and data.hasImage() else None
         event.acceptProposedAction()
-        # Two files at once are a photo and its label map.
-        self.files.open(paths[0], paths[1] if len(paths) > 1 else None)
+        self.canvas.abort()
+        # After the drop: a question asked inside it would freeze the program that the files come from.
+        QTimer.singleShot(0, lambda: self.files.open_dropped(paths, image))
 
     def closeEvent(self, event) -> None:
         self.canvas.abort()
+        if self.editor.has_waiting and not self._close_at_once:
+            self._close_at_once = True
+            self.message_bar.tell("info", "Closing once the export is written; close again to leave without it.", 30.0)
+            self.editor.when_up_to_date(lambda: QTimer.singleShot(0, self.close))
+            event.ignore()
+            return
         if not self.files.may_leave():
             event.ignore()
             return

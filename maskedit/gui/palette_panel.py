@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from maskedit.gui import theme
@@ -26,7 +27,7 @@ class PalettePanel(QWidget):
         grid.setContentsMargins(4, 4, 4, 4)
         grid.setSpacing(2)
         for label in LABELS:
-            row = QPushButton(f"{label.id}  {label.title}")
+            row = QPushButton()
             row.setCheckable(True)
             row.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             row.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -67,14 +68,18 @@ class PalettePanel(QWidget):
 
     def refresh(self) -> None:
         """Colours and icons anew: after a change of palette or theme."""
+        outline = self.palette().color(QPalette.ColorRole.WindowText).name()
+        ground = self.palette().color(QPalette.ColorRole.Window).name()
         for row, colour in zip(self._rows, palette(colour_blind=self._colour_blind).tolist(), strict=True):
             text = theme.text_on(tuple(colour)).name()
             background = "#{:02x}{:02x}{:02x}".format(*colour)
+            # The chosen class: a ring in the theme's own text colour with a gap of the window's ground, so that it
+            # stands out from a swatch of any colour.
             row.setStyleSheet(
-                f"QPushButton {{ background: {background}; color: {text}; text-align: left; padding: 1px 8px;"
-                " border: 2px solid transparent; border-radius: 4px; }"
-                f"QPushButton:checked {{ border: 2px solid {text}; font-weight: bold; }}"
-                f"QPushButton:focus {{ border: 2px dashed {text}; }}"
+                f"QPushButton {{ background: {background}; color: {text}; text-align: left; padding: 1px 7px;"
+                f" border: 3px solid {ground}; border-radius: 6px; margin: 0px; }}"
+                f"QPushButton:checked {{ border: 3px solid {outline}; font-weight: bold; }}"
+                f"QPushButton:focus {{ border: 3px dotted {outline}; }}"
             )
         self._draw_icons()
         self._mark(self._editor.label)
@@ -87,22 +92,27 @@ class PalettePanel(QWidget):
                 theme.icon("mdi6.lock-outline" if locked else "mdi6.lock-open-variant-outline", self.palette())
             )
 
+    @Slot(int)
     def _mark(self, label: int) -> None:
         for id, row in enumerate(self._rows):
             row.setChecked(id == label)
+            row.setText(f"{'▸ ' if id == label else ''}{id}  {LABELS[id].title}")
 
     def _choose(self, label: int) -> None:
         self._editor.set_label(label)
         self._mark(self._editor.label)
 
+    @Slot()
     def _eyes_changed(self) -> None:
         self._draw_icons()
         self.hidden_changed.emit(frozenset(id for id, eye in enumerate(self._eyes) if eye.isChecked()))
 
+    @Slot()
     def _locks_changed(self) -> None:
         self._draw_icons()
         self._editor.set_option("locked", {id for id, lock in enumerate(self._locks) if lock.isChecked()})
 
+    @Slot()
     def _take_locks(self) -> None:
         locked = set(self._editor.document.locked)
         for id, lock in enumerate(self._locks):
@@ -110,3 +120,10 @@ class PalettePanel(QWidget):
             lock.setChecked(id in locked)
             lock.blockSignals(False)
         self._draw_icons()
+
+    # Qt ---------------------------------------------------------------------------------------------------------
+
+    def changeEvent(self, event) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.refresh()

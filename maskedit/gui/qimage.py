@@ -22,6 +22,8 @@ def photo_image(photo: np.ndarray) -> QImage:
 
 def image_photo(image: QImage) -> np.ndarray:
     """A QImage (a pasted one, say) as (H, W, 3) uint8 RGB; transparent parts become white, as in files."""
+    image = QImage(image)
+    image.setDevicePixelRatio(1.0)  # a screenshot of a scaled desktop would be drawn at half its size
     opaque = QImage(image.size(), QImage.Format.Format_RGB32)
     opaque.fill(0xFFFFFFFF)
     painter = QPainter(opaque)

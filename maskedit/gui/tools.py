@@ -20,7 +20,8 @@ class Tools:
         self._editor = editor
         self.lasso: list[Point] = []
         """Corners of the lasso so far; empty when there is none."""
-        self._lasso_dragged = False
+        self.lasso_dragged = False
+        """Whether the lasso is drawn by hand; else its corners are clicked."""
         self._last_dab: Point | None = None
         editor.document_changed.connect(self._forget)
         editor.tool_changed.connect(self._tool_changed)
@@ -53,7 +54,7 @@ class Tools:
             editor.edited(document.fill(*point, editor.label, whole_class=shift))
         elif tool == "lasso":
             self.lasso.append(point)
-            self._lasso_dragged = False
+            self.lasso_dragged = False
         elif tool == "picker":
             self.pick(point)
 
@@ -63,7 +64,7 @@ class Tools:
             self._last_dab = point
             self._editor.changed(self._editor.document.stroke.move_to(*point, diameter=diameter))
         elif self.lasso:
-            self._lasso_dragged = True
+            self.lasso_dragged = True
             self.lasso.append(point)
 
     def release(self) -> None:
@@ -71,7 +72,7 @@ class Tools:
         if self._stroking:
             self._editor.document.stroke.commit()
             self._editor.stroke_ended()
-        elif self.lasso and self._lasso_dragged:
+        elif self.lasso and self.lasso_dragged:
             self.close_lasso()
 
     def abort(self) -> None:

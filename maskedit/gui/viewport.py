@@ -5,12 +5,14 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QPointF, QRectF, QSizeF, Signal
 
 MIN_ZOOM, MAX_ZOOM = 0.05, 64.0
+_MARGIN = 8
 
 
 class Viewport(QObject):
     """Which image point lies in the middle of each view, and how many screen pixels an image pixel takes.
 
-    Until the person zooms or pans, the whole image is kept in view (`fit`).
+    ``zoom`` is that of the main view, where one paints. A smaller or larger view shows the same part of the image,
+    at its own scale. Until the person zooms or pans, the whole image is kept in view (`fit`).
     """
 
     changed = Signal()
@@ -29,21 +31,29 @@ class Viewport(QObject):
         self.fit()
 
     def set_view_size(self, size: QSizeF) -> None:
-        """The smallest view's size in device-independent pixels."""
+        """The main view's size in device-independent pixels."""
         if size != self._view:
             self._view = size
             if self.fitting:
                 self.fit()
+            else:
+                self.changed.emit()
 
     def fit(self) -> None:
         """Show the whole image."""
-        margin = 8
-        across = max(16.0, self._view.width() - margin) / self._image.width()
-        down = max(16.0, self._view.height() - margin) / self._image.height()
-        self.zoom = min(max(min(across, down), MIN_ZOOM), MAX_ZOOM)
+        self.zoom = min(max(self._fitted(self._view), MIN_ZOOM), MAX_ZOOM)
         self.centre = QPointF(self._image.width() / 2, self._image.height() / 2)
         self.fitting = True
         self.changed.emit()
+
+    def _fitted(self, view: QSizeF) -> float:
+        across = max(16.0, view.width() - _MARGIN) / self._image.width()
+        down = max(16.0, view.height() - _MARGIN) / self._image.height()
+        return min(across, down)
+
+    def scale(self, view: QSizeF) -> float:
+        """Screen pixels for an image pixel on a view of this size."""
+        return self.zoom * self._fitted(view) / self._fitted(self._view)
 
     def set_zoom(self, zoom: float, *, fixed: QPointF | None = None) -> None:
         """Zoom so that the image point ``fixed`` (the middle when None) stays where it is on the screen."""
@@ -55,24 +65,24 @@ class Viewport(QObject):
         self._keep_in_sight()
         self.changed.emit()
 
-    def pan(self, by: QPointF) -> None:
-        """Move the image by so many screen pixels."""
-        self.centre -= by / self.zoom
+    def pan(self, by: QPointF, view: QSizeF) -> None:
+        """Move the image by so many screen pixels of a view."""
+        self.centre -= by / self.scale(view)
         self.fitting = False
         self._keep_in_sight()
         self.changed.emit()
 
     def to_image(self, point: QPointF, view: QSizeF) -> QPointF:
         """A point of a view in image pixels."""
-        return self.centre + (point - QPointF(view.width() / 2, view.height() / 2)) / self.zoom
+        return self.centre + (point - QPointF(view.width() / 2, view.height() / 2)) / self.scale(view)
 
     def to_view(self, point: QPointF, view: QSizeF) -> QPointF:
         """An image point on a view."""
-        return (point - self.centre) * self.zoom + QPointF(view.width() / 2, view.height() / 2)
+        return (point - self.centre) * self.scale(view) + QPointF(view.width() / 2, view.height() / 2)
 
     def image_rect(self, view: QSizeF) -> QRectF:
         """Where the whole image lies on a view."""
-        return QRectF(self.to_view(QPointF(0, 0), view), self._image * self.zoom)
+        return QRectF(self.to_view(QPointF(0, 0), view), self._image * self.scale(view))
 
     def _keep_in_sight(self) -> None:
         self.centre = QPointF(

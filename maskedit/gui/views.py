@@ -29,7 +29,6 @@ class ImageView(QWidget):
         self.empty_text = ""
         self._ring: tuple[QPointF, float] | None = None
         self._pan_from: QPointF | None = None
-        self._wheel = 0.0
         self.space_held = False
         self.resting_cursor = Qt.CursorShape.ArrowCursor
         self.setAccessibleName(name)
@@ -49,6 +48,11 @@ class ImageView(QWidget):
     def view_size(self) -> QSizeF:
         return QSizeF(self.size())
 
+    @property
+    def scale(self) -> float:
+        """Screen pixels for an image pixel on this view."""
+        return self.viewport.scale(self.view_size())
+
     def box_rect(self, box: Box) -> QRect:
         """Where a box of the map lies on the screen, with room for smoothing."""
         corners = (QPointF(box.x0, box.y0), QPointF(box.x1, box.y1))
@@ -64,7 +68,7 @@ class ImageView(QWidget):
 
     def _ring_rect(self, ring: tuple[QPointF, float]) -> QRectF:
         centre = self.viewport.to_view(ring[0], self.view_size())
-        radius = max(ring[1] * self.viewport.zoom / 2, 1.5)
+        radius = max(ring[1] * self.scale / 2, 1.5)
         return QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius)
 
     def draw_content(self, painter: QPainter, rect: QRectF) -> None:
@@ -73,7 +77,8 @@ class ImageView(QWidget):
             painter.drawImage(rect, self.image)
         elif self.empty_text:
             painter.setPen(QColor(170, 170, 176))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty_text)
+            room = self.rect().adjusted(16, 16, -16, -16)
+            painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty_text)
 
     def _draw_ring(self, painter: QPainter) -> None:
         if self._ring is None:
@@ -93,7 +98,18 @@ class ImageView(QWidget):
 
     def start_pan(self, point: QPointF) -> None:
         self._pan_from = point
-        self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        self.show_cursor()
+
+    def set_space_held(self, on: bool) -> None:
+        """With the space bar down the left button pans."""
+        self.space_held = on
+        self.show_cursor()
+
+    def show_cursor(self) -> None:
+        if self._pan_from is not None:
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        else:
+            self.setCursor(Qt.CursorShape.OpenHandCursor if self.space_held else self.resting_cursor)
 
     def pans(self, event) -> bool:
         """Whether this press starts a pan."""
@@ -105,18 +121,13 @@ class ImageView(QWidget):
     def paintEvent(self, event) -> None:
         painter = QPainter(self)
         painter.fillRect(event.rect(), SURROUND)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.viewport.zoom < 3)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.scale < 3)
         self.draw_content(painter, self.viewport.image_rect(self.view_size()))
         self._draw_ring(painter)
 
-    def resizeEvent(self, event) -> None:
-        super().resizeEvent(event)
-        self.update()
-
     def wheelEvent(self, event) -> None:
-        # Trackpads send many small steps: they add up to the notches of a wheel.
-        self._wheel += event.angleDelta().y() / 120
-        notches, self._wheel = self._wheel, 0.0
+        # A wheel sends whole notches, a trackpad many small parts of one: fractions of a step lose none of them.
+        notches = event.angleDelta().y() / 120
         if notches:
             point = self.to_image(event.position())
             self.viewport.set_zoom(self.viewport.zoom * WHEEL_STEP**notches, fixed=point)
@@ -128,14 +139,14 @@ class ImageView(QWidget):
 
     def mouseMoveEvent(self, event) -> None:
         if self._pan_from is not None:
-            self.viewport.pan(event.position() - self._pan_from)
+            self.viewport.pan(event.position() - self._pan_from, self.view_size())
             self._pan_from = event.position()
         self.hovered.emit(self.to_image(event.position()))
 
     def mouseReleaseEvent(self, event) -> None:
         if self._pan_from is not None:
             self._pan_from = None
-            self.setCursor(self.resting_cursor)
+            self.show_cursor()
 
     def leaveEvent(self, event: QEvent) -> None:
         self.hovered.emit(None)
@@ -148,6 +159,8 @@ class ResultView(ImageView):
         super().__init__(viewport, name, parent)
         self.before: QImage | None = None
         self.show_before = False
+        # Tab reaches it, so that the arrow keys can move the line; a click leaves the keys with the canvas.
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.split: float | None = None
         """Where the line stands, 0..1 of the image's width; None: no line."""
         self._dragging = False
@@ -175,6 +188,11 @@ class ResultView(ImageView):
         for colour, width in ((Qt.GlobalColor.black, 3.0), (Qt.GlobalColor.white, 1.2)):
             painter.setPen(QPen(colour, width))
             painter.drawLine(QPointF(line, rect.top()), QPointF(line, rect.bottom()))
+        handle = QPointF(line, rect.center().y())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(Qt.GlobalColor.black, 1.0))
+        painter.setBrush(Qt.GlobalColor.white)
+        painter.drawEllipse(handle, 6, 6)
 
     def _line(self, rect: QRectF) -> float:
         return rect.left() + rect.width() * self.split
@@ -194,6 +212,20 @@ class ResultView(ImageView):
             self.set_split((event.position().x() - rect.left()) / rect.width())
         else:
             super().mouseMoveEvent(event)
+
+    def paintEvent(self, event) -> None:
+        super().paintEvent(event)
+        if self.hasFocus():
+            painter = QPainter(self)
+            painter.setPen(QPen(self.palette().highlight(), 2))
+            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
+
+    def keyPressEvent(self, event) -> None:
+        step = {Qt.Key.Key_Left: -0.02, Qt.Key.Key_Right: 0.02}.get(event.key())
+        if self.split is None or step is None:
+            super().keyPressEvent(event)
+        else:
+            self.set_split(self.split + step)
 
     def mouseReleaseEvent(self, event) -> None:
         self._dragging = False

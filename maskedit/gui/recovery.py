@@ -1,0 +1,110 @@
+"""Recovery files: what a crash would lose, written every minute and every twenty edits, apart from sessions."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QStandardPaths, QTimer, Signal, Slot
+
+from maskedit.document import session
+from maskedit.errors import UserError
+from maskedit.gui.editor import Editor
+
+SECONDS = 60
+EDITS = 20
+
+
+class Recovery(QObject):
+    """Keeps one recovery file of the open document, and finds those that others left behind."""
+
+    _failed = Signal(str)
+
+    def __init__(self, editor: Editor, parent: QObject | None = None):
+        super().__init__(parent)
+        self._editor = editor
+        data = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation)
+        self.folder = Path(data) / "recovery"
+        self._path: Path | None = None
+        self._thread: threading.Thread | None = None
+        self._edits_written = 0
+        self._timer = QTimer(self, interval=SECONDS * 1000)
+        self._timer.timeout.connect(self.write)
+        self._timer.start()
+        self._failed.connect(self._tell)
+        editor.history_changed.connect(self._count_edits)
+
+    def forget(self, edits: int) -> None:
+        """The document is safe, or another one is open, which has had so many edits: nothing is left to recover."""
+        self._edits_written = edits
+        self._wait()
+        if self._path is not None:
+            path, self._path = self._path, None
+            self._guarded_discard(path)
+
+    @Slot()
+    def write(self) -> None:
+        """Write the recovery file in a thread of its own: packing a photo would hold up the brush."""
+        document = self._editor.document
+        busy = self._thread is not None and self._thread.is_alive()
+        if document is None or not document.is_modified or document.stroke is not None or busy:
+            return
+        self._edits_written = document.edit_count
+        copy = document.copy()
+        self._path = session.recovery_path(self.folder, document.name)
+
+        def work() -> None:
+            try:
+                session.write_recovery(self.folder, copy)
+            except UserError as error:
+                self._failed.emit(str(error))  # a signal: this is not the GUI thread
+
+        self._thread = threading.Thread(target=work, name="recovery", daemon=True)
+        self._thread.start()
+
+    def found(self) -> list[Path]:
+        """What editors left behind that run no more, newest first."""
+        return session.find_recoveries(self.folder)
+
+    @staticmethod
+    def when(path: Path) -> str:
+        """When a recovery file was written, for a person."""
+        return datetime.datetime.fromtimestamp(path.stat().st_mtime).strftime("%d %B %H:%M")
+
+    def take_over(self, path: Path) -> None:
+        """Open the work in a recovery file; it is kept until it lies under our own name. May raise UserError."""
+        self._editor.set_document(session.load_recovery(path))
+        self.write()
+        self._wait()
+        if self._path is not None and self._path.is_file():
+            session.discard_recovery(path)
+
+    def discard(self, paths: list[Path]) -> None:
+        for path in paths:
+            self._guarded_discard(path)
+
+    def close(self) -> None:
+        """The person has left properly."""
+        self._timer.stop()
+        self.forget(0)
+
+    @Slot()
+    def _count_edits(self) -> None:
+        document = self._editor.document
+        if document is not None and document.edit_count - self._edits_written >= EDITS:
+            self.write()
+
+    @Slot(str)
+    def _tell(self, reason: str) -> None:
+        self._editor.message.emit("error", reason)
+
+    def _guarded_discard(self, path: Path) -> None:
+        try:
+            session.discard_recovery(path)
+        except UserError as error:
+            self._tell(str(error))
+
+    def _wait(self) -> None:
+        if self._thread is not None:
+            self._thread.join()

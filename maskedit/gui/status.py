@@ -1,0 +1,93 @@
+"""The status bar: x, y · class · brush · zoom · engine · state of the preview."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QPointF, Slot
+from PySide6.QtWidgets import QLabel, QStatusBar
+
+from maskedit.gui.editor import Editor
+from maskedit.gui.viewport import Viewport
+from maskedit.labels import LABELS
+
+_PARTS = {
+    "pointer": "Pixel and class under the cursor",
+    "brush": "Chosen class and brush",
+    "zoom": "Zoom",
+    "engine": "What renders",
+    "preview": "State of the preview",
+}
+
+
+class StatusLine(QObject):
+    """Fills the status bar from the editor and the viewport."""
+
+    def __init__(self, bar: QStatusBar, editor: Editor, viewport: Viewport):
+        super().__init__(bar)
+        self._bar, self._editor, self._viewport = bar, editor, viewport
+        self.parts = {name: QLabel() for name in _PARTS}
+        for name, widget in self.parts.items():
+            widget.setToolTip(_PARTS[name])
+            widget.setMargin(3)
+            if name == "pointer":
+                bar.addWidget(widget, 1)
+            else:
+                bar.addPermanentWidget(widget)
+        # The state changes ten times a second while a render runs: its neighbours must not jump.
+        self.parts["preview"].setMinimumWidth(bar.fontMetrics().horizontalAdvance("rendering 00.0 s") + 10)
+        self.parts["zoom"].setMinimumWidth(bar.fontMetrics().horizontalAdvance("1000 %") + 10)
+        editor.preview_changed.connect(self.show_preview)
+        editor.engine_changed.connect(self.show_engine)
+        for signal in (editor.label_changed, editor.brush_changed, editor.tool_changed):
+            signal.connect(self._brush_changed)
+        for signal in (editor.options_changed, editor.document_changed):
+            signal.connect(self.show_brush)
+        viewport.changed.connect(self.show_zoom)
+        self.show_engine(editor.engine)
+        self.show_brush()
+
+    def __getitem__(self, part: str) -> str:
+        """The text of one part."""
+        return self.parts[part].text()
+
+    def _set(self, part: str, text: str) -> None:
+        self.parts[part].setText(text)
+        self.parts[part].setAccessibleName(f"{_PARTS[part]}: {text}" if text else _PARTS[part])
+
+    def show_pointer(self, point: QPointF | None) -> None:
+        """Where the cursor is on the image; None for elsewhere."""
+        document, text = self._editor.document, ""
+        if point is not None and document is not None:
+            label = document.label_at(point.x(), point.y())
+            if label is not None:
+                text = f"{int(point.x())}, {int(point.y())} · {LABELS[label].title}"
+        self._set("pointer", text)
+
+    @Slot(str)
+    def show_preview(self, state: str) -> None:
+        self._set("preview", state)
+
+    @Slot(str)
+    def show_engine(self, engine: str) -> None:
+        self._set("engine", engine)
+
+    @Slot()
+    def show_brush(self) -> None:
+        editor = self._editor
+        document = editor.document
+        parts = []
+        if document is not None and document.only_over is not None:
+            parts.append(f"only over {LABELS[document.only_over].title}")
+        if editor.mirror:
+            parts.append("mirrored")
+        parts += [LABELS[0].title if editor.tool == "eraser" else LABELS[editor.label].title, f"{editor.brush} px"]
+        self._set("brush", " · ".join(parts))
+
+    @Slot(int)
+    @Slot(str)
+    def _brush_changed(self, _: object) -> None:
+        self.show_brush()
+
+    @Slot()
+    def show_zoom(self) -> None:
+        # 100 % is one pixel of the screen for one of the image, also where the desktop is scaled.
+        self._set("zoom", f"{self._viewport.zoom * self._bar.devicePixelRatioF() * 100:.0f} %")

@@ -1,0 +1,147 @@
+"""What the tests of the window share: a fake engine, answers to dialogs, a mouse that speaks in map pixels."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+import numpy as np
+from PySide6.QtCore import QPoint, QPointF, QSettings, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from maskedit import imaging
+from maskedit.document.document import Document
+from maskedit.gui.editor import Editor
+from maskedit.gui.main_window import MainWindow
+from tests.faces import draw_face
+
+LEFT, RIGHT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton
+NONE, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
+CTRL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
+SIDE = 256
+
+
+class FakeEngine:
+    """Renders a label map as its colours, after ``seconds``; raises ``error`` once when there is one."""
+
+    engine = "fake"
+
+    def __init__(self, seconds: float = 0.0):
+        self.seconds = seconds
+        self.error: Exception | None = None
+        self.targets: list[np.ndarray] = []
+        self.rendered: list[np.ndarray] = []
+
+    def set_target(self, photo, reference_labels):
+        self.targets.append(photo)
+
+    def render(self, labels):
+        assert not labels.flags.writeable
+        time.sleep(self.seconds)
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        self.rendered.append(labels)
+        return SimpleNamespace(image=imaging.colourise(labels), seconds=self.seconds, engine=self.engine, notice="")
+
+
+class Answers:
+    """One list of answers per function of `maskedit.gui.dialogs` that asks; ``asked`` tells what was asked."""
+
+    NAMES = (
+        "ask_open",
+        "ask_save",
+        "ask_overwrite",
+        "ask_unsaved",
+        "ask_recover",
+        "ask_export",
+        "ask_source",
+        "ask_command",
+        "about",
+    )
+
+    def __init__(self):
+        self.asked: list[str] = []
+        for name in self.NAMES:
+            setattr(self, name, [])
+
+    def give(self, name, arguments):
+        self.asked.append(name)
+        answers = getattr(self, name)
+        assert answers, f"nobody expected {name}{arguments[1:]}"
+        answer = answers.pop(0)
+        return answer(*arguments) if callable(answer) else answer
+
+
+def make_document(side: int = SIDE, seed: int = 0, name: str = "face") -> Document:
+    photo, labels = draw_face(side, seed)
+    return Document(photo, labels, name=name)
+
+
+def make_window(engine, *, document: Document | None = None, start: bool = True) -> MainWindow:
+    """A window as ``main`` makes it; ``engine`` is one, or a function that makes one."""
+    editor = Editor(engine if callable(engine) else lambda: engine)
+    window = MainWindow(editor, QSettings("maskedit", "maskedit"))
+    window.files.show_document(document or make_document())
+    window.resize(1200, 640)
+    window.show()
+    window.activateWindow()
+    QTest.qWaitForWindowExposed(window, 2000)
+    editor.set_label(14)  # the drawn face wears no hat: whatever is painted changes pixels
+    window.messages = []
+    editor.message.connect(lambda level, text: window.messages.append((level, text)))
+    if start:
+        editor.start()
+    return window
+
+
+def wait(condition, seconds: float = 60.0) -> None:
+    """Run the event loop until ``condition()`` holds; fails when it does not come true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        QTest.qWait(2)
+
+
+def settle(window) -> None:
+    """Until the result belongs to the label map and nothing is on its way."""
+    editor = window.editor
+    wait(lambda: editor.up_to_date and editor.live.delay() is None and not editor._ticker.isActive())
+
+
+def at(window, x: float, y: float) -> QPoint:
+    """Where a point of the map lies on the canvas."""
+    canvas = window.canvas
+    return canvas.viewport.to_view(QPointF(x, y), canvas.view_size()).toPoint()
+
+
+def drag(window, *points, button=LEFT, modifiers=NONE) -> None:
+    """Press at the first point of the map, move through the others, release at the last."""
+    QTest.mousePress(window.canvas, button, modifiers, at(window, *points[0]))
+    for point in points[1:]:
+        QTest.mouseMove(window.canvas, at(window, *point))
+    QTest.mouseRelease(window.canvas, button, modifiers, at(window, *points[-1]))
+
+
+def click(window, x, y, button=LEFT, modifiers=NONE) -> None:
+    QTest.mouseClick(window.canvas, button, modifiers, at(window, x, y))
+
+
+def key(window, key, modifiers=NONE) -> None:
+    QTest.keyClick(QApplication.focusWidget() or window, key, modifiers)
+
+
+def wheel(view, position: QPointF, delta: int) -> None:
+    event = QWheelEvent(
+        position, view.mapToGlobal(position), QPoint(), QPoint(0, delta), Qt.MouseButton.NoButton, NONE,
+        Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(view, event)
+
+
+def disc(centre: QPointF, diameter: float, side: int = SIDE) -> np.ndarray:
+    """(side, side) bool: the pixels whose centres lie in a disc."""
+    rows, columns = np.mgrid[:side, :side] + 0.5
+    return (columns - centre.x()) ** 2 + (rows - centre.y()) ** 2 <= (diameter / 2) ** 2 + 1e-6

@@ -1,0 +1,257 @@
+"""The real ``main()``: the whole way through, and how the process ends."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QApplication
+
+from maskedit import imaging
+from maskedit.gui import dialogs
+from maskedit.gui.app import main
+from maskedit.gui.dialogs import Export, SourceDialog
+from maskedit.labels import BY_NAME, FACE_PARTS
+from tests.faces import draw_face
+from tests.gui.harness import CTRL, FakeEngine, click, drag, key, settle, wait
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def run_main(arguments, scenario, **options) -> int:
+    """Run ``main`` and, once its window stands, ``scenario(window)``; then close. Failures come out of here."""
+    failures = []
+
+    def act(window):
+        try:
+            scenario(window)
+        except BaseException:
+            failures.append(traceback.format_exc())
+        if window.editor.document is not None and failures:
+            window.editor.document.mark_saved()
+        window.close()
+
+    code = main(arguments, on_window=lambda window: QTimer.singleShot(0, lambda: act(window)), **options)
+    assert not failures, failures[0]
+    return code
+
+
+def test_end_to_end(qapp, answers, tmp_path):
+    import torch
+
+    from maskedit import Renderer
+    from maskedit.models.checkpoint import save_checkpoint
+    from maskedit.models.config import PRESETS
+    from maskedit.models.dense_mapping import DenseMappingNetwork
+
+    torch.manual_seed(1)
+    weights = save_checkpoint(tmp_path / "tiny.safetensors", DenseMappingNetwork(PRESETS["tiny"]), {})
+    photo, labels = draw_face(512, 1)
+    imaging.write_photo(tmp_path / "me.png", photo)
+    imaging.write_labels(tmp_path / "me_mask.png", labels, kind="palette")
+    source_labels = draw_face(512, 8)[1]
+    imaging.write_labels(tmp_path / "other.png", source_labels, kind="ids")
+    hair = BY_NAME["hair"].id
+    renderer = Renderer(weights, device="cpu", precision="float32")
+    renderer.set_target(photo, labels)
+
+    def follows(window):
+        """The result is exactly the render of the labels as they stand."""
+        settle(window)
+        editor = window.editor
+        assert editor._result_revision == editor.document.revision
+        expected = renderer.render(editor.document.snapshot()).image
+        assert np.abs(editor.result.astype(int) - expected).max() <= 2
+        return editor.result.copy()
+
+    def smile(parent, document, source):
+        dialog = SourceDialog(document, source, parent)
+        dialog.tick(FACE_PARTS["Smile"])
+        dialog.deleteLater()
+        return True, dialog.classes()
+
+    def scenario(window):
+        editor = window.editor
+        assert editor.document.name == "collins"
+        answers.ask_open = [tmp_path / "me.png", tmp_path / "me_mask.png"]
+        key(window, Qt.Key.Key_O, CTRL)
+        document = editor.document
+        assert document.name == "me"
+        assert np.array_equal(document.labels, labels)
+        first = follows(window)
+
+        editor.set_label(hair)
+        editor.set_brush(40)
+        drag(window, (120, 220), (110, 300), (105, 380), (100, 440))
+        assert document.label_at(105, 380) == hair != labels[380, 105]
+        longer = follows(window)
+        assert np.abs(longer.astype(int) - first).max() > 4
+
+        answers.ask_open = [tmp_path / "other.png"]
+        answers.ask_source = [smile]
+        key(window, Qt.Key.Key_O, CTRL | Qt.KeyboardModifier.AltModifier)
+        assert document.history.names == ["Brush hair", "Take labels from other"]
+        parts = FACE_PARTS["Smile"]
+        mouth = np.isin(source_labels, parts)
+        assert np.array_equal(np.isin(document.labels, parts), mouth)
+        assert np.array_equal(document.labels[mouth], source_labels[mouth])
+        assert document.label_at(105, 380) == hair
+        smiling, edited = follows(window), document.labels.tobytes()
+
+        key(window, Qt.Key.Key_Z, CTRL)
+        assert np.abs(follows(window).astype(int) - longer).max() <= 2
+        key(window, Qt.Key.Key_Z, CTRL)
+        assert np.array_equal(document.labels, labels)
+        key(window, Qt.Key.Key_Y, CTRL)
+        key(window, Qt.Key.Key_Y, CTRL)
+        assert document.labels.tobytes() == edited
+        assert np.abs(follows(window).astype(int) - smiling).max() <= 2
+
+        for kind in ("result", "palette", "ids"):
+            answers.ask_export = [Export(kind, 95)]
+            answers.ask_save = [tmp_path / f"out_{kind}.png"]
+            key(window, Qt.Key.Key_E, CTRL)
+            wait((tmp_path / f"out_{kind}.png").is_file)
+        assert np.array_equal(imaging.read_photo(tmp_path / "out_result.png"), editor.result)
+        for kind in ("palette", "ids"):
+            assert imaging.read_labels(tmp_path / f"out_{kind}.png").tobytes() == edited
+
+        # The export goes in again, as a photo with its label map.
+        (tmp_path / "out_palette.png").rename(tmp_path / "out_result_labels.png")
+        answers.ask_unsaved = ["discard"]
+        answers.ask_open = [tmp_path / "out_result.png"]
+        result = editor.result
+        key(window, Qt.Key.Key_O, CTRL)
+        assert np.array_equal(editor.document.photo, result)
+        assert editor.document.labels.tobytes() == edited
+        settle(window)
+
+    arguments = ["--weights", str(weights), "--device", "cpu", "--precision", "float32"]
+    assert run_main(arguments, scenario) == 0
+    assert threading.enumerate() == [threading.main_thread()] or all(
+        thread.name != "recovery" for thread in threading.enumerate()
+    )
+
+
+def test_main_opens_what_it_is_told(qapp, tmp_path):
+    photo, labels = draw_face(512, 2)
+    imaging.write_photo(tmp_path / "me.png", photo)
+    imaging.write_labels(tmp_path / "mask.png", labels, kind="ids")
+
+    def scenario(window):
+        assert np.array_equal(window.editor.document.labels, labels)
+        settle(window)
+
+    arguments = [str(tmp_path / "me.png"), "--labels", str(tmp_path / "mask.png")]
+    assert run_main(arguments, scenario, make_engine=FakeEngine) == 0
+
+
+def test_main_falls_back_to_a_portrait(qapp, tmp_path):
+    def scenario(window):
+        assert window.editor.document.name == "collins"
+        assert not window.message_bar.isHidden()
+        assert "absent.png" in window.message_bar.text.text()
+
+    assert run_main([str(tmp_path / "absent.png")], scenario, make_engine=FakeEngine) == 0
+
+
+def test_nothing_runs_on_after_main(qapp):
+    before = set(threading.enumerate())
+    windows = []
+
+    def scenario(window):
+        windows.append(window)
+        settle(window)
+        click(window, 60, 60)
+        window.files.recovery.write()
+        settle(window)
+        window.actions_by_id["shortcuts"].trigger()  # an open sheet does not keep the editor alive
+        window.editor.document.mark_saved()
+
+    assert run_main([], scenario, make_engine=FakeEngine) == 0
+    editor = windows[0].editor
+    assert editor._thread.isFinished()
+    assert not editor._timer.isActive()
+    assert not editor._ticker.isActive()
+    assert not windows[0].files.recovery._timer.isActive()
+    assert {thread for thread in threading.enumerate() if thread.is_alive()} - before <= {
+        thread for thread in threading.enumerate() if thread.name.startswith("Dummy")
+    }
+    QApplication.processEvents()
+
+
+def process(code: str, tmp_path, **environment) -> subprocess.CompletedProcess:
+    variables = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120, env=variables | environment
+    )
+
+
+def test_the_window_stands_without_torch(tmp_path):
+    code = """
+import sys
+from maskedit.gui.app import main
+from PySide6.QtCore import QTimer
+
+assert "torch" not in sys.modules
+def on_window(window):
+    print("torch" in loaded[0], window.isVisible())
+    window.close()
+
+loaded = []
+from maskedit.gui.editor import Editor
+start = Editor.start
+def watched(self):
+    loaded.append(set(sys.modules))
+    start(self)
+Editor.start = watched
+class Engine:
+    engine = "fake"
+sys.exit(main([], make_engine=Engine, on_window=on_window))
+"""
+    done = process(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["False", "True"]
+
+
+def test_closing_during_a_render_of_two_seconds(tmp_path):
+    code = """
+import sys, time
+from PySide6.QtCore import QTimer
+from maskedit.gui.app import main
+from tests.gui.harness import FakeEngine
+
+def on_window(window):
+    def close():
+        assert window.editor.live.in_flight
+        print(time.time(), flush=True)
+        window.close()
+    QTimer.singleShot(300, close)
+
+sys.exit(main([], make_engine=lambda: FakeEngine(2.0), on_window=on_window))
+"""
+    done = process(code, tmp_path)
+    ended = time.time()
+    assert done.returncode == 0, done.stderr
+    assert "QThread" not in done.stderr
+    assert ended - float(done.stdout) < 6
+
+
+def test_wrong_usage_exits_with_2(capsys):
+    with pytest.raises(SystemExit) as wrong:
+        main(["--precision", "int3"])
+    assert wrong.value.code == 2
+    with pytest.raises(SystemExit) as helped:
+        main(["--help"])
+    assert helped.value.code == 0
+    assert "maskedit me.png" in capsys.readouterr().out
+
+
+def test_dialogs_are_answered_here(answers):
+    assert dialogs.ask_open is not None
+    assert set(answers.NAMES) <= set(vars(dialogs))
