@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,12 +19,36 @@ from safetensors.torch import save_file
 from torch import nn
 
 from maskedit.errors import UserError
-from maskedit.models.config import DmnConfig
+from maskedit.models.alpha_blender import AlphaBlender
+from maskedit.models.config import AlphaBlenderConfig, DmnConfig, MaskVaeConfig, NetworkConfig, ParserConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.mask_vae import MaskVAE
+from maskedit.models.parser import Parser, build_parser
+
+Network = TypeVar("Network", bound=nn.Module)
 
 HEADER_KEY = "maskedit"
 FORMAT = 1
-NETWORKS = {"dmn": (DmnConfig, DenseMappingNetwork)}
+
+
+class Kind(NamedTuple):
+    """One of the networks a checkpoint may hold."""
+
+    config: type[NetworkConfig]
+    build: Callable[[NetworkConfig], nn.Module]
+    network: type[nn.Module]
+    """The class of what ``build`` returns, or a class it is derived from."""
+    title: str
+    """What a message calls it."""
+
+
+NETWORKS: dict[str, Kind] = {
+    "dmn": Kind(DmnConfig, DenseMappingNetwork, DenseMappingNetwork, "a Dense Mapping Network"),
+    "mask_vae": Kind(MaskVaeConfig, MaskVAE, MaskVAE, "a MaskVAE"),
+    "alpha_blender": Kind(AlphaBlenderConfig, AlphaBlender, AlphaBlender, "an Alpha Blender"),
+    "parser": Kind(ParserConfig, build_parser, Parser, "a face parser"),
+}
+"""Name in the header -> the network."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +56,8 @@ class Header:
     """What a checkpoint says about itself."""
 
     network: str
-    """Which network: ``"dmn"``."""
-    config: DmnConfig
+    """Which network: a key of ``NETWORKS``."""
+    config: NetworkConfig
     card: dict = field(default_factory=dict)
     """The model card: data, command, steps, time, validation figures, licence; free text and numbers."""
 
@@ -42,15 +67,20 @@ def save_checkpoint(path: str | Path, network: nn.Module, card: dict, *, dtype: 
 
     Args:
         card: what JSON can hold.
-        dtype: float16 halves the file; every weight of a trained network lies well inside its range.
+        dtype: of the parameters. float16 halves the file; every weight of a trained network lies well inside its
+            range. Buffers keep their own: a batch normalisation's variances need not fit, and its count is int64.
 
     Raises:
         UserError: a weight is not finite in ``dtype``; nothing is written.
     """
     path = Path(path)
-    names = [name for name, (_, kind) in NETWORKS.items() if isinstance(network, kind)]
+    names = [name for name, kind in NETWORKS.items() if isinstance(network, kind.network)]
     header = {"format": FORMAT, "network": names[0], "config": network.config.to_dict(), "card": card}
-    tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in network.state_dict().items()}
+    parameters = {name for name, _ in network.named_parameters()}
+    tensors = {
+        name: value.detach().to("cpu", dtype if name in parameters else value.dtype).contiguous()
+        for name, value in network.state_dict().items()
+    }
     for name, value in tensors.items():
         if not torch.isfinite(value).all():
             raise UserError(f"The weights {name} are not finite in {dtype}; nothing was written to {path}.")
@@ -85,7 +115,7 @@ def read_header(path: str | Path) -> Header:
                 f"{path} holds a {header['network']!r} network in format {header['format']}; this version reads "
                 f"{', '.join(NETWORKS)} in format {FORMAT}."
             )
-        config, _ = NETWORKS[header["network"]]
+        config = NETWORKS[header["network"]].config
         return Header(header["network"], config.from_dict(header["config"]), dict(header["card"]))
     except (SafetensorError, OSError) as error:
         raise UserError(
@@ -95,18 +125,26 @@ def read_header(path: str | Path) -> Header:
         raise UserError(f"{path} was not written by maskedit; convert it with maskedit-weights import.") from error
 
 
-def load_checkpoint(path: str | Path) -> tuple[DenseMappingNetwork, Header]:
+def load_checkpoint(path: str | Path, wanted: type[Network] = DenseMappingNetwork) -> tuple[Network, Header]:
     """The network in evaluation mode, float32, on the CPU, with its header; the keys must match exactly.
 
+    Args:
+        wanted: the class the network must be of: ``DenseMappingNetwork``, ``MaskVAE``, ``AlphaBlender``, ``Parser``,
+            or ``nn.Module`` for any.
+
     Raises:
-        UserError: as ``read_header``; or keys or shapes that are not the network's, all named.
+        UserError: as ``read_header``; another network than ``wanted``, both named; or keys or shapes that are not
+            the network's, all named.
     """
     header = read_header(path)
+    kind = NETWORKS[header.network]
+    if not issubclass(kind.network, wanted):
+        titles = " or ".join(kind.title for kind in NETWORKS.values() if issubclass(kind.network, wanted))
+        raise UserError(f"{path} holds {kind.title}, wanted {titles}; choose another weight file.")
     with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
-    config, kind = header.config, NETWORKS[header.network][1]
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     with torch.device("meta"):  # building with real storage would draw 90 million random numbers for nothing
-        network = kind(config)
+        network = kind.build(header.config)
     load_strictly(network, tensors, source=str(path))
     return network.eval().requires_grad_(False), header
 
@@ -115,6 +153,8 @@ def load_strictly(
     network: nn.Module, tensors: dict[str, torch.Tensor], *, source: str, names: Mapping[str, str] | None = None
 ) -> None:
     """Load a state dict whose keys and shapes must be exactly the network's; otherwise a UserError names them.
+
+    Values are converted to the network's own types: float32, and int64 for a batch normalisation's count.
 
     Args:
         source: what the message calls the state dict.
@@ -136,7 +176,8 @@ def load_strictly(
     ]
     if problems:
         raise UserError(f"{source} does not fit the network; {'; '.join(problems)}.")
-    network.load_state_dict({ours: tensors[theirs] for ours, theirs in names.items()}, assign=True)
+    types = {name: value.dtype for name, value in network.state_dict().items()}
+    network.load_state_dict({ours: tensors[theirs].to(types[ours]) for ours, theirs in names.items()}, assign=True)
 
 
 def _some(names: list[str], limit: int = 6) -> str:

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 import sys
 from collections.abc import Sequence
 
 from maskedit.errors import UserError
-from maskedit.training.config import DmnOptions
+from maskedit.training.config import DmnOptions, EbstOptions, ParserOptions, RunOptions, VaeOptions
 
 EXAMPLE = """example:
   maskedit-train dmn --data celebamask-hq --preset paper --perceptual vgg19 --out runs/paper
   the same command again goes on where the run stopped
 """
+
+STAGES: dict[str, tuple[type[RunOptions], str]] = {
+    "parser": (ParserOptions, "maskedit.training.parser:ParserStage"),
+    "vae": (VaeOptions, "maskedit.training.vae:VaeStage"),
+    "dmn": (DmnOptions, "maskedit.training.dmn:DmnStage"),
+    "ebst": (EbstOptions, "maskedit.training.ebst:EbstStage"),
+}
+"""Stage -> its options, and where the stage itself is: torch loads only when a run begins."""
 
 
 def add_options(parser: argparse.ArgumentParser, options: type) -> None:
@@ -31,47 +40,45 @@ def add_options(parser: argparse.ArgumentParser, options: type) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status, 1 after one sentence for what a person can mend."""
     parser = argparse.ArgumentParser(
         prog="maskedit-train", description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
-    dmn = stages.add_parser("dmn", help="stage I: the Dense Mapping Network", description=DmnOptions.__doc__)
-    add_options(dmn, DmnOptions)
-    dmn.add_argument("--dry-run", action="store_true", help="print the options and the networks' sizes, and stop")
+    for name, (options_type, _) in STAGES.items():
+        stage = stages.add_parser(name, help=options_type.__doc__, description=options_type.__doc__)
+        add_options(stage, options_type)
+        stage.add_argument("--dry-run", action="store_true", help="print options and networks' sizes, and stop")
     given = vars(parser.parse_args(arguments))
-    given.pop("stage")
+    options_type, place = STAGES[given.pop("stage")]
     dry_run = given.pop("dry_run")
     try:
-        options = DmnOptions(**given)
+        options = options_type(**given)
         options.check()
+        module, _, name = place.partition(":")
+        stage_type = getattr(importlib.import_module(module), name)
         if dry_run:
-            return _dry_run(options)
-        from maskedit.training.dmn import DmnStage
+            _describe(stage_type, options)
+            return 0
         from maskedit.training.loop import train
 
-        run = train(DmnStage, options)
+        run = train(stage_type, options)
     except UserError as error:
         print(f"maskedit-train: {error}", file=sys.stderr)
         return 1
-    print(f"{run}: latest.safetensors and best.safetensors open in the editor (maskedit --weights FILE)")
+    print(f"{run}: latest.safetensors and best.safetensors hold the trained network")
     return 0
 
 
-def _dry_run(options: DmnOptions) -> int:
+def _describe(stage_type: type, options: RunOptions) -> None:
     import torch
 
-    from maskedit.models.config import PRESETS
-    from maskedit.models.dense_mapping import DenseMappingNetwork
-    from maskedit.models.discriminator import MultiscaleDiscriminator
-
-    with torch.device("meta"):
-        generator = DenseMappingNetwork(PRESETS[options.preset])
-        discriminator = MultiscaleDiscriminator(options.discriminator_width or PRESETS[options.preset].width)
+    with torch.device("meta"):  # sizes without memory
+        stage = stage_type(options, torch.device("meta"))
     for name, value in options.to_dict().items():
         print(f"{name} = {value}")
-    for name, network in (("generator", generator), ("discriminator", discriminator)):
+    for name, network in stage.networks.items():
         print(f"{name}: {sum(parameter.numel() for parameter in network.parameters()):,} parameters")
-    return 0
 
 
 if __name__ == "__main__":

@@ -85,3 +85,44 @@ class DmnOptions(RunOptions):
     def check(self) -> None:
         super().check()
         _at_least_zero(self, "discriminator_width", "feature_weight", "perceptual_weight", "l1_weight")
+
+
+@dataclass(frozen=True)
+class ParserOptions(RunOptions):
+    """The face parser: photo -> label map."""
+
+    rate: float = _option(1e-3, "Adam's learning rate")
+    decay_from: float = _option(0.0, "share of the steps after which the rate falls linearly to zero")
+    batch: int = _option(16, "photos a step, over all processes")
+    balance: float = _option(0.5, "classes count by their share of the pixels to minus this power; 0: all pixels alike")
+    dice_weight: float = _option(1.0, "weight of the soft Dice loss, in which small classes count like large ones")
+
+    def check(self) -> None:
+        super().check()
+        _at_least_zero(self, "balance", "dice_weight")
+
+
+@dataclass(frozen=True)
+class VaeOptions(RunOptions):
+    """MaskVAE: a smooth latent space of label maps (section 3.2, Eq. 3-5)."""
+
+    batch: int = _option(16, "label maps a step, over all processes (paper: 16)")
+    kl_weight: float = _option(1e-5, "weight of the Kullback-Leibler term (Eq. 5; paper: 1e-5)")
+
+    def check(self) -> None:
+        super().check()
+        _at_least_zero(self, "kl_weight")
+
+
+@dataclass(frozen=True)
+class EbstOptions(DmnOptions):
+    """Editing Behavior Simulated Training (Algorithm 1): needs a trained DMN (--init) and MaskVAE (--vae)."""
+
+    vae: str = _option("", "MaskVAE: a .safetensors checkpoint")
+    rate: float = _option(5e-5, "Adam's learning rate (paper: 5e-5)")
+
+    def check(self) -> None:
+        super().check()
+        for name, what in (("vae", "a trained MaskVAE"), ("init", "the run folder of a trained DMN")):
+            if not getattr(self, name):
+                raise UserError(f"--{name} is missing: EBST needs {what}.")

@@ -48,10 +48,15 @@ class DmnStage(Stage):
 
     def backward(self, photos: Tensor, ids: Tensor, share: float) -> Losses:
         """Gradients of both networks; see `Phase`."""
-        options = self.options
         labels = self.one_hot(ids)
         with self.autocast():
             fake = self.generator(photos, labels, labels)
+        return self.judge(photos, labels, fake, share)
+
+    def judge(self, photos: Tensor, labels: Tensor, fake: Tensor, share: float) -> Losses:
+        """Gradients of the discriminator on photos and images ``fake`` (N, 3, S, S), then of what made ``fake``."""
+        options = self.options
+        with self.autocast():
             real_outputs = self.discriminator(labels, photos)
             fake_outputs = self.discriminator(labels, fake.detach())
             loss_d = 0.5 * (

@@ -91,10 +91,11 @@ class Trainer:
         options, step = self.options, self.progress.step
         torch.manual_seed((options.seed * 1_000_003 + step) * 4096 + self.accelerator.process_index)
         indices = batch_indices(len(training), options.batch, seed=options.seed, step=step)
+        augment = self.stage.augmentation if options.augment else None
         rank = self.accelerator.process_index * options.accumulate
         batches = [
             prepare_batch(
-                training, indices, seed=options.seed, step=step, augment=options.augment,
+                training, indices, seed=options.seed, step=step, augment=augment,
                 part=slice(rank + micro, None, self._parts),
             )
             for micro in range(options.accumulate)
@@ -148,6 +149,7 @@ class Trainer:
         """Train until --steps or --minutes, or SIGTERM; saves as it goes, so that the same command goes on."""
         options = self.options
         self.data = f"{Path(options.data).name}: {len(training)} photos, and {len(validation)} held out"
+        self.stage.prepare(training)
         started = last_saved = time.monotonic()
         before = self.progress.seconds
         bar = tqdm(

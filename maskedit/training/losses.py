@@ -32,3 +32,17 @@ def feature_matching_loss(fake: Outputs, real: Outputs) -> Tensor:
         layers = [F.l1_loss(a.float(), b.detach().float()) for a, b in zip(ours[:-1], theirs[:-1], strict=True)]
         scales.append(torch.stack(layers).sum())
     return torch.stack(scales).mean()
+
+
+def dice_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """1 - soft Dice (Milletari et al. 2016), the mean over the classes that a batch holds.
+
+    logits: (N, C, H, W); targets: (N, H, W) int64 ids below C.
+    """
+    probabilities = logits.float().softmax(dim=1)
+    truth = F.one_hot(targets, logits.shape[1]).permute(0, 3, 1, 2).to(probabilities.dtype)
+    axes = (0, 2, 3)
+    both = (probabilities * truth).sum(axes)
+    sizes = probabilities.sum(axes) + truth.sum(axes)
+    present = truth.sum(axes) > 0
+    return (1 - (2 * both + 1) / (sizes + 1))[present].mean()

@@ -18,6 +18,7 @@ from maskedit.dataset import Pairs
 from maskedit.models.device import choose_precision
 from maskedit.models.tensors import one_hot
 from maskedit.training.config import RunOptions
+from maskedit.training.data import MILD, Augmentation
 
 Losses = dict[str, Tensor]
 
@@ -43,6 +44,7 @@ class Stage(ABC):
     """
 
     name: ClassVar[str]
+    augmentation: ClassVar[Augmentation] = MILD
     kept: ClassVar[str]
     """The network that is averaged and exported."""
 
@@ -76,6 +78,9 @@ class Stage(ABC):
         """(N, S, S) uint8 ids -> (N, 19, S, S) in the run's precision and memory format."""
         return one_hot(ids, dtype=self.precision).contiguous(memory_format=self.memory_format)
 
+    def prepare(self, training: Pairs) -> None:  # noqa: B027 - most stages need nothing
+        """Look at the training pairs once, before the first step."""
+
     # What a stage must say --------------------------------------------------------------------------------------
 
     @property
@@ -85,7 +90,7 @@ class Stage(ABC):
 
     @abstractmethod
     def validate(self, network: nn.Module, pairs: Pairs) -> dict[str, float]:
-        """Figures of the kept network on held-out pairs; the first one decides which checkpoint is best."""
+        """Figures of the kept network on held-out pairs."""
 
     @abstractmethod
     def score(self, figures: dict[str, float]) -> float:

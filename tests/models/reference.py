@@ -27,6 +27,19 @@ def dmn_shapes(width: int) -> dict[str, tuple[int, ...]]:
     return {name: scaled(name, shape) for name, shape in shapes("dmn").items()}
 
 
+def mask_vae_shapes(width: int, latent: int) -> dict[str, tuple[int, ...]]:
+    """The authors' MaskVAE's keys with the shapes they have at another base width and latent length."""
+
+    def scaled(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if name.startswith("fc"):
+            return (latent, *(n * width // 32 for n in shape[1:]))
+        if name == "d1.weight":
+            return (shape[0] * width // 32, latent)
+        return tuple(n if n == 19 or i >= 2 else n * width // 32 for i, n in enumerate(shape))
+
+    return {name: scaled(name, shape) for name, shape in shapes("mask_vae").items()}
+
+
 def synthetic_state(wanted: dict[str, tuple[int, ...]], seed: int) -> dict[str, torch.Tensor]:
     random = np.random.default_rng(seed)
     state = {}

@@ -6,11 +6,25 @@ import os
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
+from maskedit import Renderer
 from maskedit.errors import UserError
+from maskedit.models.alpha_blender import AlphaBlender
 from maskedit.models.checkpoint import HEADER_KEY, load_checkpoint, load_strictly, read_header, save_checkpoint
-from maskedit.models.config import PRESETS, DmnConfig
+from maskedit.models.config import (
+    ALPHA_BLENDER_PRESETS,
+    MASK_VAE_PRESETS,
+    PARSER_PRESETS,
+    PRESETS,
+    AlphaBlenderConfig,
+    DmnConfig,
+    MaskVaeConfig,
+    ParserConfig,
+)
 from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.mask_vae import MaskVAE
+from maskedit.models.parser import Parser, ResidualUNet, UNet, build_parser
 
 CARD = {"stage": "dmn", "steps": 3, "validation": {"psnr": 16.25}}
 
@@ -33,6 +47,7 @@ def write_header(path, header):
 
 def test_round_trip(network, saved):
     loaded, header = load_checkpoint(saved)
+    assert isinstance(loaded, DenseMappingNetwork)
     assert header.network == "dmn"
     assert header.config == network.config
     assert header.card == CARD
@@ -89,6 +104,13 @@ GOOD = {"format": 1, "network": "dmn", "config": DmnConfig().to_dict(), "card": 
         ({**GOOD, "config": {"width": 0}}, "width = 0"),
         ({**GOOD, "config": "wide"}, "not written by maskedit"),
         ({**GOOD, "card": 7}, "not written by maskedit"),
+        ({**GOOD, "config": {"width": True}}, "width = True"),
+        ({**GOOD, "config": {"kind": "unet"}}, "kind = 'unet'"),
+        ({**GOOD, "network": "mask_vae", "config": {"size": 96}}, "cannot have the size 96"),
+        ({**GOOD, "network": "mask_vae", "config": {"size": 3}}, "cannot have the size 3"),
+        ({**GOOD, "network": "parser", "config": {"kind": "resnet"}}, "kind 'resnet' is unknown; give unet or"),
+        ({**GOOD, "network": "parser", "config": {"kind": 3}}, "kind = 3"),
+        ({**GOOD, "network": ["dmn"]}, "not written by maskedit"),
         ({"format": 1}, "not written by maskedit"),
         ([1, 2], "not written by maskedit"),
     ],
@@ -150,3 +172,67 @@ def test_failed_write_keeps_the_old_file(network, saved, monkeypatch):
 def test_an_existing_file_is_replaced(network, saved):
     save_checkpoint(saved, network, {"steps": 4})
     assert read_header(saved).card == {"steps": 4}
+
+
+OTHERS = {
+    "mask_vae": (MaskVAE, lambda: MaskVAE(MASK_VAE_PRESETS["tiny"]), MaskVAE),
+    "alpha_blender": (AlphaBlender, lambda: AlphaBlender(ALPHA_BLENDER_PRESETS["tiny"]), AlphaBlender),
+    "parser": (Parser, lambda: build_parser(PARSER_PRESETS["tiny"]), ResidualUNet),
+    "unet": (Parser, lambda: build_parser(ParserConfig(kind="unet", width=4, size=64)), UNet),
+}
+
+
+@pytest.fixture(params=OTHERS)
+def other(request, tmp_path):
+    """The class to ask for, a network whose batch normalisations have counted to three, its file and its class."""
+    torch.manual_seed(0)
+    wanted, build, built = OTHERS[request.param]
+    network = build()
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.num_batches_tracked.fill_(3)
+            layer.running_var.fill_(1e6)  # float16 ends at 65504
+    return wanted, network, save_checkpoint(tmp_path / "other.safetensors", network, CARD), built
+
+
+def test_round_trip_of_the_other_networks(other):
+    wanted, network, path, built = other
+    loaded, header = load_checkpoint(path, wanted)
+    assert type(loaded) is built
+    assert header.config == network.config == loaded.config
+    assert header.card == CARD
+    assert not loaded.training
+    assert not any(value.is_meta or value.requires_grad for value in loaded.state_dict().values())
+    kept, parameters = loaded.state_dict(), {name for name, _ in network.named_parameters()}
+    for name, value in network.state_dict().items():
+        assert kept[name].dtype == value.dtype == (torch.int64 if name.endswith("tracked") else torch.float32)
+        assert kept[name].equal(value.half().float() if name in parameters else value)
+    assert type(load_checkpoint(path, nn.Module)[0]) is built
+
+
+def test_another_network_than_wanted_is_named(other, saved):
+    wanted, _, path, _ = other
+    titles = {MaskVAE: "a MaskVAE", AlphaBlender: "an Alpha Blender", Parser: "a face parser"}
+    for refuse in (load_checkpoint, lambda path: Renderer(path, device="cpu")):
+        with pytest.raises(UserError) as caught:
+            refuse(path)
+        assert str(caught.value) == (
+            f"{path} holds {titles[wanted]}, wanted a Dense Mapping Network; choose another weight file."
+        )
+    with pytest.raises(UserError, match=f"holds a Dense Mapping Network, wanted {titles[wanted]};"):
+        load_checkpoint(saved, wanted)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [*PRESETS.values(), *MASK_VAE_PRESETS.values(), *ALPHA_BLENDER_PRESETS.values(), *PARSER_PRESETS.values()],
+)
+def test_configurations_survive_json(config):
+    assert type(config).from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_defaults_are_the_papers():
+    assert DmnConfig() == PRESETS["paper"]
+    assert MaskVaeConfig() == MASK_VAE_PRESETS["paper"]
+    assert AlphaBlenderConfig() == ALPHA_BLENDER_PRESETS["paper"]
+    assert ParserConfig() == PARSER_PRESETS["paper"]

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from maskedit.models.config import PRESETS
+from maskedit.models.alpha_blender import AlphaBlender
+from maskedit.models.config import ALPHA_BLENDER_PRESETS, MASK_VAE_PRESETS, PARSER_PRESETS, PRESETS
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.discriminator import MultiscaleDiscriminator
-from maskedit.models.official import convert_dmn
+from maskedit.models.mask_vae import MaskVAE
+from maskedit.models.official import convert_blender, convert_dmn, convert_mask_vae
+from maskedit.models.parser import build_parser
 from maskedit.models.tensors import one_hot, photo_to_tensor
-from tests.models.reference import case, dmn_shapes, shapes, synthetic_state
+from tests.models.reference import case, dmn_shapes, mask_vae_shapes, shapes, synthetic_state
 
 
 @pytest.mark.parametrize("name", ["dmn_ngf8_64", "dmn_ngf64_128"])
@@ -47,10 +50,43 @@ def test_discriminator_reproduces_the_released_network():
             assert float(std) == pytest.approx(float(expected[f"scale{index}_feature{layer}_std"]), abs=1e-4)
 
 
-@pytest.mark.parametrize(("preset", "parameters"), [("paper", 89_702_595)])
-def test_parameter_counts_are_the_papers(preset, parameters):
+def test_mask_vae_reproduces_the_authors_network():
+    expected = case("mask_vae_base2_512")
+    latent = len(expected["mu"])
+    network = convert_mask_vae(synthetic_state(mask_vae_shapes(2, latent), int(expected["seed"])))
+    assert (network.config.width, network.config.latent, network.config.size) == (2, latent, 512)
+    with torch.inference_mode():
+        mean, log_variance = network.encode(one_hot(expected["labels"]))
+        logits = network.decode(mean)[0]
+    # Tighter than the reference's 1e-4: an epsilon taken for the other one moves its faint outputs by 6e-6 only.
+    assert np.abs(mean[0].numpy() - expected["mu"]).max() < 2e-6
+    assert np.abs(log_variance[0].numpy() - expected["logvar"]).max() < 2e-6
+    assert np.abs(logits[:, 240:272, 240:272].numpy() - expected["logits_crop"]).max() < 2e-6
+    # Padding with zeros turns a whole border, 512 pixels, to another class; near ties may turn a few elsewhere.
+    assert (logits.argmax(dim=0).numpy() != expected["logits_argmax"]).sum() < 50
+
+
+def test_blender_reproduces_the_authors_network():
+    expected = case("blender_128")
+    network = convert_blender(synthetic_state(shapes("blender"), int(expected["seed"])))
+    with torch.inference_mode():
+        blend, alpha = network(photo_to_tensor(expected["first"]), photo_to_tensor(expected["second"]))
+    assert np.abs(blend[0].numpy() - expected["blend"]).max() < 1e-4
+    assert np.abs(alpha[0].numpy() - expected["alpha"]).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("build", "parameters"),
+    [
+        (lambda: DenseMappingNetwork(PRESETS["paper"]), 89_702_595),
+        (lambda: MultiscaleDiscriminator(64), 5_568_386),
+        (lambda: MaskVAE(MASK_VAE_PRESETS["paper"]), 170_619_571),
+        (lambda: AlphaBlender(ALPHA_BLENDER_PRESETS["paper"]), 4_329_443),
+        (lambda: build_parser(PARSER_PRESETS["paper"]), 1_944_355),
+    ],
+    ids=["dmn", "discriminator", "mask_vae", "alpha_blender", "parser"],
+)
+def test_parameter_counts_are_the_papers(build, parameters):
     with torch.device("meta"):
-        network = DenseMappingNetwork(PRESETS[preset])
-        discriminator = MultiscaleDiscriminator(64)
+        network = build()
     assert sum(p.numel() for p in network.parameters()) == parameters
-    assert sum(p.numel() for p in discriminator.parameters()) == 5_568_386

@@ -10,7 +10,7 @@ from maskedit.dataset import Pairs, find_pairs, load_pairs, mend_left_right, spl
 from maskedit.errors import UserError
 from maskedit.labels import BY_NAME, MIRROR_PARTNERS, NUM_LABELS, mirrored
 from maskedit.training import data
-from maskedit.training.data import batch_indices, prepare_batch
+from maskedit.training.data import MILD, STRONG, batch_indices, prepare_batch
 from tests.faces import draw_face
 from tests.folders import write_faces, write_map
 
@@ -149,7 +149,7 @@ def test_batches_larger_than_an_epoch():
     assert batch_indices(3, 9, seed=0, step=0).bincount().tolist() == [3, 3, 3]
 
 
-@pytest.mark.parametrize("augment", [True, False])
+@pytest.mark.parametrize("augment", [MILD, STRONG, None])
 def test_a_batch_is_a_function_of_seed_and_step(augment):
     pairs = drawn_pairs(6)
 
@@ -170,7 +170,7 @@ def test_mirrored_labels_agree_with_mirrored_photos():
     pairs, kinds = drawn_pairs(6), set()
     for step in range(4):
         indices = batch_indices(6, 3, seed=0, step=step)
-        photos, labels = prepare_batch(pairs, indices, seed=0, step=step, augment=False)
+        photos, labels = prepare_batch(pairs, indices, seed=0, step=step, augment=None)
         assert photos.dtype == torch.float32
         assert labels.dtype == torch.uint8
         for photo, ids, index in zip(photos, labels, indices, strict=True):
@@ -194,7 +194,7 @@ def test_augmented_pairs_stay_valid_and_aligned():
     marked = Pairs(photos, pairs.labels, pairs.stems)
     moved = 0
     for step in range(6):
-        images, ids = prepare_batch(marked, torch.arange(6), seed=3, step=step, augment=True)
+        images, ids = prepare_batch(marked, torch.arange(6), seed=3, step=step, augment=MILD)
         assert images.shape == (6, 3, 128, 128)
         assert images.min() >= -1
         assert images.max() <= 1

@@ -1,0 +1,122 @@
+"""``maskedit-data``: make training pairs of the published CelebAMask-HQ, and check any folder of pairs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from maskedit.errors import UserError
+
+EXAMPLE = """example:
+  maskedit-data prepare CelebAMask-HQ celebamask-pairs
+  maskedit-data check celebamask-pairs/train --html sheet.html
+"""
+PREPARE = """Merge the parts of the published CelebAMask-HQ into label maps and scale the photos, into
+OUT/{train,val,test}/{images,masks}, with attributes.csv and poses.csv beside them.
+The same command again goes on where it was stopped."""
+CHECK = """Look at every pair of DIR/images and DIR/masks: missing partners, unreadable files, unknown ids, sizes that
+differ, swapped left and right, empty maps, duplicates. Exit status: 0 clean, 1 findings are left, 2 wrong usage.
+Classes that no map has are told, but are no finding: a small set may well have no hat."""
+
+
+def _whole_number(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"wanted a whole number from {least} to {most}, not {text!r}")
+        return number
+
+    return parse
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status: 1 after one sentence for what a person can mend, 130 on Ctrl+C."""
+    shape = {"formatter_class": argparse.RawDescriptionHelpFormatter, "epilog": EXAMPLE}
+    parser = argparse.ArgumentParser(prog="maskedit-data", description=__doc__, **shape)
+    tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
+    one = tasks.add_parser("prepare", help="the published data set to training pairs", description=PREPARE, **shape)
+    one.add_argument("root", type=Path, metavar="ROOT", help="the download, with CelebA-HQ-img/ in it")
+    one.add_argument("out", type=Path, metavar="OUT", help="folder for the pairs; it is created")
+    one.add_argument(
+        "--order", choices=("necklaces", "authors"), default="necklaces",
+        help="which parts lie on top: necklaces stay visible, or the authors' order, which hides most under the neck "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    one.add_argument(
+        "--size", type=_whole_number(16, 4096), default=512, metavar="PIXELS",
+        help="side of photos and label maps (default: %(default)s)",
+    )  # fmt: skip
+    one.add_argument("--no-split", dest="split", action="store_false", help="all pairs in one folder")
+    one.add_argument("--force", action="store_true", help="remove the pairs an earlier run made, and begin anew")
+    two = tasks.add_parser("check", help="look for flaws in a folder of pairs", description=CHECK, **shape)
+    two.add_argument("folder", type=Path, metavar="DIR", help="folder with images/ and masks/")
+    two.add_argument("--fix", action="store_true", help="write label maps with swapped left and right anew, mended")
+    two.add_argument("--html", type=Path, metavar="FILE", help="write a sheet with thumbnails of the findings")
+    for task in (one, two):
+        task.add_argument(
+            "--workers", type=_whole_number(1, 256), metavar="COUNT", help="processes at most (default: one a core)"
+        )
+    given = parser.parse_args(arguments)
+    from maskedit.data_tools.jobs import default_workers, terminated_as_interrupted
+
+    given.workers = given.workers or default_workers()
+    try:
+        with terminated_as_interrupted():
+            return {"prepare": _prepare, "check": _check}[given.task](given)
+    except UserError as error:
+        print(f"maskedit-data: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"maskedit-data: stopped. {_left_behind(given)}", file=sys.stderr)
+        return 130
+
+
+def _prepare(given: argparse.Namespace) -> int:
+    from maskedit.data_tools import prepare
+
+    options = prepare.PrepareOptions(order=given.order, size=given.size, split=given.split)
+    summary = prepare.prepare(given.root, given.out, options, workers=given.workers, force=given.force)
+    counts = ", ".join(f"{name} {count:,}" for name, count in summary.pairs.items() if name)
+    total = summary.made + summary.kept
+    print(f"{given.out}: {total:,} pairs at {options.size} px{f' ({counts})' if counts else ''}")
+    print(f"  made now {summary.made:,}, there already {summary.kept:,}")
+    if summary.skipped:
+        print(f"  skipped {len(summary.skipped):,}, listed in {prepare.SKIPPED}: {prepare.skipped_text(summary)}")
+    else:
+        print("  skipped none")
+    if summary.strays:
+        print(
+            f"  {len(summary.strays):,} files among the parts are none and were ignored, the first {summary.strays[0]}"
+        )
+    print(f"  tables: {', '.join(f'{name}.csv' for name in summary.tables) or 'none, ROOT has no annotation files'}")
+    return 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    from maskedit.data_tools import check, sheet
+
+    if given.html is not None and not given.html.absolute().parent.is_dir():
+        raise UserError(f"--html {given.html}: there is no folder {given.html.parent}.")
+    report = check.check(given.folder, workers=given.workers, fix=given.fix)
+    print("\n".join(check.table(report)))
+    if given.html is not None:
+        sheet.write_sheet(given.html, report)
+        print(f"sheet: {given.html}")
+    return 1 if report.left else 0
+
+
+def _left_behind(given: argparse.Namespace) -> str:
+    if given.task == "check":
+        return "No file is half written."
+    from maskedit.data_tools.prepare import count_finished
+
+    return f"{count_finished(given.out):,} pairs are finished; the same command goes on from there."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""Stage II: Editing Behavior Simulated Training (MaskGAN section 3.3, Algorithm 1).
+
+People's edits are no maps from the data set. The MaskVAE perturbs a photo's own map in both directions along the way
+to another face's; the two renders, blended by Alpha Blender, must give the photo again. One discriminator judges the
+render and the blend, in the order D, G_A, D, G_B.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from maskedit.errors import UserError
+from maskedit.models.alpha_blender import AlphaBlender
+from maskedit.models.checkpoint import load_checkpoint
+from maskedit.models.config import ALPHA_BLENDER_PRESETS
+from maskedit.models.mask_vae import MaskVAE, inner_outer
+from maskedit.training.config import EbstOptions
+from maskedit.training.dmn import DmnStage
+from maskedit.training.stage import Losses, Phase
+
+
+class EbstStage(DmnStage):
+    """The stage I networks go on; the blender starts from scratch; the MaskVAE stays as it is."""
+
+    name = "ebst"
+    options: EbstOptions
+
+    def __init__(self, options: EbstOptions, device: torch.device):
+        super().__init__(options, device)
+        vae, _ = load_checkpoint(Path(options.vae), MaskVAE)
+        self.vae = self.place(vae)
+        preset = ALPHA_BLENDER_PRESETS[options.preset]
+        self.blender = self.add_network(
+            "blender", AlphaBlender(dataclasses.replace(preset, size=self.config.size))
+        )  # fmt: skip
+        # G_B = B(G_A, G_A): its loss moves the blender and the generator both.
+        second = Phase(self.backward_blend, ("discriminator", "generator", "blender"))
+        self.phases = (*self.phases, second)
+
+    def initialise(self, networks: dict) -> None:
+        if "generator" not in networks or "discriminator" not in networks:
+            raise UserError(
+                f"--init {self.options.init} holds no generator and discriminator: give a stage I run folder."
+            )
+        super().initialise(networks)
+
+    def backward_blend(self, photos: Tensor, ids: Tensor, share: float) -> Losses:
+        """Gradients of D on (photo, blend), then of the generator and the blender."""
+        labels = self.one_hot(ids)
+        inner, outer = self.perturbed(ids)
+        with self.autocast():
+            style = self.generator.style(photos, labels)
+            renders = [self.generator.generate(self.one_hot(map), style) for map in (inner, outer)]
+            blend, _ = self.blender(*renders)
+        losses = self.judge(photos, labels, blend, share)
+        return {f"blend_{name}": value for name, value in losses.items()}
+
+    @torch.no_grad()
+    def perturbed(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """M_inter and M_outer (N, S, S) of label maps (N, S, S), see `inner_outer`; M_ref is the batch's next map.
+
+        Maps of another side than the MaskVAE's are scaled by nearest neighbour, there and back.
+        """
+        side = self.vae.config.size
+        with self.autocast():
+            codes, _ = self.vae.encode(self.one_hot(_resized(ids, side)))
+            pair = inner_outer(codes, codes.roll(1, dims=0))
+            maps = [self.vae.decode(code).argmax(dim=1).to(torch.uint8) for code in pair]
+        inner, outer = (_resized(map, ids.shape[-1]) for map in maps)
+        return inner, outer
+
+
+def _resized(ids: Tensor, side: int) -> Tensor:
+    if ids.shape[-1] == side:
+        return ids
+    return F.interpolate(ids[:, None].float(), size=side, mode="nearest-exact")[:, 0].to(torch.uint8)

@@ -1,0 +1,91 @@
+"""MaskVAE's stage: label maps through a latent code and back (MaskGAN section 3.2, Eq. 3-5)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from maskedit import imaging
+from maskedit.dataset import Pairs
+from maskedit.labels import LABELS, NUM_LABELS
+from maskedit.models.config import MASK_VAE_PRESETS
+from maskedit.models.mask_vae import MaskVAE, interpolate
+from maskedit.models.tensors import one_hot
+from maskedit.training.config import VaeOptions
+from maskedit.training.stage import Losses, Phase, Stage
+
+STRIP = 7
+"""Label maps in a strip of interpolation (paper Fig. 4)."""
+
+
+class VaeStage(Stage):
+    """One network, one phase: cross-entropy and the divergence of the codes from a normal distribution."""
+
+    name = "vae"
+    kept = "mask_vae"
+    options: VaeOptions
+
+    def __init__(self, options: VaeOptions, device: torch.device):
+        super().__init__(options, device)
+        preset = MASK_VAE_PRESETS[options.preset]
+        self.config = dataclasses.replace(preset, size=options.size or preset.size)
+        self.vae = self.add_network("mask_vae", MaskVAE(self.config))
+        self.phases = (Phase(self.backward, ("mask_vae",)),)
+
+    @property
+    def size(self) -> int:
+        return self.config.size
+
+    def backward(self, photos: Tensor, ids: Tensor, share: float) -> Losses:
+        with self.autocast():
+            logits, mean, log_variance = self.vae(self.one_hot(ids))
+        entropy = F.cross_entropy(logits.float(), ids.long())
+        mean, log_variance = mean.float(), log_variance.float()
+        divergence = -0.5 * (1 + log_variance - mean.pow(2) - log_variance.exp()).sum(dim=1).mean()
+        total = entropy + self.options.kl_weight * divergence
+        (total * share).backward()
+        return {"cross_entropy": entropy.detach(), "divergence": divergence.detach(), "total": total.detach()}
+
+    @torch.inference_mode()
+    def validate(self, network: nn.Module, pairs: Pairs) -> dict[str, float]:
+        """Pixel accuracy, the mean IoU over classes, and the IoU of each, of maps decoded from their mean codes."""
+        hits = torch.zeros(NUM_LABELS, dtype=torch.long, device=pairs.labels.device)
+        either = torch.zeros_like(hits)
+        right = total = 0
+        for start in range(0, len(pairs), self.options.batch):
+            truth = pairs.labels[start : start + self.options.batch].long()
+            decoded = _through(network, truth.to(torch.uint8)).long()
+            right += int((decoded == truth).sum())
+            total += truth.numel()
+            for id in range(NUM_LABELS):
+                hits[id] += ((decoded == id) & (truth == id)).sum()
+                either[id] += ((decoded == id) | (truth == id)).sum()
+        iou = torch.where(either > 0, hits.double() / either.clamp_min(1), 1.0)
+        figures = {"accuracy": right / total, "mean_iou": float(iou.mean())}
+        return figures | {f"iou_{label.name}": float(iou[label.id]) for label in LABELS}
+
+    def score(self, figures: dict[str, float]) -> float:
+        return -figures["accuracy"]
+
+    @torch.inference_mode()
+    def sheet(self, network: MaskVAE, pairs: Pairs) -> np.ndarray:
+        """The strip of Fig. 4: a map, what lies between its code and the next map's, the next map."""
+        indices = torch.linspace(0, len(pairs) - 1, min(6, len(pairs))).round().long().tolist()
+        rows = []
+        for first, last in zip(indices, indices[1:] + indices[:1], strict=True):
+            codes = [network.encode(one_hot(pairs.labels[index]))[0] for index in (first, last)]
+            between = [
+                network.decode(code).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
+                for code in interpolate(*codes, STRIP)
+            ]
+            rows.append([pairs.labels[first].cpu().numpy(), *between, pairs.labels[last].cpu().numpy()])
+        return imaging.captioned_sheet(rows, ("from", *(f"{step / (STRIP - 1):.2f}" for step in range(STRIP)), "to"))
+
+
+def _through(network: MaskVAE, ids: Tensor) -> Tensor:
+    """(N, S, S) uint8 ids encoded and decoded again, as ids."""
+    return network.decode(network.encode(one_hot(ids))[0]).argmax(dim=1).to(torch.uint8)

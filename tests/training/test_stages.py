@@ -1,0 +1,170 @@
+"""Every stage through the command: it runs, it learns, it leaves a checkpoint that loads, and it resumes."""
+
+import json
+
+import pytest
+import torch
+
+from maskedit.labels import NUM_LABELS
+from maskedit.models.checkpoint import load_checkpoint
+from maskedit.models.mask_vae import MaskVAE
+from maskedit.models.parser import Parser
+from maskedit.training import cli
+from maskedit.training.config import EbstOptions, ParserOptions
+from maskedit.training.ebst import EbstStage
+from maskedit.training.losses import dice_loss
+from maskedit.training.parser import ParserStage, confusion_figures
+from tests.folders import write_faces
+
+STEPS = 60
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    return write_faces(tmp_path_factory.mktemp("data") / "faces", 10)
+
+
+@pytest.fixture(scope="module")
+def common(faces):
+    return (
+        f"--data {faces} --preset tiny --validation 2 --batch 4 --device cpu --precision float32 --threads 1 "
+        f"--validate-every {STEPS // 2} --ema 0.9"
+    ).split()
+
+
+def stats(run):
+    rows = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    return [row for row in rows if "validation" not in row], [row["validation"] for row in rows if "validation" in row]
+
+
+@pytest.fixture(scope="module")
+def vae(common, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "vae"
+    assert cli.main(["vae", *common, "--steps", str(STEPS), "--rate", "0.002", "--out", str(run)]) == 0
+    return run
+
+
+@pytest.fixture(scope="module")
+def dmn(common, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "dmn"
+    assert cli.main(["dmn", *common, "--steps", "20", "--out", str(run)]) == 0
+    return run
+
+
+def test_the_parser_learns(common, tmp_path):
+    run = tmp_path / "parser"
+    flags = ["parser", *common, "--steps", str(STEPS), "--rate", "0.005", "--out", str(run)]
+    assert cli.main(flags) == 0
+    losses, figures = stats(run)
+    assert losses[-1]["cross_entropy"] < 0.85 * losses[0]["cross_entropy"]
+    assert figures[-1]["accuracy"] > 0.5
+    assert 0 < figures[-1]["mean_f1"] < 1
+    assert sum(name.startswith("f1_") for name in figures[-1]) == NUM_LABELS
+    network, header = load_checkpoint(run / "latest.safetensors", Parser)
+    assert header.network == "parser"
+    assert header.card["validation"]["mean_f1"] == figures[-1]["mean_f1"]
+    assert network(torch.zeros(1, 3, 64, 64)).shape == (1, NUM_LABELS, 64, 64)
+    assert len(list((run / "samples").iterdir())) == 2
+    assert cli.main(["parser", *common, "--steps", str(STEPS + 2), "--rate", "0.005", "--out", str(run)]) == 0
+    assert load_checkpoint(run / "latest.safetensors", Parser)[1].card["steps"] == STEPS + 2
+
+
+def test_the_mask_vae_learns(vae):
+    losses, figures = stats(vae)
+    assert losses[-1]["cross_entropy"] < 0.8 * losses[0]["cross_entropy"]
+    assert figures[-1]["accuracy"] > 0.4
+    network, header = load_checkpoint(vae / "latest.safetensors", MaskVAE)
+    assert header.network == "mask_vae"
+    assert network.config.size == 64
+
+
+def test_ebst_goes_on_from_a_trained_dmn(common, dmn, vae, tmp_path):
+    run = tmp_path / "ebst"
+    weights = str(vae / "latest.safetensors")
+    flags = ["ebst", *common, "--steps", "20", "--init", str(dmn), "--vae", weights, "--out", str(run)]
+    assert cli.main(flags) == 0
+    losses, figures = stats(run)
+    assert {"l1", "blend_l1", "discriminator", "blend_discriminator"} <= set(losses[-1])
+    assert figures[-1]["psnr"] > 0
+    network, header = load_checkpoint(run / "latest.safetensors")
+    assert header.network == "dmn"
+    assert header.card["stage"] == "ebst"
+    assert header.card["initialised_from"]["stage"] == "dmn"
+    before = load_checkpoint(dmn / "latest.safetensors")[0].state_dict()
+    assert any((value != before[name]).any() for name, value in network.state_dict().items())
+
+
+def test_ebst_moves_all_three_networks_and_never_the_vae(faces, dmn, vae):
+    weights = str(vae / "latest.safetensors")
+    options = EbstOptions(data=str(faces), preset="tiny", init=str(dmn), vae=weights, precision="float32")
+    stage = EbstStage(options, torch.device("cpu"))
+    photos, ids = torch.rand(2, 3, 64, 64) * 2 - 1, torch.randint(0, NUM_LABELS, (2, 64, 64)).to(torch.uint8)
+    assert [phase.optimisers for phase in stage.phases] == [
+        ("discriminator", "generator"),
+        ("discriminator", "generator", "blender"),
+    ]
+    stage.phases[1].backward(photos, ids, 1.0)
+    for network in stage.networks.values():
+        assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+    assert all(p.grad is None for p in stage.vae.parameters())
+    inner, outer = stage.perturbed(ids)
+    assert inner.shape == outer.shape == ids.shape
+    assert inner.dtype == torch.uint8
+    assert int(inner.max()) < NUM_LABELS
+
+
+@pytest.mark.parametrize("missing", ["--vae", "--init"])
+def test_ebst_names_what_it_needs(common, vae, dmn, missing, tmp_path, capsys):
+    given = {"--vae": str(vae / "latest.safetensors"), "--init": str(dmn)}
+    del given[missing]
+    flags = [word for pair in given.items() for word in pair]
+    assert cli.main(["ebst", *common, *flags, "--out", str(tmp_path / "run")]) == 1
+    assert f"{missing} is missing" in capsys.readouterr().err
+
+
+def test_ebst_refuses_another_stages_run(common, vae, tmp_path, capsys):
+    flags = ["--vae", str(vae / "latest.safetensors"), "--init", str(vae), "--out", str(tmp_path / "run")]
+    assert cli.main(["ebst", *common, *flags]) == 1
+    assert "holds no generator and discriminator" in capsys.readouterr().err
+    flags[1] = str(vae / "state.pt")
+    assert cli.main(["ebst", *common, *flags]) == 1
+    assert "not a safetensors file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stage", ["parser", "vae", "dmn"])
+def test_dry_run_prints_the_networks_sizes(stage, capsys):
+    assert cli.main([stage, "--data", "x", "--preset", "paper", "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    expected = {"parser": "1,944,355", "vae": "170,619,571", "dmn": "89,702,595"}[stage]
+    assert f"{expected} parameters" in printed
+    assert "preset = paper" in printed
+
+
+def test_rare_classes_weigh_more(faces):
+    from maskedit.dataset import find_pairs, load_pairs
+
+    stage = ParserStage(ParserOptions(data=str(faces), preset="tiny"), torch.device("cpu"))
+    pairs = load_pairs(find_pairs(faces)[:4], 64, quiet=True)
+    stage.prepare(pairs)
+    counts = torch.bincount(pairs.labels.flatten().long(), minlength=NUM_LABELS)
+    assert stage.weights[counts.argmax()] == stage.weights.min()
+    share = counts / counts.sum()
+    assert float((stage.weights * share).sum()) == pytest.approx(1.0, abs=0.02)
+
+
+def test_figures_of_a_confusion_known_by_hand():
+    confusion = torch.zeros(NUM_LABELS, NUM_LABELS, dtype=torch.long)
+    confusion[0, 0], confusion[0, 1], confusion[1, 1] = 6, 2, 4
+    figures = confusion_figures(confusion)
+    assert figures["f1_background"] == pytest.approx(12 / 14)
+    assert figures["f1_skin"] == pytest.approx(8 / 10)
+    assert figures["f1_nose"] == 1.0
+    assert figures["accuracy"] == pytest.approx(10 / 12)
+    assert figures["mean_f1"] == pytest.approx((12 / 14 + 0.8 + 17) / 19)
+
+
+def test_dice_is_zero_for_the_truth_and_one_for_its_opposite():
+    targets = torch.randint(0, 3, (2, 8, 8))
+    right = torch.nn.functional.one_hot(targets, 3).permute(0, 3, 1, 2).float() * 60 - 30
+    assert float(dice_loss(right, targets)) == pytest.approx(0, abs=1e-4)
+    assert float(dice_loss(right.roll(1, dims=1), targets)) > 0.9
