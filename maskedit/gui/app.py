@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
@@ -59,13 +60,30 @@ def main(arguments: Sequence[str] | None = None, *, make_engine: Callable | None
             on_window(window)
 
     QTimer.singleShot(0, settle)
-    code = application.exec()
+    with _errors_to(editor.message.emit):
+        code = application.exec()
     if not editor.stop():
         # A render cannot be interrupted, and a thread cannot be killed safely. Everything is saved: wait, then go.
         sys.stdout.flush()
         if not editor.join(seconds=20.0):
             os._exit(code)
     return code
+
+
+@contextlib.contextmanager
+def _errors_to(tell: Callable[[str, str], None]):
+    """A bug of ours in a slot neither ends the program nor stays in a console that nobody sees."""
+    previous = sys.excepthook
+
+    def hook(kind, error, trace) -> None:
+        previous(kind, error, trace)
+        tell("error", f"Something went wrong ({kind.__name__}: {error}). Your work is kept; save it to be safe.")
+
+    sys.excepthook = hook
+    try:
+        yield
+    finally:
+        sys.excepthook = previous
 
 
 def _parser() -> argparse.ArgumentParser:

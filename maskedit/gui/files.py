@@ -48,8 +48,7 @@ def read_document(photo: Path, labels: Path | None = None) -> Document:
 
 def bundled_document(name: str) -> Document:
     """One of the portraits that come with maskedit."""
-    photo = next(path for path in resources.folder("assets").glob(f"{name}.*") if path.suffix in (".jpg", ".png"))
-    return read_document(photo, resources.asset(f"{name}_labels.png"))
+    return read_document(*resources.portrait(name))
 
 
 class MissingLabels(UserError):

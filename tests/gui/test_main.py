@@ -242,6 +242,33 @@ sys.exit(main([], make_engine=lambda: FakeEngine(2.0), on_window=on_window))
     assert ended - float(done.stdout) < 6
 
 
+def test_a_bug_in_a_slot_is_told_and_the_editor_goes_on(tmp_path):
+    code = """
+import sys
+from PySide6.QtCore import QTimer
+from maskedit.gui.app import main
+from tests.gui.harness import FakeEngine
+
+def on_window(window):
+    messages = []
+    window.editor.message.connect(lambda level, text: messages.append((level, text)))
+    def fail():
+        raise ZeroDivisionError("planted")
+    def look():
+        print(messages, window.isVisible())
+        window.close()
+    QTimer.singleShot(50, fail)
+    QTimer.singleShot(300, look)
+
+sys.exit(main([], make_engine=FakeEngine, on_window=on_window))
+"""
+    done = process(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "('error', 'Something went wrong (ZeroDivisionError: planted)." in done.stdout
+    assert done.stdout.strip().endswith("True")
+    assert "planted" in done.stderr  # the whole trace, for whoever reports it
+
+
 def test_wrong_usage_exits_with_2(capsys):
     with pytest.raises(SystemExit) as wrong:
         main(["--precision", "int3"])
