@@ -9,18 +9,19 @@ import sys
 from collections.abc import Sequence
 
 from maskedit.errors import UserError
-from maskedit.training.config import DmnOptions, EbstOptions, ParserOptions, RunOptions, VaeOptions
+from maskedit.training.config import AllOptions, DmnOptions, EbstOptions, ParserOptions, RunOptions, VaeOptions
 
 EXAMPLE = """example:
   maskedit-train dmn --data celebamask-hq --preset paper --perceptual vgg19 --out runs/paper
   the same command again goes on where the run stopped
 """
 
-STAGES: dict[str, tuple[type[RunOptions], str]] = {
+STAGES: dict[str, tuple[type[RunOptions] | type[AllOptions], str]] = {
     "parser": (ParserOptions, "maskedit.training.parser:ParserStage"),
     "vae": (VaeOptions, "maskedit.training.vae:VaeStage"),
     "dmn": (DmnOptions, "maskedit.training.dmn:DmnStage"),
     "ebst": (EbstOptions, "maskedit.training.ebst:EbstStage"),
+    "all": (AllOptions, "maskedit.training.all:train_all"),
 }
 """Stage -> its options, and where the stage itself is: torch loads only when a run begins."""
 
@@ -50,19 +51,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         add_options(stage, options_type)
         stage.add_argument("--dry-run", action="store_true", help="print options and networks' sizes, and stop")
     given = vars(parser.parse_args(arguments))
-    options_type, place = STAGES[given.pop("stage")]
+    name = given.pop("stage")
+    options_type, place = STAGES[name]
     dry_run = given.pop("dry_run")
     try:
         options = options_type(**given)
         options.check()
-        module, _, name = place.partition(":")
-        stage_type = getattr(importlib.import_module(module), name)
+        module, _, attribute = place.partition(":")
+        stage_or_function = getattr(importlib.import_module(module), attribute)
         if dry_run:
-            _describe(stage_type, options)
+            _describe(stage_or_function, options)
             return 0
-        from maskedit.training.loop import train
+        if name == "all":
+            run = stage_or_function(options)
+        else:
+            from maskedit.training.loop import train
 
-        run = train(stage_type, options)
+            run = train(stage_or_function, options)
     except UserError as error:
         print(f"maskedit-train: {error}", file=sys.stderr)
         return 1
@@ -70,13 +75,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _describe(stage_type: type, options: RunOptions) -> None:
+def _describe(stage_type, options: RunOptions | AllOptions) -> None:
     import torch
 
-    with torch.device("meta"):  # sizes without memory
-        stage = stage_type(options, torch.device("meta"))
     for name, value in options.to_dict().items():
         print(f"{name} = {value}")
+    if isinstance(options, AllOptions):
+        from maskedit.training.all import RECIPES
+
+        for name, legs in vars(RECIPES[options.preset]).items():
+            print(f"{name}: {legs}")
+        return
+    with torch.device("meta"):  # sizes without memory
+        stage = stage_type(options, torch.device("meta"))
     for name, network in stage.networks.items():
         print(f"{name}: {sum(parameter.numel() for parameter in network.parameters()):,} parameters")
 

@@ -126,3 +126,37 @@ class EbstOptions(DmnOptions):
         for name, what in (("vae", "a trained MaskVAE"), ("init", "the run folder of a trained DMN")):
             if not getattr(self, name):
                 raise UserError(f"--{name} is missing: EBST needs {what}.")
+
+
+@dataclass(frozen=True)
+class AllOptions:
+    """Every stage in order, by the preset's recipe: parser, vae, dmn, ebst."""
+
+    data: str = _option("", "folder with images/ and masks/ of the same stems")
+    out: str = _option("", "folder for the stages' run folders; an existing one goes on where it stopped")
+    preset: str = _option(
+        "compact", "networks and recipe: paper, compact, small or tiny", choices=("paper", "compact", "small", "tiny")
+    )
+    share: float = _option(1.0, "share of the recipe's steps: 0.01 is a rehearsal")
+    perceptual: str = _option("none", "perceptual features: vgg19[:PATH], squeezenet:PATH or none")
+    l1_weight: float = _option(5.0, "weight of the pixels' L1 distance (not in the paper)")
+    validation: int = _option(91, "photos held out: the last ones in sorted order")
+    licence: str = _option("not stated", "licence of the weights, for their model card: the data's conditions hold")
+    seed: int = _option(0, "of the initial weights, the order of the photos and the augmentation")
+    device: str = _option("auto", "auto, cpu, cuda, cuda:N or mps")
+    precision: str = _option("auto", "auto, bfloat16 or float32", choices=("auto", "bfloat16", "float32"))
+    compile: bool = _option(False, "torch.compile the networks: minutes at the start, faster steps on a GPU")
+    threads: int = _option(0, "CPU threads; 0: torch's choice")
+    accumulate: int = _option(1, "micro-batches a process splits its share of a batch into, where memory is short")
+    checkpoint_minutes: float = _option(5.0, "minutes between two checkpoints")
+    validate_every: int = _option(500, "steps between two validations and sample grids")
+
+    def check(self) -> None:
+        """Raise a UserError that names the flag; the stages check the rest."""
+        if not self.out:
+            raise UserError("--out is missing: give a folder for the stages' run folders.")
+        if not self.share > 0:
+            raise UserError(f"--share {self.share} must be more than 0.")
+
+    def to_dict(self) -> dict:
+        return asdict(self)

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from maskedit import Renderer
 from maskedit.labels import NUM_LABELS
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.mask_vae import MaskVAE
@@ -168,3 +169,34 @@ def test_dice_is_zero_for_the_truth_and_one_for_its_opposite():
     right = torch.nn.functional.one_hot(targets, 3).permute(0, 3, 1, 2).float() * 60 - 30
     assert float(dice_loss(right, targets)) == pytest.approx(0, abs=1e-4)
     assert float(dice_loss(right.roll(1, dims=1), targets)) > 0.9
+
+
+def test_all_stages_in_order_and_again(faces, tmp_path, capsys):
+    out = tmp_path / "all"
+    flags = f"all --data {faces} --out {out} --preset tiny --share 0.02 --validation 2 --device cpu --threads 1".split()
+    assert cli.main(flags) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "1-parser",
+        "2-vae",
+        "3-dmn-1-64",
+        "3-dmn-2-64",
+        "4-ebst",
+    ]
+    network, header = load_checkpoint(out / "4-ebst" / "latest.safetensors")
+    assert header.network == "dmn"
+    assert header.card["initialised_from"]["initialised_from"]["stage"] == "dmn"
+    assert Renderer(out / "4-ebst" / "latest.safetensors", device="cpu").size == 64
+    before = {path.name: (path / "state.pt").read_bytes() for path in out.iterdir()}
+    (out / "4-ebst" / "state.pt").unlink()  # cut off before its first checkpoint
+    assert cli.main(flags) == 0
+    again, _ = load_checkpoint(out / "4-ebst" / "latest.safetensors")
+    assert all(value.equal(network.state_dict()[name]) for name, value in again.state_dict().items())
+    assert str(out / "4-ebst") in capsys.readouterr().out
+    assert set(before) == {path.name for path in out.iterdir()}
+
+
+def test_all_needs_a_folder_and_shows_its_recipe(faces, capsys):
+    assert cli.main(["all", "--data", str(faces)]) == 1
+    assert "--out is missing" in capsys.readouterr().err
+    assert cli.main(["all", "--data", str(faces), "--out", "x", "--preset", "paper", "--dry-run"]) == 0
+    assert "Leg(size=512, batch=8, steps=400000)" in capsys.readouterr().out
