@@ -773,3 +773,19 @@ def test_sheet_shows_the_four_pictures_in_order(shape):
     for i in range(4):
         tile = band[:, i * band.shape[1] // 4 : (i + 1) * band.shape[1] // 4]
         assert (tile == (222, 224, 228)).all(axis=2).any(), "a caption under every tile"
+
+
+def test_square_labels_are_those_that_fit_square_takes(face):
+    photo, labels = face
+    tall, tall_labels = np.pad(photo, ((60, 20), (0, 0), (0, 0))), np.pad(labels, ((60, 20), (0, 0)))
+    np.testing.assert_array_equal(
+        imaging.square_labels(tall_labels, 100), imaging.fit_square(tall, tall_labels, 100)[1]
+    )
+    np.testing.assert_array_equal(imaging.square_labels(labels, labels.shape[0]), labels)
+
+
+def test_lossy_label_maps_have_an_error_of_their_own(tmp_path, face):
+    imaging.write_photo(tmp_path / "map.jpg", imaging.colourise(face[1]))
+    with pytest.raises(imaging.LossyLabelsError, match="stored as lossy JPEG"):
+        imaging.read_labels(tmp_path / "map.jpg")
+    assert imaging.read_label_file(tmp_path / "map.jpg", allow_lossy=True).notes

@@ -62,6 +62,8 @@ class Document:
         self.only_over: int | None = None
         self.extras: dict[str, object] = {}
         self.stroke: Stroke | None = None
+        self.photo_cache: dict[str, bytes] = {}
+        """What was made of the photo, which never changes, for session files; shared with copies."""
         self._history = History()
         self._saved_state: int | None = self._history.state
         self._revision = 0
@@ -121,6 +123,7 @@ class Document:
             path=self.path,
         )
         other.locked, other.only_over, other.extras = set(self.locked), self.only_over, dict(self.extras)
+        other.photo_cache = self.photo_cache
         other.restore_history(History.restored(self._history.edits, position=self._history.position))
         other.mark_unsaved()
         return other

@@ -16,11 +16,11 @@ import re
 import secrets
 import struct
 import sys
+import time
 import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from PIL import Image
@@ -45,7 +45,6 @@ _LIMITS = {
     "history.bin": MAX_HISTORY_BYTES,
 }
 """The most bytes each member may unpack to."""
-_photo_pngs: WeakKeyDictionary[Document, bytes] = WeakKeyDictionary()  # a photo never changes: encode it once
 
 
 class _Malformed(Exception):
@@ -103,8 +102,8 @@ def load_session(path: str | Path) -> Document:
 
 
 def _packed(document: Document, *, history_bytes: int) -> bytes:
-    if document not in _photo_pngs:
-        _photo_pngs[document] = _png(document.photo)
+    if "png" not in document.photo_cache:
+        document.photo_cache["png"] = _png(document.photo)
     entries, blocks, position = _packed_history(document.history, history_bytes)
     state = {
         "format": "maskedit-session",
@@ -117,7 +116,7 @@ def _packed(document: Document, *, history_bytes: int) -> bytes:
     }
     members = {
         "session.json": json.dumps(state).encode(),
-        "photo.png": _photo_pngs[document],
+        "photo.png": document.photo_cache["png"],
         "reference_labels.png": _png(document.reference_labels),
         "labels.png": _png(document.committed_labels()),
         "history.json": json.dumps(entries, separators=(",", ":")).encode(),
@@ -307,12 +306,14 @@ def find_recoveries(directory: str | Path) -> list[Path]:
     found = []
     for path in Path(directory).glob(f"recovery-*{SUFFIX}"):
         match = _RECOVERY.fullmatch(path.name)
-        if match is None or not _is_left_behind(int(match[1]), match[2]):
+        if match is None:
             continue
         try:
-            found.append((path.stat().st_mtime_ns, path))
+            written = path.stat().st_mtime_ns
         except OSError:  # another editor has just discarded it
             continue
+        if _is_left_behind(int(match[1]), match[2], written=written / 1e9):
+            found.append((written, path))
     return [path for _, path in sorted(found, reverse=True)]
 
 
@@ -335,10 +336,22 @@ def discard_recovery(path: str | Path) -> None:
         raise UserError(f"The recovery file {path} cannot be deleted: {error.strerror}.") from error
 
 
-def _is_left_behind(process_id: int, process: str) -> bool:
+def _is_left_behind(process_id: int, process: str, *, written: float) -> bool:
     if process_id == os.getpid():
         return process != _PROCESS
-    return not _is_running(process_id)
+    # After a restart of the machine another program may have the number of the editor that wrote the file.
+    started = _started(process_id)
+    return not _is_running(process_id) or (started is not None and started > written + 60)
+
+
+def _started(process_id: int) -> float | None:
+    """When a process began, in seconds since 1970; None where the system does not tell (all but Linux)."""
+    try:
+        ticks = int(Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[19])
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+        return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _is_running(process_id: int) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
+from maskedit.imaging import resize_labels
 from maskedit.labels import BACKGROUND, BY_NAME, NUM_LABELS
 
 _GROUNDS = tuple(BY_NAME[name].id for name in ("background", "skin", "hair", "neck", "cloth"))
@@ -26,9 +27,7 @@ _FILL: dict[int, tuple[int, ...]] = {
 
 def resized(labels: np.ndarray, *, width: int, height: int) -> np.ndarray:
     """A label map (h, w) uint8 at another size, by nearest neighbour (pixel centres), as a new array."""
-    rows = (np.arange(height) * 2 + 1) * labels.shape[0] // (2 * height)
-    columns = (np.arange(width) * 2 + 1) * labels.shape[1] // (2 * width)
-    return labels[rows[:, None], columns]
+    return resize_labels(labels, (width, height))
 
 
 def nearest_ids(labels: np.ndarray, seeds: np.ndarray) -> np.ndarray:

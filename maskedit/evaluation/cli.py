@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from maskedit.errors import UserError
+from maskedit.models.config import DmnConfig
 
 EXAMPLE = """example:
   maskedit-eval reconstruction --data celebamask-hq --perceptual squeezenet:squeezenet.npz --grid sheet.png
@@ -60,8 +61,11 @@ def _reconstruction(given: argparse.Namespace) -> None:
     for name, least in (("validation", 1), ("rows", 1)):
         if getattr(given, name) < least:
             raise UserError(f"--{name} {getattr(given, name)} must be at least {least}.")
-    if given.size is not None and (given.size < 32 or given.size % 16):
-        raise UserError(f"--size {given.size} must be a multiple of 16, at least 32.")
+    if given.size is not None:
+        try:
+            DmnConfig.check_side(given.size)
+        except UserError as error:
+            raise UserError(f"--size: {error}") from error
     for name in ("json", "grid"):
         path = getattr(given, name)
         if path is not None and not path.parent.is_dir():

@@ -16,12 +16,6 @@ WINDOW = 11
 SIGMA = 1.5
 
 
-def psnr(image: Tensor, target: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB, (N,) float64, of (N, 3, H, W) in [-1, 1]; at most 100 (equal pictures)."""
-    errors = ((image.double() - target.double()) / 2).square().mean(dim=(1, 2, 3))
-    return -10 * torch.log10(errors.clamp_min(1e-10))
-
-
 def ssim(image: Tensor, target: Tensor) -> Tensor:
     """Structural similarity, (N,) float64 in [-1, 1], 1 for equal pictures, of (N, 3, H, W) in [-1, 1].
 

@@ -14,9 +14,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from maskedit.dataset import Pairs, load_pairs
-from maskedit.evaluation.metrics import feature_distances, psnr, ssim
+from maskedit.evaluation.metrics import feature_distances, ssim
 from maskedit.models.dense_mapping import DenseMappingNetwork
-from maskedit.models.reconstruction import reconstruct
+from maskedit.models.reconstruction import psnr, reconstruct
+from maskedit.models.tensors import normalised
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
@@ -63,7 +64,7 @@ def mean_photo(paths: list[tuple[Path, Path]], size: int, *, chunk: int = 64) ->
     total = torch.zeros(3, size, size, dtype=torch.float64)
     for start in tqdm(range(0, len(paths), chunk), desc="mean training face", disable=None):
         total += load_pairs(paths[start : start + chunk], size, quiet=True).photos.sum(dim=0, dtype=torch.float64)
-    return total.div(len(paths)).div(127.5).sub(1.0).float()
+    return normalised(total.div(len(paths)))
 
 
 @torch.inference_mode()
@@ -71,5 +72,5 @@ def floor_figures(mean: Tensor, pairs: Pairs, distance: Distance | None) -> dict
     """``Means.figures`` of one picture (3, S, S) in [-1, 1] shown for every photo of ``pairs``."""
     means = Means(distance)
     for photo in pairs.photos:
-        means.add(mean[None].to(photo.device), photo[None].float().div(127.5).sub(1.0))
+        means.add(mean[None].to(photo.device), normalised(photo[None]))
     return means.figures

@@ -4,8 +4,8 @@ Photos are (H, W, 3) uint8 RGB as a person sees them (EXIF orientation and trans
 not); label maps are (H, W) uint8 ids of ``labels.LABELS``.
 """
 
-from maskedit.imaging.geometry import fit_square, resize_labels, resize_photo
-from maskedit.imaging.label_files import LabelFile, read_label_file, read_labels
+from maskedit.imaging.geometry import fit_square, resize_labels, resize_photo, square_labels
+from maskedit.imaging.label_files import LabelFile, LossyLabelsError, read_label_file, read_labels
 from maskedit.imaging.photos import MAX_PIXELS, MIN_SIDE, read_photo
 from maskedit.imaging.pictures import before_after_sheet, captioned_sheet, colourise, cutout
 from maskedit.imaging.writing import atomic_write_bytes, write_labels, write_photo
@@ -14,6 +14,7 @@ __all__ = [
     "MAX_PIXELS",
     "MIN_SIDE",
     "LabelFile",
+    "LossyLabelsError",
     "atomic_write_bytes",
     "before_after_sheet",
     "captioned_sheet",
@@ -25,6 +26,7 @@ __all__ = [
     "read_photo",
     "resize_labels",
     "resize_photo",
+    "square_labels",
     "write_labels",
     "write_photo",
 ]

@@ -44,9 +44,22 @@ def fit_square(photo: np.ndarray, labels: np.ndarray | None, side: int) -> tuple
             f"The label map is {label_width} x {label_height} px and the photo {width} x {height} px, "
             "which are not the same shape; crop one of them so that both show the same part."
         )
-    rows = _nearest_indices(label_height, count=side, start=top, length=short, total=height)
-    columns = _nearest_indices(label_width, count=side, start=left, length=short, total=width)
-    return square, labels[rows[:, None], columns]
+    return square, _sampled_square(labels, side, height=height, width=width)
+
+
+def square_labels(labels: np.ndarray, side: int) -> np.ndarray:
+    """The middle square of a label map (H, W) uint8 at ``side`` px, as `fit_square` takes it; a new (side, side)."""
+    _checked_size((side, side))
+    return _sampled_square(labels, side, height=labels.shape[0], width=labels.shape[1])
+
+
+def _sampled_square(labels: np.ndarray, side: int, *, height: int, width: int) -> np.ndarray:
+    """The labels at the pixels of the middle square of a photo of ``height`` x ``width`` px."""
+    short = min(height, width)
+    top, left = (height - short) // 2, (width - short) // 2
+    rows = _nearest_indices(labels.shape[0], count=side, start=top, length=short, total=height)
+    columns = _nearest_indices(labels.shape[1], count=side, start=left, length=short, total=width)
+    return labels[rows[:, None], columns]
 
 
 def _nearest_indices(source: int, *, count: int, start: int = 0, length: int = 1, total: int = 1) -> np.ndarray:

@@ -17,6 +17,10 @@ _UNKNOWN = 255  # while decoding only
 _LOSSY_NOISE = 16  # how far lossy compression moves a grey value or pulls grey channels apart
 
 
+class LossyLabelsError(UserError):
+    """A label map in a lossy format; it can be read with ``allow_lossy``, if only roughly."""
+
+
 @dataclass(frozen=True, eq=False)
 class LabelFile:
     """A label map as it was found on disk."""
@@ -38,17 +42,18 @@ def read_label_file(source: str | Path | bytes, *, allow_lossy: bool = False) ->
     """Read a label map, a path or the bytes of a file, in any of the encodings of :class:`LabelFile`.
 
     A palette image is read by index, unless the colours it uses are exactly published ones in another order: image
-    optimisers sort palettes, and the colours then still tell the truth. Transparent pixels are background. With
-    ``allow_lossy``, JPEG and its like are read too and every colour becomes the nearest published one; a note counts
-    the pixels that were not exact. Raises UserError for unknown ids or colours (with counts), for lossy files
-    otherwise, for binary masks and for everything :func:`read_photo` refuses but a small size.
+    optimisers sort palettes, and the colours then still tell the truth. Pixels with a transparent alpha channel are
+    background; a palette's own transparency does not count, its indices are ids. With ``allow_lossy``, JPEG and its
+    like are read too and every colour becomes the nearest published one; a note counts the pixels that were not exact.
+    Raises LossyLabelsError for lossy files otherwise, UserError for unknown ids or colours (with counts), for binary
+    masks and for everything :func:`read_photo` refuses but a small size.
     """
     data, name = read_source(source)
     with decoding(name):
         image, orientation, deep = load_image(data, name)
         lossy = _is_lossy(image, data)
         if lossy and not allow_lossy:
-            raise UserError(
+            raise LossyLabelsError(
                 f"{name} is stored as lossy {image.format}, which changes label ids at every edge; "
                 "give the label map as PNG, or allow lossy label maps explicitly."
             )

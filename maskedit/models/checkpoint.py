@@ -6,8 +6,6 @@ Nothing is ever unpickled: a published ``.pth`` is read with ``weights_only=True
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +13,11 @@ from typing import NamedTuple, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from maskedit.errors import UserError
+from maskedit.imaging import atomic_write_bytes
 from maskedit.models.alpha_blender import AlphaBlender
 from maskedit.models.config import AlphaBlenderConfig, DmnConfig, MaskVaeConfig, NetworkConfig, ParserConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
@@ -71,7 +70,7 @@ def save_checkpoint(path: str | Path, network: nn.Module, card: dict, *, dtype: 
             range. Buffers keep their own: a batch normalisation's variances need not fit, and its count is int64.
 
     Raises:
-        UserError: a weight is not finite in ``dtype``; nothing is written.
+        UserError: a weight is not finite in ``dtype``, or the disk refuses; an older file stays as it was.
     """
     path = Path(path)
     names = [name for name, kind in NETWORKS.items() if isinstance(network, kind.network)]
@@ -84,17 +83,11 @@ def save_checkpoint(path: str | Path, network: nn.Module, card: dict, *, dtype: 
     for name, value in tensors.items():
         if not torch.isfinite(value).all():
             raise UserError(f"The weights {name} are not finite in {dtype}; nothing was written to {path}.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
     try:
-        save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header)})
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {path.parent} cannot be made: {error.strerror}.") from error
+    return atomic_write_bytes(path, save(tensors, metadata={HEADER_KEY: json.dumps(header)}), overwrite=True)
 
 
 def read_header(path: str | Path) -> Header:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from maskedit.errors import UserError
+from maskedit.models.config import DmnConfig
 
 EXAMPLE = """example:
   maskedit-weights import latest_net_G.pth -o weights/official.safetensors
@@ -52,8 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _side(text: str) -> int:
     side = int(text)
-    if side < 32 or side % 16:
-        raise argparse.ArgumentTypeError(f"{side} is not a multiple of 16 of at least 32")
+    try:
+        DmnConfig.check_side(side)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     return side
 
 
@@ -77,7 +80,7 @@ def import_official(source: Path, output: Path, *, force: bool = False, size: in
         raise UserError(f"{output} exists; give --force to replace it, or another --output.")
     network = read_dmn(source, size=size)
     with source.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256") if sys.version_info >= (3, 11) else hashlib.sha256(file.read())
+        digest = hashlib.file_digest(file, "sha256")
     card = {"source": source.name, "sha256": digest.hexdigest(), "licence": LICENCE}
     try:
         save_checkpoint(output, network, card)

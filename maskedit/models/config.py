@@ -50,6 +50,12 @@ class DmnConfig(NetworkConfig):
     """Residual blocks in the bottleneck (paper: 4)."""
     labels: int = NUM_LABELS
 
+    @staticmethod
+    def check_side(side: int) -> None:
+        """Raise a UserError for a side that the network cannot render: four halvings, and reflected borders."""
+        if side < 32 or side % 16:
+            raise UserError(f"The side of {side} px must be a multiple of 16, at least 32.")
+
     @property
     def style_values(self) -> int:
         """Length of one style code: a bias and a weight per channel for two AdaIN layers a block."""

@@ -21,6 +21,8 @@ def choose_device(choice: str = "auto") -> torch.device:
         raise UserError(f"The device {choice!r} is unknown; give auto, cpu, cuda, cuda:N or mps.") from error
     if not available.get(device.type, False):
         raise UserError(f"The device {choice!r} was asked for, but torch finds none here; give auto or cpu.")
+    if device.type == "cuda" and device.index is not None and device.index >= torch.cuda.device_count():
+        raise UserError(f"The device {choice!r} was asked for, but there are only {torch.cuda.device_count()} GPUs.")
     return device
 
 

@@ -10,10 +10,16 @@ from torch import Tensor
 
 from maskedit import imaging
 from maskedit.models.dense_mapping import DenseMappingNetwork
-from maskedit.models.tensors import one_hot, tensor_to_photo
+from maskedit.models.tensors import normalised, one_hot, tensor_to_photo
 
 COLUMNS = ("photo", "label map", "render", "other labels", "their render")
 """What stands in the columns of ``sample_sheet``."""
+
+
+def psnr(image: Tensor, target: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB, (N,) float64, of (N, 3, H, W) in [-1, 1]; at most 100 (equal pictures)."""
+    errors = ((image.double() - target.double()) / 2).square().mean(dim=(1, 2, 3))
+    return -10 * torch.log10(errors.clamp_min(1e-10))
 
 
 @torch.inference_mode()
@@ -35,7 +41,7 @@ def reconstruct(
         precision: of autocast, float32 for none.
     """
     for start in range(0, len(photos), batch):
-        some = photos[start : start + batch].float().div_(127.5).sub_(1.0)
+        some = normalised(photos[start : start + batch])
         maps = one_hot(labels[start : start + batch])
         with torch.autocast(photos.device.type, precision, enabled=precision != torch.float32):
             renders = network(some, maps, maps)
@@ -56,7 +62,7 @@ def sample_sheet(
     indices = torch.linspace(0, len(photos) - 1, count).round().long().to(device)
     lines: list[list[np.ndarray]] = []
     for index, other in zip(indices, indices.roll(1), strict=True):
-        photo = photos[index][None].float().div(127.5).sub(1.0)
+        photo = normalised(photos[index][None])
         own, borrowed = one_hot(labels[index]), one_hot(labels[other])
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             style = network.style(photo, own)

@@ -9,11 +9,16 @@ from torch import Tensor
 from maskedit.labels import NUM_LABELS
 
 
+def normalised(photos: Tensor) -> Tensor:
+    """uint8 pixels of any shape, or their float means, -> float32 in [-1, 1]; a new tensor."""
+    return photos.float().div(127.5).sub_(1.0)
+
+
 def photo_to_tensor(photo: np.ndarray | Tensor) -> Tensor:
     """(H, W, 3) uint8 RGB, or a batch of them (N, H, W, 3), -> (N, 3, H, W) float32 in [-1, 1]."""
     tensor = torch.from_numpy(np.array(photo)) if isinstance(photo, np.ndarray) else photo
     tensor = tensor[None] if tensor.ndim == 3 else tensor
-    return tensor.permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
+    return normalised(tensor.permute(0, 3, 1, 2))
 
 
 def tensor_to_photo(image: Tensor) -> np.ndarray:

@@ -19,11 +19,14 @@ from maskedit import imaging
 from maskedit.errors import UserError
 from maskedit.labels import NUM_LABELS
 from maskedit.models.checkpoint import Header, load_checkpoint
+from maskedit.models.config import DmnConfig
 from maskedit.models.device import choose_device, choose_precision
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
 from maskedit.resources import default_weights
 
 T = TypeVar("T")
+
+TOO_LITTLE_MEMORY = "The GPU has too little memory left; rendering goes on, slower, on the CPU."
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Renderer:
         weights: a ``.safetensors`` checkpoint; the shipped one when None.
         device: ``"auto"`` (CUDA, else MPS, else CPU), ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
         precision: ``"auto"`` (bfloat16 where the device has it), ``"float32"`` or ``"bfloat16"``.
-        size: side in pixels to render at, a multiple of 32; the side the weights were trained at when None.
+        size: side in pixels to render at, a multiple of 16; the side the weights were trained at when None.
 
     Raises:
         UserError: the file is no checkpoint, or the device is not there.
@@ -60,14 +63,21 @@ class Renderer:
         precision: str = "auto",
         size: int | None = None,
     ):
-        self.device = choose_device(device)
-        self.precision = choose_precision(precision, self.device)
-        network, self.header = load_checkpoint(default_weights() if weights is None else weights)
-        self.size = size or self.header.config.size
-        if self.size % 32 or self.size < 64:
-            raise UserError(f"The render size {self.size} must be a multiple of 32, at least 64.")
-        self._network = network
-        self._move(self.device, self.precision)
+        self.weights = Path(default_weights() if weights is None else weights)
+        self._wanted_precision = precision
+        chosen = choose_device(device)
+        choose_precision(precision, chosen)  # a wrong word is told before a large file is read
+        self._network, self.header = load_checkpoint(self.weights)
+        self.size = self.header.config.size if size is None else size
+        DmnConfig.check_side(self.size)
+        self._notice = ""
+        try:
+            self._move(chosen)
+        except torch.OutOfMemoryError:
+            self._notice = TOO_LITTLE_MEMORY
+        if self._notice:
+            self._empty_cache()
+            self._move(torch.device("cpu"))
         self._target: tuple[np.ndarray, np.ndarray] | None = None
         self._style: torch.Tensor | None = None
 
@@ -80,6 +90,16 @@ class Renderer:
         names = {"cpu": "CPU", "cuda": "GPU", "mps": "MPS"}
         device = names.get(self.device.type, self.device.type)
         return f"{device} {str(self.precision).removeprefix('torch.')}, {self.size} px"
+
+    @property
+    def about(self) -> str:
+        """A few lines about the weights, for a person: file, network, training, licence."""
+        card, config = self.header.card, self.header.config
+        lines = [f"Weights: {self.weights.name}, Dense Mapping Network of width {config.width} for {config.size} px"]
+        if "steps" in card:
+            lines.append(f"Trained on {card.get('data', 'unnamed data')}, {card['steps']} steps")
+        lines.append(f"Licence of the weights: {card.get('licence', 'not stated')}")
+        return "\n".join(lines)
 
     def set_target(self, photo: np.ndarray, reference_labels: np.ndarray) -> None:
         """The photo whose style every render takes, and its own label map.
@@ -108,6 +128,7 @@ class Renderer:
         _check_labels(labels, side)
         started = time.perf_counter()
         image, notice = self._with_memory(lambda: self._render(labels))
+        notice, self._notice = notice or self._notice, ""
         if side != self.size:
             image = imaging.resize_photo(image, (side, side))
         return RenderResult(image, time.perf_counter() - started, self.engine, notice)
@@ -139,20 +160,21 @@ class Renderer:
                 pass
             # Outside the except block: inside it, the traceback would keep the failed tensors alive.
             self._empty_cache()
-        cpu = torch.device("cpu")
-        self._move(cpu, choose_precision("auto", cpu))
+        self._move(torch.device("cpu"))
         self._style = None
-        return work(), "The GPU has too little memory left; rendering goes on, slower, on the CPU."
+        return work(), TOO_LITTLE_MEMORY
 
     @staticmethod
     def _empty_cache() -> None:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+        elif torch.backends.mps.is_available():
+            torch.mps.empty_cache()
 
-    def _move(self, device: torch.device, precision: torch.dtype) -> None:
-        self.device, self.precision = device, precision
+    def _move(self, device: torch.device) -> None:
+        self.device, self.precision = device, choose_precision(self._wanted_precision, device)
         self._memory_format = torch.channels_last if device.type == "cuda" else torch.contiguous_format
-        self._network = self._network.to(device, precision, memory_format=self._memory_format)
+        self._network = self._network.to(device, self.precision, memory_format=self._memory_format)
 
 
 def _check_photo(photo: np.ndarray) -> int:

@@ -8,6 +8,7 @@ from maskedit.errors import UserError
 
 
 def _option(default, text: str, **extra):
+    """``path=True``: a model card shows only the last part, for weights travel and machines stay."""
     return field(default=default, metadata={"help": text, **extra})
 
 
@@ -15,14 +16,14 @@ def _option(default, text: str, **extra):
 class RunOptions:
     """What every stage understands."""
 
-    data: str = _option("", "folder with images/ and masks/ of the same stems")
-    out: str = _option("", "run folder; a new one below runs/ when left out, an existing one is resumed")
+    data: str = _option("", "folder with images/ and masks/ of the same stems", path=True)
+    out: str = _option("", "run folder; a new one below runs/ when left out, an existing one is resumed", path=True)
     preset: str = _option(
         "compact", "network: paper, compact, small or tiny", choices=("paper", "compact", "small", "tiny")
     )
     size: int = _option(0, "side of the training squares in pixels, a multiple of 32; 0: the preset's")
     init: str = _option(
-        "", "start from this run folder's networks (an earlier size), or from a .safetensors checkpoint"
+        "", "start from this run folder's networks (an earlier size), or from a .safetensors checkpoint", path=True
     )
     batch: int = _option(8, "photos a step, over all processes (paper: 8)")
     accumulate: int = _option(1, "micro-batches a process splits its share of a batch into, where memory is short")
@@ -78,7 +79,7 @@ class DmnOptions(RunOptions):
         "lsgan", "lsgan (as trained by the authors) or log (as printed, Eq. 7)", choices=("lsgan", "log")
     )
     feature_weight: float = _option(10.0, "weight of discriminator feature matching (Eq. 8)")
-    perceptual: str = _option("none", "perceptual features: vgg19[:PATH], squeezenet:PATH or none")
+    perceptual: str = _option("none", "perceptual features: vgg19[:PATH], squeezenet:PATH or none", path=True)
     perceptual_weight: float = _option(10.0, "weight of the perceptual loss (Eq. 9)")
     l1_weight: float = _option(0.0, "weight of the pixels' L1 distance (not in the paper)")
 
@@ -118,7 +119,7 @@ class VaeOptions(RunOptions):
 class EbstOptions(DmnOptions):
     """Editing Behavior Simulated Training (Algorithm 1): needs a trained DMN (--init) and MaskVAE (--vae)."""
 
-    vae: str = _option("", "MaskVAE: a .safetensors checkpoint")
+    vae: str = _option("", "MaskVAE: a .safetensors checkpoint", path=True)
     rate: float = _option(5e-5, "Adam's learning rate (paper: 5e-5)")
 
     def check(self) -> None:
@@ -132,13 +133,13 @@ class EbstOptions(DmnOptions):
 class AllOptions:
     """Every stage in order, by the preset's recipe: parser, vae, dmn, ebst."""
 
-    data: str = _option("", "folder with images/ and masks/ of the same stems")
+    data: str = _option("", "folder with images/ and masks/ of the same stems", path=True)
     out: str = _option("", "folder for the stages' run folders; an existing one goes on where it stopped")
     preset: str = _option(
         "compact", "networks and recipe: paper, compact, small or tiny", choices=("paper", "compact", "small", "tiny")
     )
     share: float = _option(1.0, "share of the recipe's steps: 0.01 is a rehearsal")
-    perceptual: str = _option("none", "perceptual features: vgg19[:PATH], squeezenet:PATH or none")
+    perceptual: str = _option("none", "perceptual features: vgg19[:PATH], squeezenet:PATH or none", path=True)
     l1_weight: float = _option(5.0, "weight of the pixels' L1 distance (not in the paper)")
     validation: int = _option(91, "photos held out: the last ones in sorted order")
     licence: str = _option("not stated", "licence of the weights, for their model card: the data's conditions hold")

@@ -12,10 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskedit.dataset import Pairs, find_pairs, load_pairs, mend_left_right, split
+from maskedit.dataset import Pairs
 from maskedit.labels import MIRROR
-
-__all__ = ["Pairs", "batch_indices", "find_pairs", "load_pairs", "mend_left_right", "prepare_batch", "split"]
+from maskedit.models.tensors import normalised
 
 
 def batch_indices(count: int, batch: int, *, seed: int, step: int) -> Tensor:
@@ -73,7 +72,7 @@ def prepare_batch(
     device = pairs.photos.device
     count = len(indices)
     indices = indices[part].to(device)
-    photos = pairs.photos[indices].float().div_(127.5).sub_(1.0)
+    photos = normalised(pairs.photos[indices])
     labels = pairs.labels[indices]
     random = torch.Generator().manual_seed(seed * 7_368_787 + step * 2 + 1)
 

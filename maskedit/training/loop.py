@@ -13,11 +13,10 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-import os
 import shlex
 import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -171,10 +170,13 @@ class Trainer:
                     last_saved = time.monotonic()
                 if options.minutes and now - started > options.minutes * 60:
                     self._stop = True
-        if self.progress.step % options.validate_every:
-            self._validate(validation)
+        # First of all: who asked us to stop may not wait for a validation.
         if self.accelerator.is_main_process:
             self.save()
+        if self.progress.step % options.validate_every:
+            self._validate(validation)
+            if self.accelerator.is_main_process:
+                self.save()
         self.accelerator.wait_for_everyone()
 
     def _agree(self, stop: bool) -> bool:
@@ -227,8 +229,9 @@ class Trainer:
             init = Path(self.options.init)
             earlier = init / LATEST if init.is_dir() else init
             if earlier.is_file():
-                card["initialised_from"] = _without_folders(read_header(earlier).card)
-        save_checkpoint(self.folder.path / name, self.average, card)
+                card["initialised_from"] = read_header(earlier).card
+        with self.folder.writing():
+            save_checkpoint(self.folder.path / name, self.average, card)
 
     # Saving and resuming ----------------------------------------------------------------------------------------
 
@@ -322,27 +325,21 @@ def _hardware(stage: Stage, processes: int) -> str:
 
 
 def _flags(options: RunOptions) -> str:
-    """The options that differ from the defaults, as flags; paths by their last part only."""
-    default, words = type(options)(), []
-    for name, value in options.to_dict().items():
-        if value == getattr(default, name):
+    """The options that differ from the defaults, as flags; of paths only the last part."""
+    words = []
+    for option in fields(options):
+        value = getattr(options, option.name)
+        if value == option.default:
             continue
-        flag = "--" + name.replace("_", "-")
+        flag = "--" + option.name.replace("_", "-")
         if isinstance(value, bool):
             words.append(flag if value else f"--no-{flag[2:]}")
-        else:
-            words.append(f"{flag} {shlex.quote(str(_without_folders(value)))}")
+            continue
+        if option.metadata.get("path"):
+            kind = next((kind for kind in ("vgg19:", "squeezenet:") if value.startswith(kind)), "")
+            value = kind + Path(value.removeprefix(kind)).name
+        words.append(f"{flag} {shlex.quote(str(value))}")
     return " ".join(words)
-
-
-def _without_folders(value):
-    """A card's entry, or all of a card, with every path cut to its last part: weights travel, machines stay."""
-    if isinstance(value, dict):
-        return {name: _without_folders(entry) for name, entry in value.items()}
-    if isinstance(value, str) and os.sep in value and " " not in value:
-        kind, _, path = value.rpartition(":")
-        return (kind + ":" if kind else "") + Path(path).name
-    return value
 
 
 @contextlib.contextmanager

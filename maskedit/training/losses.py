@@ -6,10 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskedit.models.perceptual import PerceptualLoss, make_perceptual
-
-__all__ = ["PerceptualLoss", "adversarial_loss", "feature_matching_loss", "make_perceptual"]
-
 Outputs = list[list[Tensor]]
 """Per scale: the discriminator's feature maps and, last, its logits."""
 

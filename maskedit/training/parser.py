@@ -14,7 +14,7 @@ from maskedit.dataset import Pairs
 from maskedit.labels import LABELS, NUM_LABELS
 from maskedit.models.config import PARSER_PRESETS
 from maskedit.models.parser import Parser, build_parser
-from maskedit.models.tensors import tensor_to_photo
+from maskedit.models.tensors import normalised, tensor_to_photo
 from maskedit.training.config import ParserOptions
 from maskedit.training.data import STRONG
 from maskedit.training.losses import dice_loss
@@ -69,7 +69,7 @@ class ParserStage(Stage):
         indices = torch.linspace(0, len(pairs) - 1, min(6, len(pairs))).round().long().tolist()
         rows = []
         for index in indices:
-            photo = pairs.photos[index][None].float().div(127.5).sub(1.0)
+            photo = normalised(pairs.photos[index][None])
             parsed = network(photo).argmax(dim=1)[0].to(torch.uint8)
             rows.append([tensor_to_photo(photo[0]), pairs.labels[index].cpu().numpy(), parsed.cpu().numpy()])
         return imaging.captioned_sheet(rows, ("photo", "label map", "parsed"))
@@ -83,7 +83,7 @@ def parser_figures(network: Parser, pairs: Pairs, *, batch: int) -> dict[str, fl
     """
     confusion = torch.zeros(NUM_LABELS, NUM_LABELS, dtype=torch.long, device=pairs.labels.device)
     for start in range(0, len(pairs), batch):
-        photos = pairs.photos[start : start + batch].float().div(127.5).sub(1.0)
+        photos = normalised(pairs.photos[start : start + batch])
         truth = pairs.labels[start : start + batch].long()
         pairs_of_ids = truth * NUM_LABELS + network(photos).argmax(dim=1)
         confusion += torch.bincount(pairs_of_ids.flatten(), minlength=NUM_LABELS**2).view(NUM_LABELS, NUM_LABELS)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from maskedit.dataset import Pairs
 from maskedit.models.dense_mapping import DenseMappingNetwork
-from maskedit.models.reconstruction import reconstruct
+from maskedit.models.reconstruction import psnr, reconstruct
 
 
 def validate(
@@ -22,19 +22,18 @@ def validate(
     precision: torch.dtype,
 ) -> dict[str, float]:
     """Mean PSNR in dB over the photos, the L1 distance and, with a perceptual loss, its value."""
-    psnr: list[float] = []
+    decibels: list[float] = []
     l1: list[float] = []
     perceptual: list[float] = []
 
     def visit(renders: Tensor, photos: Tensor) -> None:
-        errors = ((renders - photos) / 2).pow(2).mean(dim=(1, 2, 3))
-        psnr.extend((-10 * torch.log10(errors.clamp_min(1e-10))).tolist())
+        decibels.extend(psnr(renders, photos).tolist())
         l1.append(float((renders - photos).abs().mean()) * len(photos))
         if distance is not None:
             perceptual.append(float(distance(renders, photos)) * len(photos))
 
     reconstruct(network, pairs.photos, pairs.labels, visit, batch=batch, precision=precision)
-    figures = {"psnr": math.fsum(psnr) / len(psnr), "l1": math.fsum(l1) / len(pairs)}
+    figures = {"psnr": math.fsum(decibels) / len(decibels), "l1": math.fsum(l1) / len(pairs)}
     if perceptual:
         figures["perceptual"] = math.fsum(perceptual) / len(pairs)
     return figures

@@ -48,7 +48,7 @@ class RunFolder:
 
     def record(self, row: dict) -> None:
         """Add one line to ``stats.jsonl``; a killed run loses at most the line being written."""
-        with self._writing(), (self.path / STATS).open("a", encoding="utf-8") as file:
+        with self.writing(), (self.path / STATS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
     def save_sheet(self, step: int, sheet: np.ndarray) -> None:
@@ -61,7 +61,7 @@ class RunFolder:
     def save_state(self, state: dict[str, Any]) -> None:
         """Write a checkpoint, whole or not at all, and keep the one before it."""
         temporary = self.path / f".{STATE}.tmp"
-        with self._writing():
+        with self.writing():
             try:
                 torch.save(state, temporary)
                 if (self.path / STATE).exists():
@@ -84,7 +84,8 @@ class RunFolder:
                 problems.append(f"{name} could not be read ({str(error).splitlines()[0]})")
         raise UserError(f"{self.path} holds no checkpoint to start from: {'; '.join(problems)}.")
 
-    def _writing(self) -> _DiskErrors:
+    def writing(self) -> _DiskErrors:
+        """A context in which a full disk becomes one sentence."""
         return _DiskErrors(self.path)
 
 

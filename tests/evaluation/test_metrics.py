@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from maskedit.evaluation.metrics import feature_distances, psnr, ssim
+from maskedit.evaluation.metrics import feature_distances, ssim
 from maskedit.models.perceptual import PerceptualLoss
+from maskedit.models.reconstruction import psnr
 from tests.squeezenet import write_squeezenet
 
 

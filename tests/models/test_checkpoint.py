@@ -157,13 +157,11 @@ def test_what_is_not_finite_is_refused(network, tmp_path, value):
 def test_failed_write_keeps_the_old_file(network, saved, monkeypatch):
     before = saved.read_bytes()
 
-    def fail(tensors, path, metadata):
-        with open(path, "wb") as file:
-            file.write(b"half")
+    def fail(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("maskedit.models.checkpoint.save_file", fail)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(UserError, match="No space"):
         save_checkpoint(saved, network, {})
     assert saved.read_bytes() == before
     assert os.listdir(saved.parent) == [saved.name]

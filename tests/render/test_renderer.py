@@ -80,13 +80,37 @@ def test_renders_at_the_weights_side_and_scales_to_the_photos(renderer):
 
 
 def test_another_render_side_may_be_asked_for(weights):
-    renderer = Renderer(weights, device="cpu", precision="float32", size=96)
-    photo, labels = draw_face(96, 0)
+    renderer = Renderer(weights, device="cpu", precision="float32", size=80)
+    photo, labels = draw_face(80, 0)
     renderer.set_target(photo, labels)
-    assert renderer.render(labels).image.shape == (96, 96, 3)
-    assert renderer.engine.endswith("96 px")
-    with pytest.raises(UserError, match="multiple of 32"):
-        Renderer(weights, size=100)
+    assert renderer.render(labels).image.shape == (80, 80, 3)
+    assert renderer.engine.endswith("80 px")
+    for wrong in (100, 16, 0):
+        with pytest.raises(UserError, match="multiple of 16, at least 32"):
+            Renderer(weights, size=wrong)
+
+
+def test_a_gpu_that_is_full_from_the_start_leaves_the_cpu(weights, monkeypatch):
+    monkeypatch.setattr("maskedit.render.renderer.choose_device", lambda choice: torch.device("meta"))
+    to = DenseMappingNetwork.to
+
+    def full(self, device, *given, **options):
+        if device.type == "meta":
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return to(self, device, *given, **options)
+
+    monkeypatch.setattr(DenseMappingNetwork, "to", full)
+    renderer = Renderer(weights, precision="float32")
+    photo, labels = draw_face(64, 0)
+    renderer.set_target(photo, labels)
+    assert "on the CPU" in renderer.render(labels).notice
+    assert renderer.engine == "CPU float32, 64 px"
+    assert renderer.render(labels).notice == ""
+
+
+def test_about_tells_file_training_and_licence(weights):
+    assert "tiny.safetensors" in Renderer(weights, device="cpu").about
+    assert "Licence of the weights: not stated" in Renderer(weights, device="cpu").about
 
 
 def test_bfloat16_stays_close_to_float32(weights, renderer):
@@ -122,6 +146,7 @@ def test_out_of_gpu_memory_tries_again_then_goes_on_on_the_cpu(renderer, monkeyp
     result = renderer.render(labels)
     assert notice in result.notice
     assert renderer.device.type == "cpu"
+    assert renderer.precision == torch.float32  # as it was asked for
     assert np.abs(result.image.astype(int) - expected).mean() < 3
     assert renderer.render(labels).notice == ""
 

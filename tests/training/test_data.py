@@ -9,7 +9,6 @@ import torch
 from maskedit.dataset import Pairs, find_pairs, load_pairs, mend_left_right, split
 from maskedit.errors import UserError
 from maskedit.labels import BY_NAME, MIRROR_PARTNERS, NUM_LABELS, mirrored
-from maskedit.training import data
 from maskedit.training.data import MILD, STRONG, batch_indices, prepare_batch
 from tests.faces import draw_face
 from tests.folders import write_faces, write_map
@@ -131,11 +130,6 @@ def test_twenty_real_pairs():
 
 
 # Batches --------------------------------------------------------------------------------------------------------
-
-
-def test_names_stay_where_they_were():
-    assert data.find_pairs is find_pairs
-    assert data.Pairs is Pairs
 
 
 def test_every_photo_once_an_epoch():

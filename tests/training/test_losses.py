@@ -5,8 +5,6 @@ import math
 import pytest
 import torch
 
-from maskedit.models import perceptual
-from maskedit.training import losses
 from maskedit.training.losses import adversarial_loss, feature_matching_loss
 
 
@@ -43,8 +41,3 @@ def test_feature_matching_teaches_the_render_only():
     feature_matching_loss(fake, real).backward()
     assert fake[0][0].grad is not None
     assert real[0][0].grad is None
-
-
-def test_the_perceptual_loss_is_the_models():
-    assert losses.PerceptualLoss is perceptual.PerceptualLoss
-    assert losses.make_perceptual is perceptual.make_perceptual
