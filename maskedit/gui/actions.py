@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Command:
-    """One thing a person can ask for; the window has a method of the same name as ``id``."""
+    """One thing a person can ask for; `maskedit.gui.commands.Commands` has a method ``on_`` and ``id`` that does it."""
 
     id: str
     text: str

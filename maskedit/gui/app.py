@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,10 @@ EXAMPLE = """examples:
   maskedit me.png --labels me_labels.png   your photo and its label map
   maskedit work.maskedit                   a saved session
 """
+
+
+INTERRUPTED = 130
+"""The exit status that shells expect after Ctrl+C."""
 
 
 def main(arguments: Sequence[str] | None = None, *, make_engine: Callable | None = None, on_window=None) -> int:
@@ -53,14 +58,19 @@ def main(arguments: Sequence[str] | None = None, *, make_engine: Callable | None
     def settle() -> None:
         if options.timing:
             print(f"window after {_process_seconds():.2f} s; torch loaded: {'torch' in sys.modules}", flush=True)
-        if options.photo is None:
-            window.files.offer_recovery()
+        window.files.offer_recovery()
         editor.start()
         if on_window is not None:
             on_window(window)
 
     QTimer.singleShot(0, settle)
-    with _errors_to(editor.message.emit):
+
+    def interrupt() -> None:
+        # Somebody at the terminal wants it to end: no question, and what was not saved is offered at the next start.
+        window.files.recovery.keep()
+        application.exit(INTERRUPTED)
+
+    with _errors_to(editor.message.emit, interrupt), _ctrl_c_to(interrupt):
         code = application.exec()
     if not editor.stop():
         # A render cannot be interrupted, and a thread cannot be killed safely. Everything is saved: wait, then go.
@@ -71,11 +81,14 @@ def main(arguments: Sequence[str] | None = None, *, make_engine: Callable | None
 
 
 @contextlib.contextmanager
-def _errors_to(tell: Callable[[str, str], None]):
+def _errors_to(tell: Callable[[str, str], None], interrupt: Callable[[], None]):
     """A bug of ours in a slot neither ends the program nor stays in a console that nobody sees."""
     previous = sys.excepthook
 
     def hook(kind, error, trace) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            interrupt()
+            return
         previous(kind, error, trace)
         tell("error", f"Something went wrong ({kind.__name__}: {error}). Your work is kept; save it to be safe.")
 
@@ -84,6 +97,23 @@ def _errors_to(tell: Callable[[str, str], None]):
         yield
     finally:
         sys.excepthook = previous
+
+
+@contextlib.contextmanager
+def _ctrl_c_to(interrupt: Callable[[], None]):
+    """Ctrl+C in the terminal calls ``interrupt`` between two events, not as an exception in the middle of an edit."""
+    from PySide6.QtCore import QTimer
+
+    previous = signal.signal(signal.SIGINT, lambda *_: QTimer.singleShot(0, interrupt))
+    # Python sees signals only while Python code runs; an idle window runs none.
+    timer = QTimer(interval=250)
+    timer.timeout.connect(lambda: None)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.stop()
+        signal.signal(signal.SIGINT, previous)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -30,7 +30,6 @@ class LabelCanvas(ImageView):
         self.labels_hidden = False
         self.hidden: frozenset[int] = frozenset()
         self.isolated = False
-        self.colour_blind = False
         self._outlined: int | None = None
         self._outline: QPainterPath | None = None
         self._resize_from: tuple[QPointF, int] | None = None
@@ -70,7 +69,7 @@ class LabelCanvas(ImageView):
         alpha[list(self.hidden)] = 0
         if self.isolated:
             alpha[np.arange(NUM_LABELS) != self._editor.label] = 0
-        return np.concatenate([palette(colour_blind=self.colour_blind), alpha], axis=1)
+        return np.concatenate([palette(colour_blind=self._editor.colour_blind), alpha], axis=1)
 
     @Slot(object)
     def _labels_changed(self, box: Box) -> None:

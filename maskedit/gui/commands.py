@@ -138,7 +138,7 @@ class Commands:
         self._canvas.refresh_colours()
 
     def on_colour_blind(self, on: bool) -> None:
-        self._canvas.colour_blind = on
+        self._editor.set_option("colour_blind", on)
         self._canvas.refresh_colours()
         self._window.palette_panel.set_colour_blind(on)
 
@@ -186,4 +186,4 @@ class Commands:
         dialogs.shortcut_sheet(self._window).show()
 
     def on_about(self) -> None:
-        dialogs.about(self._window, self._editor.engine)
+        dialogs.about(self._window, self._editor.engine, self._editor.about)

@@ -87,12 +87,44 @@ def ask_unsaved(parent: QWidget, name: str) -> str:
     return {buttons.Save: "save", buttons.Discard: "discard"}.get(answer, "cancel")
 
 
-def ask_recover(parent: QWidget, when: str) -> bool:
-    """Whether to open the work that an editor left behind which did not close properly."""
-    answer = QMessageBox.question(
-        parent, "Recover unsaved work?", f"maskedit did not close properly. Open the work of {when} again?"
-    )
-    return answer == QMessageBox.StandardButton.Yes
+def ask_recover(parent: QWidget, when: str) -> str:
+    """``"open"``, ``"discard"`` or ``"later"`` for work that an editor left behind which did not close properly.
+
+    Esc is "later": nobody throws work away by closing a box.
+    """
+    box = _message_box(parent, "Recover unsaved work?", f"maskedit did not close properly. Open the work of {when}?")
+    box.setIcon(QMessageBox.Icon.Question)
+    open_it = box.addButton("Open", QMessageBox.ButtonRole.AcceptRole)
+    discard = box.addButton("Throw away", QMessageBox.ButtonRole.DestructiveRole)
+    later = box.addButton("Later", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(open_it)
+    box.setEscapeButton(later)
+    box.exec()
+    clicked = box.clickedButton()
+    box.deleteLater()
+    return "open" if clicked is open_it else "discard" if clicked is discard else "later"
+
+
+def ask_lossy(parent: QWidget, text: str) -> bool:
+    """Whether to read a label map from a lossy file all the same; ``text`` says what is wrong with it."""
+    box = _message_box(parent, "Lossy label map", f"{text}\n\nRead it all the same, as well as it can be?")
+    box.setIcon(QMessageBox.Icon.Warning)
+    read = box.addButton("Read it", QMessageBox.ButtonRole.AcceptRole)
+    cancel = box.addButton(QMessageBox.StandardButton.Cancel)
+    box.setDefaultButton(cancel)
+    box.setEscapeButton(cancel)
+    box.exec()
+    clicked = box.clickedButton()
+    box.deleteLater()
+    return clicked is read
+
+
+def _message_box(parent: QWidget, title: str, text: str) -> QMessageBox:
+    box = QMessageBox(parent)
+    box.setWindowTitle(title)
+    box.setTextFormat(Qt.TextFormat.PlainText)  # names of files and lines of model cards are no HTML
+    box.setText(text)
+    return box
 
 
 @dataclass(frozen=True)
@@ -155,8 +187,11 @@ class SourceDialog(QDialog):
 
     SIDE = 220
 
-    def __init__(self, document: Document, source: np.ndarray, parent: QWidget | None = None):
+    def __init__(
+        self, document: Document, source: np.ndarray, parent: QWidget | None = None, *, colour_blind: bool = False
+    ):
         super().__init__(parent)
+        self._colour_blind = colour_blind
         self.setWindowTitle("Take labels from another face")
         self._before = document.snapshot()
         self._source = resized(source, width=document.width, height=document.height)
@@ -227,15 +262,17 @@ class SourceDialog(QDialog):
         return picture
 
     def _pixmap(self, labels: np.ndarray) -> QPixmap:
-        image = photo_image(imaging.colourise(labels))
+        image = photo_image(imaging.colourise(labels, colour_blind=self._colour_blind))
         return QPixmap.fromImage(image).scaled(
             self.SIDE, self.SIDE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
         )
 
 
-def ask_source(parent: QWidget, document: Document, source: np.ndarray) -> tuple[bool, frozenset[int] | None]:
-    """(go on, classes): the ticked classes, or None for the whole map."""
-    dialog = SourceDialog(document, source, parent)
+def ask_source(
+    parent: QWidget, document: Document, source: np.ndarray, colour_blind: bool
+) -> tuple[bool, frozenset[int] | None]:
+    """(go on, classes): the ticked classes, or None for the whole map; in the palette that the canvas shows."""
+    dialog = SourceDialog(document, source, parent, colour_blind=colour_blind)
     accepted = dialog.exec() == QDialog.DialogCode.Accepted
     dialog.deleteLater()
     return accepted, dialog.classes()
@@ -310,10 +347,12 @@ def ask_command(parent: QWidget, enabled: set[str]) -> str | None:
     return dialog.chosen
 
 
-def about(parent: QWidget, engine: str) -> None:
-    """Version, engine and licence."""
-    text = f"maskedit {maskedit.__version__}\n\nThe code is Apache-2.0.\nEngine: {engine}"
-    QMessageBox.about(parent, "About maskedit", text)
+def about(parent: QWidget, engine: str, weights: str) -> None:
+    """Version, engine, and what the weights say of themselves, their licence included."""
+    text = f"maskedit {maskedit.__version__}\nThe code is Apache-2.0.\n\nEngine: {engine}"
+    box = _message_box(parent, "About maskedit", f"{text}\n\n{weights or 'The weights are not loaded.'}")
+    box.exec()
+    box.deleteLater()
 
 
 def shortcut_sheet(parent: QWidget) -> QDialog:

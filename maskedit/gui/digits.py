@@ -15,11 +15,12 @@ class DigitEntry:
     """Turns digits into class ids.
 
     Args:
-        choose: called with the id.
+        choose: called with the id; with ``correction=True`` as well when it takes the place of the class that the
+            first digit chose, which was not meant.
         clock: seconds, monotonic.
     """
 
-    def __init__(self, choose: Callable[[int], None], clock: Callable[[], float] = time.monotonic):
+    def __init__(self, choose: Callable[..., None], clock: Callable[[], float] = time.monotonic):
         self._choose = choose
         self._clock = clock
         self._first: tuple[int, float] | None = None
@@ -30,7 +31,7 @@ class DigitEntry:
             number = self._first[0] * 10 + digit
             self._first = None
             if number < NUM_LABELS:
-                self._choose(number)
+                self._choose(number, correction=True)
                 return
         self._first = (digit, now)
         self._choose(digit)

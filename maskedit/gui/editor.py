@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
@@ -51,14 +50,19 @@ class Editor(QObject):
         self.brush = 24
         self.mirror = False
         self.pressure = False
+        self.colour_blind = False
+        """Whether labels are shown in the second palette; files keep the published one."""
         self.result: np.ndarray | None = None
         self.result_image: QImage | None = None
         self.engine = STARTING
+        self.about = ""
+        """A few lines about the weights and their licence, once they are loaded."""
+        self._before_choice = self.label, self.last_label
         self._result_revision = -1
         self._sequence = 0
         self._oldest_wanted = 0
         self._shown = 0
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: list[tuple[Callable[[], None], Callable[[str], None] | None]] = []
         self._failed = ""
         self.renders = 0
 
@@ -88,13 +92,13 @@ class Editor(QObject):
         self.result = self.result_image = None
         self._result_revision = -1
         self._oldest_wanted = self._sequence + 1
-        self._waiting.clear()
         self._failed = ""
         if self._mailbox.take() is not None:
             self.live.finished(None)  # the worker has not begun with it, and will never answer
         self.live.reset()
         self.document_changed.emit()
         self.history_changed.emit()
+        self._give_up("another photo was opened")
         self.live.force()
         self._schedule()
 
@@ -138,9 +142,17 @@ class Editor(QObject):
             self.tool = tool
             self.tool_changed.emit(tool)
 
-    def set_label(self, label: int) -> None:
-        if 0 <= label < NUM_LABELS and label != self.label:
+    def set_label(self, label: int, *, correction: bool = False) -> None:
+        """Choose a class; a ``correction`` takes the place of the last choice, as if that had never been made."""
+        if not 0 <= label < NUM_LABELS:
+            return
+        shown = self.label
+        if correction:
+            self.label, self.last_label = self._before_choice
+        self._before_choice = self.label, self.last_label
+        if label != self.label:
             self.last_label, self.label = self.label, label
+        if label != shown:
             self.label_changed.emit(label)
 
     def swap_label(self) -> None:
@@ -158,8 +170,8 @@ class Editor(QObject):
             self.brush_changed.emit(diameter)
 
     def set_option(self, name: str, value: object) -> None:
-        """``mirror``, ``pressure``: on or off; ``only_over``: an id or None; ``locked``: a set of ids."""
-        if name in ("mirror", "pressure"):
+        """``mirror``, ``pressure``, ``colour_blind``: on or off; ``only_over``: an id or None; ``locked``: ids."""
+        if name in ("mirror", "pressure", "colour_blind"):
             setattr(self, name, bool(value))
         elif self.document is not None:
             setattr(self.document, name, value)
@@ -194,13 +206,24 @@ class Editor(QObject):
         """Whether somebody waits for a result that is up to date."""
         return bool(self._waiting)
 
-    def when_up_to_date(self, then: Callable[[], None]) -> None:
-        """Call ``then`` once the result belongs to the label map as it stands; at once if it does already."""
+    def when_up_to_date(self, then: Callable[[], None], otherwise: Callable[[str], None] | None = None) -> None:
+        """Call ``then`` once the result belongs to the label map as it stands; at once if it does already.
+
+        When that never comes, because the render failed or another document was opened, ``otherwise`` is called with
+        the reason: who was promised something must hear that it is off.
+        """
         if self.up_to_date:
             then()
         else:
-            self._waiting.append(then)
+            self._waiting.append((then, otherwise))
             self.render_now()
+
+    def _give_up(self, reason: str) -> None:
+        """Nobody who waits will get the result waited for."""
+        waiting, self._waiting = self._waiting, []
+        for _, otherwise in waiting:
+            if otherwise is not None:
+                otherwise(reason)
 
     def _schedule(self) -> None:
         delay = self.live.delay()
@@ -251,7 +274,7 @@ class Editor(QObject):
         self._set_engine(rendered.engine)
         if self.up_to_date:
             waiting, self._waiting = self._waiting, []
-            for then in waiting:
+            for then, _ in waiting:
                 then()
         elif self._waiting:
             self.live.force()
@@ -265,12 +288,12 @@ class Editor(QObject):
                 return  # the request that waits will fail in the same way, and say so
         else:
             self.live.finished(None)
-        self._failed = reason
-        self._waiting.clear()
+        self._failed, why = reason, reason.rstrip(".")
         if self.live.enabled:
             self.set_live(False)
             reason += " Live preview is off; painting goes on. Press F5 to render again."
         self.message.emit("error", reason)
+        self._give_up(f"the render failed ({why})")  # after the message: a broken promise is what must stay readable
         self._after_render()
 
     def _after_render(self) -> None:
@@ -278,8 +301,9 @@ class Editor(QObject):
         self._schedule()
         self._tell_state()
 
-    @Slot(str)
-    def _engine_ready(self, engine: str) -> None:
+    @Slot(str, str)
+    def _engine_ready(self, engine: str, about: str) -> None:
+        self.about = about
         self._set_engine(engine)
 
     def _set_engine(self, engine: str) -> None:
@@ -316,12 +340,3 @@ class Editor(QObject):
     def join(self, seconds: float) -> bool:
         """Wait for the worker's end; False when a render takes longer."""
         return self._thread.wait(round(seconds * 1000))
-
-
-def companion_labels(photo: Path) -> Path | None:
-    """The label map that lies beside a photo: ``NAME_labels.png``, or ``../masks/NAME.png`` as data sets have it."""
-    candidates = [
-        photo.with_name(f"{photo.stem}_labels.png"),
-        photo.parent.parent / "masks" / f"{photo.stem}.png",
-    ]
-    return next((path for path in candidates if path.is_file() and path != photo), None)

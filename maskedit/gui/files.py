@@ -6,6 +6,7 @@ Every way in ends in a whole new document or in one clear message with the open 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,46 +14,17 @@ from PySide6.QtCore import QObject, QSettings, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
-from maskedit import imaging, resources
+from maskedit import imaging
 from maskedit.document import session
 from maskedit.document.document import Document
 from maskedit.errors import UserError
-from maskedit.gui import dialogs
-from maskedit.gui.editor import Editor, companion_labels
+from maskedit.gui import dialogs, reading
+from maskedit.gui.editor import Editor
 from maskedit.gui.qimage import image_photo
 from maskedit.gui.recovery import Recovery
 
-SIDE = 512
-"""Documents are squares of this side in pixels: what the networks are made for."""
 RECENT = 8
 BUNDLED = (("Eileen Collins", "collins"), ("Grace Hopper", "hopper"))
-
-
-def read_document(photo: Path, labels: Path | None = None) -> Document:
-    """A photo file, with a label map file or the one beside it, as a square document; or a session file.
-
-    Raises:
-        UserError: a file is not what it should be, or there is no label map.
-    """
-    if photo.suffix.lower() == session.SUFFIX:
-        return session.load_session(photo)
-    pixels = imaging.read_photo(photo)  # first: nobody should be asked for the label map of what is no photo
-    labels = labels or companion_labels(photo)
-    if labels is None:
-        raise MissingLabels(
-            f"{photo.name} has no label map beside it ({photo.stem}_labels.png); choose the one that belongs to it."
-        )
-    square, label_map = imaging.fit_square(pixels, imaging.read_labels(labels), SIDE)
-    return Document(square, label_map, name=photo.stem)
-
-
-def bundled_document(name: str) -> Document:
-    """One of the portraits that come with maskedit."""
-    return read_document(*resources.portrait(name))
-
-
-class MissingLabels(UserError):
-    """The photo was found, its label map was not."""
 
 
 class Files(QObject):
@@ -84,6 +56,18 @@ class Files(QObject):
             return False
         return True
 
+    def read_labels(self, path: Path) -> np.ndarray:
+        """A label map file; what was not exact about it is told, and a lossy one is read if the person wants it."""
+        try:
+            file = imaging.read_label_file(path)
+        except imaging.LossyLabelsError as error:
+            if not dialogs.ask_lossy(self._window, str(error)):
+                raise
+            file = imaging.read_label_file(path, allow_lossy=True)
+        if file.notes:
+            self._editor.message.emit("info", f"{path.name}: {' '.join(file.notes)}")
+        return file.labels
+
     def open_dialog(self) -> None:
         path = dialogs.ask_open(self._window, "Open photo or session", self._folder(), dialogs.PHOTOS)
         if path is not None:
@@ -96,15 +80,15 @@ class Files(QObject):
 
         def work() -> None:
             try:
-                document = read_document(path, labels)
-            except MissingLabels as error:
+                document = reading.read_document(path, labels, read_labels=self.read_labels)
+            except reading.MissingLabels as error:
                 self._editor.message.emit("info", str(error))
                 chosen = dialogs.ask_open(
                     self._window, f"Label map of {path.name}", str(path.parent), dialogs.LABEL_MAPS
                 )
                 if chosen is None:
                     return
-                document = read_document(path, chosen)
+                document = reading.read_document(path, chosen, read_labels=self.read_labels)
             self.show_document(document)
             self._remember(path)
 
@@ -119,7 +103,8 @@ class Files(QObject):
         elif len(paths) == 1:
             self.open(paths[0])
         elif paths:
-            photo, labels = paths[:2] if _is_label_map(paths[1]) or not _is_label_map(paths[0]) else paths[1::-1]
+            swapped = reading.is_label_map(paths[0]) and not reading.is_label_map(paths[1])
+            photo, labels = paths[1::-1] if swapped else paths[:2]
             self.open(photo, labels)
 
     def paste(self) -> None:
@@ -135,7 +120,7 @@ class Files(QObject):
 
     def open_bundled(self, name: str) -> None:
         if self.may_leave():
-            self.guarded(lambda: self.show_document(bundled_document(name)))
+            self.guarded(lambda: self.show_document(reading.bundled_document(name)))
 
     def open_labels_dialog(self) -> None:
         """Another label map for the open photo: it becomes the photo's own, and the map to paint."""
@@ -149,9 +134,7 @@ class Files(QObject):
             return
 
         def work() -> None:
-            labels = imaging.read_labels(path)
-            photo, labels = imaging.fit_square(document.photo, labels, document.width)
-            self.show_document(Document(photo, labels, name=document.name))
+            self.show_document(reading.with_labels(document, self.read_labels(path)))
 
         self.guarded(work)
 
@@ -164,8 +147,7 @@ class Files(QObject):
             return
 
         def work() -> None:
-            square, labels = imaging.fit_square(photo, imaging.read_labels(chosen), SIDE)
-            self.show_document(Document(square, labels, name=name))
+            self.show_document(reading.square_document(photo, self.read_labels(chosen), name=name))
 
         self.guarded(work)
 
@@ -184,19 +166,20 @@ class Files(QObject):
             return
 
         def work() -> None:
-            self.take_labels(_source_labels(path), path.stem)
+            self.take_labels(reading.source_labels(path, read_labels=self.read_labels), path.stem)
 
         self.guarded(work)
 
     def take_bundled(self, name: str) -> None:
         """Like `take_source`, from one of the portraits that come with maskedit."""
         if self._editor.document is not None:
-            self.guarded(lambda: self.take_labels(bundled_document(name).snapshot(), name))
+            self.guarded(lambda: self.take_labels(reading.bundled_document(name).snapshot(), name))
 
     def take_labels(self, source: np.ndarray, name: str) -> None:
-        """Ask which classes to take from a label map, and take them as one edit."""
+        """Ask which classes to take from the middle square of a label map, and take them as one edit."""
         document = self._editor.document
-        accepted, classes = dialogs.ask_source(self._window, document, source)
+        source = imaging.square_labels(source, document.width)  # stretched to the square, a face is another one's
+        accepted, classes = dialogs.ask_source(self._window, document, source, self._editor.colour_blind)
         if accepted:
             self._editor.edited(document.replace_labels(source, classes=classes, name=f"Take labels from {name}"))
 
@@ -213,7 +196,7 @@ class Files(QObject):
         document = self._editor.document
         if document is None:
             return False
-        suggestion = Path(self._folder()) / f"{document.name}{session.SUFFIX}"
+        suggestion = Path(self._folder()) / f"{reading.file_stem(document)}{session.SUFFIX}"
         path = dialogs.ask_save(self._window, "Save session", document.path or suggestion, dialogs.SESSIONS)
         return path is not None and self._save_to(path)
 
@@ -254,7 +237,8 @@ class Files(QObject):
             filters.append("WebP (*.webp)")
             if export.kind != "cutout":  # JPEG knows no transparency
                 filters.append("JPEG (*.jpg *.jpeg)")
-        suggestion = Path(self._folder()) / f"{document.name}_{'labels' if labels_only else export.kind}.png"
+        kind = "labels" if labels_only else export.kind
+        suggestion = Path(self._folder()) / f"{reading.file_stem(document)}_{kind}.png"
         path = dialogs.ask_save(self._window, "Export", suggestion, ";;".join(filters))
         if path is None:
             return
@@ -264,7 +248,10 @@ class Files(QObject):
             # Never a picture that does not belong to the labels on the screen.
             if not self._editor.up_to_date:
                 self._editor.message.emit("info", f"{path.name} is written once the render is up to date.")
-            self._editor.when_up_to_date(lambda: self._export(path, export))
+            self._editor.when_up_to_date(
+                lambda: self._export(path, export),
+                otherwise=lambda reason: self._editor.message.emit("error", f"{path.name} was not written: {reason}."),
+            )
 
     def _export(self, path: Path, export: dialogs.Export) -> None:
         document, result = self._editor.document, self._editor.result
@@ -290,14 +277,20 @@ class Files(QObject):
     # Leaving and coming back ------------------------------------------------------------------------------------
 
     def offer_recovery(self) -> bool:
-        """At the start: offer the newest work that was left behind; True when it was opened."""
-        found = self.recovery.found()
-        if not found:
-            return False
-        if not dialogs.ask_recover(self._window, self.recovery.when(found[0])):
-            self.recovery.discard(found)
-            return False
-        return self.guarded(lambda: self.recovery.take_over(found[0]))
+        """At the start: offer the work that was left behind, newest first; True when some was opened.
+
+        Nothing is thrown away but what the person threw away by name: a file that cannot be read stays for later.
+        """
+        for path in self.recovery.found():
+            answer = dialogs.ask_recover(self._window, self.recovery.when(path))
+            if answer == "discard":
+                self.recovery.discard(path)
+            elif answer == "open":
+                if self.guarded(partial(self.recovery.take_over, path)):
+                    return True
+            else:
+                return False
+        return False
 
     def close(self) -> None:
         """The person has left properly: nothing is left to recover."""
@@ -319,21 +312,3 @@ class Files(QObject):
 
     def _folder(self) -> str:
         return self._settings.value("folder", str(Path.home()), type=str)
-
-
-def _source_labels(path: Path) -> np.ndarray:
-    """The label map that a file is, holds, or has beside it."""
-    if path.suffix.lower() == session.SUFFIX:
-        return session.load_session(path).snapshot()
-    companion = companion_labels(path)
-    if companion is not None:
-        return imaging.read_labels(companion)
-    return imaging.read_labels(path)
-
-
-def _is_label_map(path: Path) -> bool:
-    try:
-        imaging.read_labels(path)
-    except UserError:
-        return False
-    return True

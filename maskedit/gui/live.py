@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 FAST = 0.3
-"""Seconds: below it a render follows the brush, above it the render waits for the end of the stroke."""
+"""Seconds: below it a render follows the brush at once; above it, it waits for the release and a quiet moment."""
 QUIET = 0.2
-"""Seconds without an edit that end a series of edits on a slow engine."""
+"""Seconds without an edit that end a series of edits on a slow engine: a render begun too early holds up the next."""
 MAX_WAIT = 1.0
-"""Seconds after which a series of edits is rendered even if it goes on."""
+"""Seconds after which a series of edits is rendered between two strokes, even if it goes on."""
 
 
 class LiveScheduler:
@@ -40,10 +40,8 @@ class LiveScheduler:
         self._painting = True
 
     def stroke_ended(self) -> None:
-        """After a release there is always one more render, at once, if anything has changed."""
+        """The button is up: what has changed and is not rendered yet may be, after the quiet time."""
         self._painting = False
-        if self._first_edit is not None:
-            self._last_edit = self._clock() - QUIET
 
     def force(self) -> None:
         """Render now, live or not."""

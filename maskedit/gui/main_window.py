@@ -305,14 +305,25 @@ class MainWindow(QMainWindow):
         # After the drop: a question asked inside it would freeze the program that the files come from.
         QTimer.singleShot(0, lambda: self.files.open_dropped(paths, image))
 
+    def _stay_open(self) -> None:
+        self._close_at_once = False
+
+    def _close_after_export(self) -> None:
+        if self._close_at_once:
+            self.close()
+
     def closeEvent(self, event) -> None:
         self.canvas.abort()
         if self.editor.has_waiting and not self._close_at_once:
             self._close_at_once = True
             self.message_bar.tell("info", "Closing once the export is written; close again to leave without it.", 30.0)
-            self.editor.when_up_to_date(lambda: QTimer.singleShot(0, self.close))
+            # Both come later: the person may have decided otherwise by then.
+            self.editor.when_up_to_date(
+                lambda: QTimer.singleShot(0, self._close_after_export), otherwise=lambda _: self._stay_open()
+            )
             event.ignore()
             return
+        self._stay_open()  # unless what follows closes the window, the next close waits for its export again
         if not self.files.may_leave():
             event.ignore()
             return

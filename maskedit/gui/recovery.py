@@ -9,11 +9,18 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QStandardPaths, QTimer, Signal, Slot
 
 from maskedit.document import session
+from maskedit.document.document import Document
 from maskedit.errors import UserError
 from maskedit.gui.editor import Editor
 
 SECONDS = 60
 EDITS = 20
+
+
+def recovery_folder() -> Path:
+    """Where recovery files lie on this system; the tests put their own folder here."""
+    data = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation)
+    return Path(data) / "recovery"
 
 
 class Recovery(QObject):
@@ -24,24 +31,26 @@ class Recovery(QObject):
     def __init__(self, editor: Editor, parent: QObject | None = None):
         super().__init__(parent)
         self._editor = editor
-        data = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation)
-        self.folder = Path(data) / "recovery"
+        self.folder = recovery_folder()
         self._path: Path | None = None
         self._thread: threading.Thread | None = None
         self._edits_written = 0
+        self._written: tuple[Document, int] | None = None
+        """The document in the recovery file and its revision there."""
         self._timer = QTimer(self, interval=SECONDS * 1000)
         self._timer.timeout.connect(self.write)
         self._timer.start()
-        self._failed.connect(self._tell)
+        self._failed.connect(self._write_failed)
         editor.history_changed.connect(self._count_edits)
 
     def forget(self, edits: int) -> None:
         """The document is safe, or another one is open, which has had so many edits: nothing is left to recover."""
         self._edits_written = edits
+        self._written = None
         self._wait()
         if self._path is not None:
             path, self._path = self._path, None
-            self._guarded_discard(path)
+            self.discard(path)
 
     @Slot()
     def write(self) -> None:
@@ -51,6 +60,9 @@ class Recovery(QObject):
         if document is None or not document.is_modified or document.stroke is not None or busy:
             return
         self._edits_written = document.edit_count
+        if self._written == (document, document.revision):
+            return  # the minutes in which nobody paints cost nothing
+        self._written = document, document.revision
         copy = document.copy()
         self._path = session.recovery_path(self.folder, document.name)
 
@@ -63,6 +75,12 @@ class Recovery(QObject):
         self._thread = threading.Thread(target=work, name="recovery", daemon=True)
         self._thread.start()
 
+    def keep(self) -> None:
+        """Write what there is, and wait until it lies on the disk: the program ends without a question."""
+        self._wait()
+        self.write()
+        self._wait()
+
     def found(self) -> list[Path]:
         """What editors left behind that run no more, newest first."""
         return session.find_recoveries(self.folder)
@@ -70,7 +88,11 @@ class Recovery(QObject):
     @staticmethod
     def when(path: Path) -> str:
         """When a recovery file was written, for a person."""
-        return datetime.datetime.fromtimestamp(path.stat().st_mtime).strftime("%d %B %H:%M")
+        try:
+            written = path.stat().st_mtime
+        except OSError:  # another editor has just taken it over
+            return "an unknown time"
+        return datetime.datetime.fromtimestamp(written).strftime("%d %B %H:%M")
 
     def take_over(self, path: Path) -> None:
         """Open the work in a recovery file; it is kept until it lies under our own name. May raise UserError."""
@@ -80,9 +102,12 @@ class Recovery(QObject):
         if self._path is not None and self._path.is_file():
             session.discard_recovery(path)
 
-    def discard(self, paths: list[Path]) -> None:
-        for path in paths:
-            self._guarded_discard(path)
+    def discard(self, path: Path) -> None:
+        """Throw one recovery file away; a failure is told."""
+        try:
+            session.discard_recovery(path)
+        except UserError as error:
+            self._editor.message.emit("error", str(error))
 
     def close(self) -> None:
         """The person has left properly."""
@@ -96,14 +121,9 @@ class Recovery(QObject):
             self.write()
 
     @Slot(str)
-    def _tell(self, reason: str) -> None:
+    def _write_failed(self, reason: str) -> None:
+        self._written = None  # the next minute tries again
         self._editor.message.emit("error", reason)
-
-    def _guarded_discard(self, path: Path) -> None:
-        try:
-            session.discard_recovery(path)
-        except UserError as error:
-            self._tell(str(error))
 
     def _wait(self) -> None:
         if self._thread is not None:

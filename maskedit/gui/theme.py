@@ -18,10 +18,6 @@ def apply(application: QApplication) -> None:
     application.setPalette(colours)
 
 
-def is_dark(palette: QPalette) -> bool:
-    return palette.color(QPalette.ColorRole.Window).lightness() < 128
-
-
 def icon(name: str, palette: QPalette) -> QIcon:
     """A qtawesome icon in the theme's text colour; ask again after a change of theme."""
     colour = palette.color(QPalette.ColorRole.WindowText)

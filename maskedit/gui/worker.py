@@ -45,7 +45,10 @@ class Rendered:
 
 
 class Engine(Protocol):
-    """What the worker needs of a renderer; ``maskedit.Renderer`` is one."""
+    """What the worker needs of a renderer; ``maskedit.Renderer`` is one.
+
+    ``about``, a few lines on its weights and their licence, is shown where there is one.
+    """
 
     engine: str
 
@@ -75,7 +78,7 @@ class Mailbox:
 class RenderWorker(QObject):
     """Makes the engine, then renders what it finds in the mailbox each time it is woken."""
 
-    ready = Signal(str)
+    ready = Signal(str, str)  # engine, about
     rendered = Signal(object)
     failed = Signal(int, str)
 
@@ -94,7 +97,10 @@ class RenderWorker(QObject):
         except Exception as error:
             self.failed.emit(-1, explain(error))
             return
-        self.ready.emit(self._engine.engine)
+        self._tell_ready()
+
+    def _tell_ready(self) -> None:
+        self.ready.emit(self._engine.engine, getattr(self._engine, "about", ""))
 
     @Slot()
     def work(self) -> None:
@@ -105,7 +111,7 @@ class RenderWorker(QObject):
         try:
             if self._engine is None:
                 self._engine = self._make_engine()
-                self.ready.emit(self._engine.engine)
+                self._tell_ready()
             target = (request.photo, request.reference_labels)
             if self._target is None or any(ours is not new for ours, new in zip(self._target, target, strict=True)):
                 self._engine.set_target(*target)

@@ -1,3 +1,4 @@
+import importlib.util
 import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is imported anywhere
@@ -5,7 +6,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is imported a
 import pytest
 from PySide6.QtCore import QSettings
 
-from maskedit.gui import dialogs
+from maskedit.gui import dialogs, recovery
 from tests.gui.harness import Answers, FakeEngine, make_window, settle
 
 
@@ -16,6 +17,8 @@ def _private_settings(monkeypatch, tmp_path):
         monkeypatch.setenv(name, str(tmp_path / name))
     for format in (QSettings.Format.NativeFormat, QSettings.Format.IniFormat):
         QSettings.setPath(format, QSettings.Scope.UserScope, str(tmp_path / "settings"))
+    # Only Linux heeds the variables: elsewhere the tests would offer the developer's own lost work, and delete it.
+    monkeypatch.setattr(recovery, "recovery_folder", lambda: tmp_path / "recovery")
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +28,16 @@ def answers(monkeypatch):
     for name in answers.NAMES:
         monkeypatch.setattr(dialogs, name, lambda *arguments, name=name: answers.give(name, arguments))
     return answers
+
+
+@pytest.fixture
+def real_dialogs(answers, monkeypatch):
+    """The dialogs themselves, which the other tests answer for; only the question before overwriting is answered."""
+    spec = importlib.util.find_spec("maskedit.gui.dialogs")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "ask_overwrite", lambda *arguments: answers.give("ask_overwrite", arguments))
+    return module
 
 
 @pytest.fixture

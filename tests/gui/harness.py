@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from maskedit import imaging
+from maskedit.document import session
 from maskedit.document.document import Document
 from maskedit.gui.editor import Editor
 from maskedit.gui.main_window import MainWindow
@@ -27,6 +30,7 @@ class FakeEngine:
     """Renders a label map as its colours, after ``seconds``; raises ``error`` once when there is one."""
 
     engine = "fake"
+    about = "fake.safetensors, for tests only"
 
     def __init__(self, seconds: float = 0.0):
         self.seconds = seconds
@@ -58,6 +62,7 @@ class Answers:
         "ask_recover",
         "ask_export",
         "ask_source",
+        "ask_lossy",
         "ask_command",
         "about",
     )
@@ -78,6 +83,18 @@ class Answers:
 def make_document(side: int = SIDE, seed: int = 0, name: str = "face") -> Document:
     photo, labels = draw_face(side, seed)
     return Document(photo, labels, name=name)
+
+
+def leave_behind(folder: Path, *, name: str = "lost", age: float = 0.0) -> Path:
+    """A recovery file of one edit at (50, 50), as an editor left it that ran ``age`` seconds ago."""
+    document = make_document(seed=9, name=name)
+    stroke = document.begin_stroke(14, diameter=30)
+    stroke.move_to(50, 50)
+    stroke.commit()
+    written = session.write_recovery(folder, document)
+    path = written.rename(written.with_name(f"recovery-{os.getpid()}-00000000-{name}{session.SUFFIX}"))
+    os.utime(path, (time.time() - age,) * 2)
+    return path
 
 
 def make_window(engine, *, document: Document | None = None, start: bool = True) -> MainWindow:

@@ -1,10 +1,4 @@
-"""Opening, saving, exporting, recovering; and that bad files change nothing."""
-
-import importlib.util
-import os
-import subprocess
-import sys
-import threading
+"""Opening, saving, exporting; and that bad files change nothing."""
 
 import numpy as np
 import pytest
@@ -14,7 +8,6 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from maskedit import imaging
-from maskedit.document import session
 from maskedit.gui import dialogs
 from maskedit.gui.dialogs import Export
 from maskedit.gui.qimage import photo_image
@@ -272,6 +265,64 @@ def test_closing_waits_for_an_export(open_window, answers, tmp_path):
     assert np.array_equal(imaging.read_photo(tmp_path / "r.png"), imaging.colourise(window.editor.document.labels))
 
 
+@pytest.mark.parametrize("why", ["document", "error"])
+def test_an_export_that_cannot_be_kept_says_so(open_window, answers, tmp_path, why):
+    engine = FakeEngine(0.3)
+    window = open_window(engine)
+    settle(window)
+    click(window, 60, 220)
+    answers.ask_export = [Export("result", 95)]
+    answers.ask_save = [tmp_path / "r.png"]
+    if why == "error":
+        engine.error = RuntimeError("shape mismatch.")
+    key(window, Qt.Key.Key_E, CTRL)
+    if why == "document":
+        window.files.show_document(make_document(seed=3))
+        reason = "another photo was opened"
+    else:
+        wait(lambda: window.messages[-1][0] == "error")
+        reason = "the render failed (RuntimeError: shape mismatch)"
+    assert window.messages[-1] == ("error", f"r.png was not written: {reason}.")
+    window.editor.render_now()
+    settle(window)
+    assert not (tmp_path / "r.png").exists()
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_refused_close_waits_for_the_next_export_again(open_window, answers, tmp_path, refused):
+    engine = FakeEngine(0.3)
+    window = open_window(engine)
+    settle(window)
+
+    def export(name):
+        answers.ask_export = [Export("result", 95)]
+        answers.ask_save = [tmp_path / name]
+        key(window, Qt.Key.Key_E, CTRL)
+
+    click(window, 60, 220)
+    if not refused:
+        engine.error = RuntimeError("planted")
+    export("a.png")
+    window.close()
+    assert window._close_at_once
+    if refused:
+        answers.ask_unsaved = ["cancel"]
+        window.close()  # without the export, and then not at all
+        wait((tmp_path / "a.png").is_file)
+    else:
+        wait(lambda: window.messages[-1][1].startswith("a.png was not written"))
+    QTest.qWait(50)
+    assert window.isVisible()
+    assert answers.asked.count("ask_unsaved") == refused  # the close that was refused does not come back by itself
+    click(window, 160, 220)
+    export("b.png")
+    window.close()
+    assert window.isVisible()
+    answers.ask_unsaved = ["discard"]
+    wait(lambda: not window.isVisible())
+    assert (tmp_path / "b.png").is_file()
+
+
 def test_a_failing_export_says_so(window, answers, tmp_path):
     answers.ask_export = [Export("result", 95)]
     answers.ask_save = [tmp_path / "missing" / "r.png"]
@@ -279,20 +330,10 @@ def test_a_failing_export_says_so(window, answers, tmp_path):
     assert window.messages[-1][0] == "error"
 
 
-@pytest.fixture
-def real_ask_save(answers, monkeypatch):
-    """`ask_save` itself, which the other tests answer for; only its question is answered."""
-    spec = importlib.util.find_spec("maskedit.gui.dialogs")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "ask_overwrite", lambda *arguments: answers.give("ask_overwrite", arguments))
-    return module.ask_save
-
-
-def test_nothing_is_overwritten_without_asking(window, answers, real_ask_save, monkeypatch, tmp_path):
+def test_nothing_is_overwritten_without_asking(window, answers, real_dialogs, monkeypatch, tmp_path):
     target = tmp_path / "mine.png"
     target.write_bytes(b"precious")
-    monkeypatch.setattr(dialogs, "ask_save", real_ask_save)
+    monkeypatch.setattr(dialogs, "ask_save", real_dialogs.ask_save)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "mine"), "PNG (*.png)"))
     answers.ask_export = [Export("ids", 95), Export("ids", 95)]
     answers.ask_overwrite = [False, True]
@@ -311,82 +352,7 @@ def test_nothing_is_overwritten_without_asking(window, answers, real_ask_save, m
         ("anna.2024", "PNG (*.png)", "anna.2024.png"),
     ],
 )
-def test_a_file_gets_the_ending_of_its_kind(window, real_ask_save, monkeypatch, tmp_path, typed, chosen, path):
+def test_a_file_gets_the_ending_of_its_kind(window, real_dialogs, monkeypatch, tmp_path, typed, chosen, path):
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / typed), chosen))
     filters = "PNG (*.png);;JPEG (*.jpg *.jpeg)"
-    assert real_ask_save(window, "Export", tmp_path / "suggested.png", filters) == tmp_path / path
-
-
-# Recovery
-
-
-def test_recovery_every_twenty_edits(window, answers):
-    recovery = window.files.recovery
-    editor = window.editor
-    for step in range(19):
-        click(window, 10 + 12 * step, 220)
-    assert not list(recovery.folder.glob("*"))
-    click(window, 10, 180)
-    recovery._wait()
-    (path,) = recovery.folder.glob("*")
-    written = session.load_recovery(path)
-    assert written.labels.tobytes() == editor.document.labels.tobytes()
-    assert written.is_modified
-    assert recovery.found() == []  # we still run
-    answers.ask_unsaved = ["discard"]
-    window.close()
-    assert not list(recovery.folder.glob("*"))
-
-
-@pytest.fixture
-def left_behind(window):
-    """A recovery file of a process that runs no more."""
-    code = (
-        "import sys\nfrom maskedit.document import session\nfrom tests.gui.harness import make_document\n"
-        "document = make_document(seed=9, name='lost')\n"
-        "stroke = document.begin_stroke(14, diameter=30)\nstroke.move_to(50, 50)\nstroke.commit()\n"
-        "session.write_recovery(sys.argv[1], document)"
-    )
-    folder = window.files.recovery.folder
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    subprocess.run([sys.executable, "-c", code, str(folder)], check=True, cwd=root)
-    (path,) = folder.glob("*")
-    return path
-
-
-def test_work_left_behind_is_offered_and_opened(window, answers, left_behind):
-    answers.ask_recover = [True]
-    assert window.files.offer_recovery()
-    document = window.editor.document
-    assert document.label_at(50, 50) == 14
-    assert document.can_undo
-    assert document.is_modified
-    assert not left_behind.exists()
-    assert len(list(window.files.recovery.folder.glob("*"))) == 1  # it lies under our own name now
-    settle(window)
-
-
-def test_work_left_behind_can_be_thrown_away(window, answers, left_behind):
-    before = window.editor.document
-    answers.ask_recover = [False]
-    assert not window.files.offer_recovery()
-    assert window.editor.document is before
-    assert not left_behind.exists()
-    assert not window.files.offer_recovery()
-    assert answers.asked == ["ask_recover"]
-
-
-def test_a_recovery_file_that_cannot_be_written_is_told_in_the_gui_thread(window, monkeypatch):
-    from maskedit.errors import UserError
-
-    def fail(*_):
-        raise UserError("The disk is full.")
-
-    threads = []
-    monkeypatch.setattr(session, "write_recovery", fail)
-    window.editor.message.connect(lambda *_: threads.append(threading.current_thread()))
-    click(window, 60, 220)
-    window.files.recovery.write()
-    wait(lambda: threads)
-    assert threads == [threading.main_thread()]
-    assert window.messages[-1] == ("error", "The disk is full.")
+    assert real_dialogs.ask_save(window, "Export", tmp_path / "suggested.png", filters) == tmp_path / path

@@ -13,12 +13,13 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from maskedit import imaging
+from maskedit.document import session
 from maskedit.gui import dialogs
 from maskedit.gui.app import main
 from maskedit.gui.dialogs import Export, SourceDialog
 from maskedit.labels import BY_NAME, FACE_PARTS
 from tests.faces import draw_face
-from tests.gui.harness import CTRL, FakeEngine, click, drag, key, settle, wait
+from tests.gui.harness import CTRL, FakeEngine, click, drag, key, leave_behind, settle, wait
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -69,8 +70,8 @@ def test_end_to_end(qapp, answers, tmp_path):
         assert np.abs(editor.result.astype(int) - expected).max() <= 2
         return editor.result.copy()
 
-    def smile(parent, document, source):
-        dialog = SourceDialog(document, source, parent)
+    def smile(parent, document, source, colour_blind):
+        dialog = SourceDialog(document, source, parent, colour_blind=colour_blind)
         dialog.tick(FACE_PARTS["Smile"])
         dialog.deleteLater()
         return True, dialog.classes()
@@ -186,9 +187,16 @@ def test_nothing_runs_on_after_main(qapp):
 
 
 def process(code: str, tmp_path, **environment) -> subprocess.CompletedProcess:
+    """Run code in a process of its own, which keeps its recovery files in ``tmp_path / "recovery"`` on every system."""
     variables = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    own = "import pathlib; from maskedit.gui import recovery; recovery.recovery_folder = lambda: pathlib.Path(%r)\n"
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120, env=variables | environment
+        [sys.executable, "-c", own % str(tmp_path / "recovery") + code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+        env=variables | environment,
     )
 
 
@@ -267,6 +275,71 @@ sys.exit(main([], make_engine=FakeEngine, on_window=on_window))
     assert "('error', 'Something went wrong (ZeroDivisionError: planted)." in done.stdout
     assert done.stdout.strip().endswith("True")
     assert "planted" in done.stderr  # the whole trace, for whoever reports it
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="os.kill ends the process there, whatever the signal")
+@pytest.mark.parametrize("asking", [False, True])
+def test_ctrl_c_ends_the_editor_and_keeps_the_work(tmp_path, asking):
+    code = """
+import os, signal, sys, threading
+from PySide6.QtCore import QTimer
+from maskedit.gui import dialogs
+from maskedit.gui.app import main
+from tests.gui.harness import FakeEngine, click
+
+def on_window(window):
+    window.editor.set_label(14)
+    click(window, 60, 60)
+    assert window.editor.document.is_modified
+    if ASKING:
+        QTimer.singleShot(0, window.close)
+    # From another thread, into a window where nothing happens.
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+sys.exit(main([], make_engine=FakeEngine, on_window=on_window))
+"""
+    done = process(code.replace("ASKING", str(asking)), tmp_path)
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    (path,) = (tmp_path / "recovery").glob("*")
+    assert session.load_recovery(path).can_undo
+
+
+def test_a_keyboard_interrupt_in_a_slot_is_no_bug(tmp_path):
+    code = """
+import sys
+from PySide6.QtCore import QTimer
+from maskedit.gui.app import main
+from tests.gui.harness import FakeEngine
+
+def on_window(window):
+    window.editor.message.connect(lambda *message: print(message))
+    def interrupt():
+        raise KeyboardInterrupt
+    QTimer.singleShot(50, interrupt)
+
+sys.exit(main([], make_engine=FakeEngine, on_window=on_window))
+"""
+    done = process(code, tmp_path)
+    assert done.returncode == 130, done.stderr
+    assert "Something went wrong" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("photo", [False, True])
+def test_lost_work_is_offered_at_every_start(qapp, answers, tmp_path, photo):
+    pixels, labels = draw_face(512, 2)
+    imaging.write_photo(tmp_path / "me.png", pixels)
+    imaging.write_labels(tmp_path / "me_labels.png", labels, kind="ids")
+    leave_behind(tmp_path / "recovery")
+    answers.ask_recover = ["open"]
+    answers.ask_unsaved = ["discard"]
+
+    def scenario(window):
+        assert window.editor.document.name == "lost"
+        settle(window)
+
+    assert run_main([str(tmp_path / "me.png")] if photo else [], scenario, make_engine=FakeEngine) == 0
+    assert answers.asked == ["ask_recover", "ask_unsaved"]
 
 
 def test_wrong_usage_exits_with_2(capsys):

@@ -38,7 +38,7 @@ class Clock:
 )
 def test_digits(presses, chosen):
     clock, taken = Clock(), []
-    entry = DigitEntry(taken.append, clock)
+    entry = DigitEntry(lambda label, correction=False: taken.append(label), clock)
     for seconds, digit in presses:
         clock.now = 100.0 + seconds
         entry.press(digit)
@@ -98,6 +98,34 @@ def test_a_slow_engine_waits_for_the_release(live, clock):
     clock.now += 10
     assert live.delay() is None
     live.stroke_ended()
+    assert live.delay() == 0  # the series has lasted longer than it may
+
+
+def test_the_quiet_time_begins_with_the_last_edit_not_with_the_release(live, clock):
+    slow(live)
+    live.stroke_began()
+    live.edited()
+    clock.now += QUIET / 4
+    live.stroke_ended()
+    assert live.delay() == pytest.approx(QUIET * 3 / 4)
+    clock.now += QUIET / 4
+    live.stroke_began()  # the next dab, before the quiet time is over
+    assert live.delay() is None
+    live.edited()
+    live.stroke_ended()
+    assert live.delay() == pytest.approx(QUIET)
+    clock.now += QUIET
+    assert live.delay() == pytest.approx(0)
+
+
+@pytest.mark.parametrize("painting", [False, True])
+def test_a_fast_engine_has_no_quiet_time(live, clock, painting):
+    fast(live)
+    if painting:
+        live.stroke_began()
+    live.edited()
+    assert live.delay() == 0
+    live.stroke_ended()
     assert live.delay() == 0
 
 
@@ -124,7 +152,7 @@ def test_a_slow_engine_waits_for_quiet_or_the_longest_wait(live, clock):
     assert live.delay() == pytest.approx(0)
 
 
-def test_always_one_render_after_the_release(live):
+def test_always_one_render_after_the_release(live, clock):
     slow(live)
     live.stroke_began()
     live.edited()
@@ -134,7 +162,9 @@ def test_always_one_render_after_the_release(live):
     live.stroke_ended()
     assert live.delay() is None
     live.finished(1.2)
-    assert live.delay() == 0
+    assert live.delay() == pytest.approx(QUIET)
+    clock.now += QUIET
+    assert live.delay() == pytest.approx(0)
 
 
 def test_a_release_without_a_change_renders_nothing(live):

@@ -71,15 +71,18 @@ def test_200_fast_edits_cost_few_renders(open_window, seconds):
             if step % 4 == 0:
                 QApplication.processEvents()
         QTest.mouseRelease(canvas, LEFT, NONE, at(window, 8 + 5 * 39, 8 + 12 * 4))
-    else:  # two hundred dabs, which ask for a render each
+    else:  # two hundred dabs, which are one series as long as no quiet moment comes
         for step in range(200):
             click(window, 10 + 12 * (step % 20), 10 + 12 * (step // 20))
             QApplication.processEvents()
     took = time.monotonic() - started
     assert editor.document.revision - revision >= 195
     settle(window)
-    # Never more than the engine can do while the edits last: on a machine that is busy they last longer.
-    assert editor.renders - before <= max(15, 2 + took / seconds)
+    if seconds < 0.3:
+        # Never more than the engine can do while the edits last: on a machine that is busy they last longer.
+        assert editor.renders - before <= max(15, 2 + took / seconds)
+    else:
+        assert editor.renders - before <= 15
     assert belongs(window)
     assert editor._result_revision == editor.document.revision
 

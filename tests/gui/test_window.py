@@ -7,12 +7,10 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QSlider
 
-from maskedit.gui import dialogs
 from maskedit.gui.actions import COMMANDS
 from maskedit.gui.commands import Commands
-from maskedit.gui.qimage import image_photo
-from maskedit.labels import FACE_PARTS, LABELS, palette
-from tests.gui.harness import CTRL, LEFT, NONE, SHIFT, at, click, drag, key, make_document, settle
+from maskedit.labels import LABELS, palette
+from tests.gui.harness import CTRL, LEFT, NONE, SHIFT, at, click, drag, key, settle
 
 
 def pixel(widget, x: int, y: int) -> tuple[int, int, int]:
@@ -54,6 +52,32 @@ def test_digits_choose_classes(window):
     assert window.editor.label == 14
     key(window, Qt.Key.Key_X)
     assert window.editor.label == 13
+
+
+@pytest.mark.parametrize(
+    ("present", "digits", "chosen", "last"),
+    [
+        (14, "13", 13, 14),
+        (1, "13", 13, 1),  # the first digit is the present class
+        (13, "13", 13, 17),  # nothing was chosen in the end
+        (14, "12", 12, 14),
+        (14, "3", 3, 14),
+        (14, "25", 5, 2),  # two numbers
+        (14, "184", 4, 18),
+    ],
+)
+def test_the_first_of_two_digits_was_never_chosen(window, present, digits, chosen, last):
+    editor = window.editor
+    editor.set_label(17)
+    editor.set_label(present)
+    told = []
+    editor.label_changed.connect(told.append)
+    for digit in digits:
+        key(window, Qt.Key(ord(digit)))
+    assert (editor.label, editor.last_label) == (chosen, last)
+    assert all(before != after for before, after in zip([present, *told], told, strict=False))
+    key(window, Qt.Key.Key_X)
+    assert editor.label == last
 
 
 @pytest.mark.parametrize("widget", ["opacity", "brush", "row", "eye", "lock", "result"])
@@ -304,75 +328,6 @@ def test_geometry_comes_back(window, open_window, engine):
     again = type(window)(window.editor, window._settings)
     assert again.size().height() == size.height()
     assert abs(again.size().width() - size.width()) < 40
-
-
-# Dialogs
-
-
-def test_the_source_dialog(window):
-    document, other = window.editor.document, make_document(seed=7)
-    dialog = dialogs.SourceDialog(document, other.labels, window)
-    assert dialog.classes() == frozenset(FACE_PARTS["Smile"])
-    dialog.tick(range(19))
-    assert dialog.classes() is None
-    dialog.tick(())
-    assert dialog.classes() == frozenset()
-    assert not dialog.buttons.buttons()[0].isEnabled()
-    dialog.boxes[13].click()
-    assert dialog.classes() == {13}
-    assert "not there" in dialog.boxes[14].text()
-    shown = image_photo(dialog._after.pixmap().toImage())
-    assert shown.shape == (220, 220, 3)
-    dialog.deleteLater()
-
-
-def test_the_command_palette(window):
-    dialog = dialogs.CommandPalette({"brush", "undo", "larger", "mirror"}, window)
-    QTest.keyClicks(dialog.line, "brush")
-    QTest.keyClick(dialog.line, Qt.Key.Key_Down)
-    assert dialog.list.currentItem().data(0, Qt.ItemDataRole.UserRole) != "brush"
-    QTest.keyClick(dialog.line, Qt.Key.Key_Up)
-    QTest.keyClick(dialog.line, Qt.Key.Key_Return)
-    assert dialog.chosen == "brush"
-    dialog.line.setText("redo")
-    dialog.chosen = None
-    QTest.keyClick(dialog.line, Qt.Key.Key_Return)  # nothing to redo
-    assert dialog.chosen is None
-    dialog.line.setText("no such command")
-    QTest.keyClick(dialog.line, Qt.Key.Key_Return)
-    assert dialog.chosen is None
-    dialog.deleteLater()
-
-
-def test_the_command_palette_runs_what_is_chosen(window, answers):
-    answers.ask_command = ["eraser", None]
-    key(window, Qt.Key.Key_P, CTRL | SHIFT)
-    assert window.editor.tool == "eraser"
-    assert window.actions_by_id["eraser"].isChecked()
-    key(window, Qt.Key.Key_P, CTRL | SHIFT)
-    assert window.editor.tool == "eraser"
-
-
-def test_the_shortcut_sheet_holds_every_key(window):
-    sheet = dialogs.shortcut_sheet(window)
-    text = " ".join(label.text() for label in sheet.findChildren(dialogs.QLabel))
-    assert all(command.text.rstrip("…") in text for command in COMMANDS if command.keys)
-    sheet.show()
-    sheet.close()
-
-
-def test_the_export_dialog(window):
-    dialog = dialogs.ExportDialog(window)
-    dialog.kind.setCurrentIndex(1)
-    dialog.quality.setValue(80)
-    assert dialog.choice() == dialogs.Export("palette", 80)
-    dialog.deleteLater()
-
-
-def test_about(window, answers):
-    answers.about = [None]
-    window.actions_by_id["about"].trigger()
-    assert answers.asked == ["about"]
 
 
 def test_reset_is_one_edit(window):
