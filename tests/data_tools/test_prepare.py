@@ -201,7 +201,9 @@ def test_ctrl_c_leaves_neither_a_partial_file_nor_a_traceback(root, tmp_path, nu
     multiply(root, 400)
     out = tmp_path / "out"
     command = [sys.executable, "-m", "maskedit.data_tools.cli", "prepare", root, out, "--size", "64", "--workers", "2"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    # A test run that was itself started in the background ignores SIGINT, and its children would inherit that.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, **heard) as process:
         deadline = time.monotonic() + 60
         while not list(out.glob("*/masks/*.png")) and time.monotonic() < deadline:
             time.sleep(0.01)
