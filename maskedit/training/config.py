@@ -13,26 +13,15 @@ def _option(default, text: str, **extra):
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """What every stage understands."""
+class CommonOptions:
+    """What single stages and ``all`` understand alike."""
 
     data: str = _option("", "folder with images/ and masks/ of the same stems", path=True)
     out: str = _option("", "run folder; a new one below runs/ when left out, an existing one is resumed", path=True)
     preset: str = _option(
         "compact", "network: paper, compact, small or tiny", choices=("paper", "compact", "small", "tiny")
     )
-    size: int = _option(0, "side of the training squares in pixels, a multiple of 32; 0: the preset's")
-    init: str = _option(
-        "", "start from this run folder's networks (an earlier size), or from a .safetensors checkpoint", path=True
-    )
-    batch: int = _option(8, "photos a step, over all processes (paper: 8)")
     accumulate: int = _option(1, "micro-batches a process splits its share of a batch into, where memory is short")
-    steps: int = _option(100_000, "optimiser steps in all")
-    minutes: float = _option(0.0, "stop after this many minutes, resumable; 0: no limit")
-    rate: float = _option(2e-4, "Adam's learning rate (paper: 2e-4)")
-    decay_from: float = _option(0.6, "share of the steps after which the rate falls linearly to zero")
-    ema: float = _option(0.999, "decay of the moving average of the weights, which is what is kept")
-    augment: bool = _option(True, "small shifts, turns, scalings and colour changes of photo and label map together")
     validation: int = _option(91, "photos held out: the last ones in sorted order")
     licence: str = _option("not stated", "licence of the weights, for their model card: the data's conditions hold")
     seed: int = _option(0, "of the initial weights, the order of the photos and the augmentation")
@@ -42,6 +31,26 @@ class RunOptions:
     threads: int = _option(0, "CPU threads; 0: torch's choice")
     checkpoint_minutes: float = _option(5.0, "minutes between two checkpoints")
     validate_every: int = _option(500, "steps between two validations and sample grids")
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class RunOptions(CommonOptions):
+    """What every stage understands."""
+
+    size: int = _option(0, "side of the training squares in pixels, a multiple of 32; 0: the preset's")
+    init: str = _option(
+        "", "start from this run folder's networks (an earlier size), or from a .safetensors checkpoint", path=True
+    )
+    batch: int = _option(8, "photos a step, over all processes (paper: 8)")
+    steps: int = _option(100_000, "optimiser steps in all")
+    minutes: float = _option(0.0, "stop after this many minutes, resumable; 0: no limit")
+    rate: float = _option(2e-4, "Adam's learning rate (paper: 2e-4)")
+    decay_from: float = _option(0.6, "share of the steps after which the rate falls linearly to zero")
+    ema: float = _option(0.999, "decay of the moving average of the weights, which is what is kept")
+    augment: bool = _option(True, "small shifts, turns, scalings and colour changes of photo and label map together")
 
     def check(self) -> None:
         """Raise a UserError that names the flag for anything no run could use."""
@@ -59,9 +68,6 @@ class RunOptions:
             raise UserError(f"--ema {self.ema} must lie in [0, 1).")
         if not 0 <= self.decay_from <= 1:
             raise UserError(f"--decay-from {self.decay_from} must lie in [0, 1].")
-
-    def to_dict(self) -> dict:
-        return asdict(self)
 
 
 def _at_least_zero(options: RunOptions, *names: str) -> None:
@@ -130,27 +136,12 @@ class EbstOptions(DmnOptions):
 
 
 @dataclass(frozen=True)
-class AllOptions:
+class AllOptions(CommonOptions):
     """Every stage in order, by the preset's recipe: parser, vae, dmn, ebst."""
 
-    data: str = _option("", "folder with images/ and masks/ of the same stems", path=True)
-    out: str = _option("", "folder for the stages' run folders; an existing one goes on where it stopped")
-    preset: str = _option(
-        "compact", "networks and recipe: paper, compact, small or tiny", choices=("paper", "compact", "small", "tiny")
-    )
     share: float = _option(1.0, "share of the recipe's steps: 0.01 is a rehearsal")
     perceptual: str = _option("none", "perceptual features: vgg19[:PATH], squeezenet:PATH or none", path=True)
     l1_weight: float = _option(5.0, "weight of the pixels' L1 distance (not in the paper)")
-    validation: int = _option(91, "photos held out: the last ones in sorted order")
-    licence: str = _option("not stated", "licence of the weights, for their model card: the data's conditions hold")
-    seed: int = _option(0, "of the initial weights, the order of the photos and the augmentation")
-    device: str = _option("auto", "auto, cpu, cuda, cuda:N or mps")
-    precision: str = _option("auto", "auto, bfloat16 or float32", choices=("auto", "bfloat16", "float32"))
-    compile: bool = _option(False, "torch.compile the networks: minutes at the start, faster steps on a GPU")
-    threads: int = _option(0, "CPU threads; 0: torch's choice")
-    accumulate: int = _option(1, "micro-batches a process splits its share of a batch into, where memory is short")
-    checkpoint_minutes: float = _option(5.0, "minutes between two checkpoints")
-    validate_every: int = _option(500, "steps between two validations and sample grids")
 
     def check(self) -> None:
         """Raise a UserError that names the flag; the stages check the rest."""
@@ -158,6 +149,3 @@ class AllOptions:
             raise UserError("--out is missing: give a folder for the stages' run folders.")
         if not self.share > 0:
             raise UserError(f"--share {self.share} must be more than 0.")
-
-    def to_dict(self) -> dict:
-        return asdict(self)
