@@ -15,8 +15,9 @@ import numpy as np
 
 from maskedit.document.history import Box, Edit, History, bounds
 from maskedit.document.strokes import Stroke
-from maskedit.document.transfer import resized, transfer_labels
+from maskedit.document.transfer import transfer_labels
 from maskedit.errors import UserError
+from maskedit.imaging import resize_labels
 from maskedit.labels import LABELS, NUM_LABELS
 
 MAX_PIXELS = 64_000_000
@@ -223,7 +224,7 @@ class Document:
         _check_labels(source_labels, "The source label map")
         source = source_labels
         if source.shape != self._labels.shape:
-            source = resized(source, width=self.width, height=self.height)
+            source = resize_labels(source, (self.width, self.height))
         after = source if classes is None else transfer_labels(self._labels, source, classes)
         return self._commit(Edit.between(self._labels, after, name=name))
 

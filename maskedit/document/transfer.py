@@ -11,7 +11,6 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from maskedit.imaging import resize_labels
 from maskedit.labels import BACKGROUND, BY_NAME, NUM_LABELS
 
 _GROUNDS = tuple(BY_NAME[name].id for name in ("background", "skin", "hair", "neck", "cloth"))
@@ -23,11 +22,6 @@ _FILL: dict[int, tuple[int, ...]] = {
     BY_NAME["mouth"].id: (BY_NAME["u_lip"].id, BY_NAME["l_lip"].id),
 }
 """What takes the place of a part of the face when it goes: the skin under it, not the nearest nose or fringe."""
-
-
-def resized(labels: np.ndarray, *, width: int, height: int) -> np.ndarray:
-    """A label map (h, w) uint8 at another size, by nearest neighbour (pixel centres), as a new array."""
-    return resize_labels(labels, (width, height))
 
 
 def nearest_ids(labels: np.ndarray, seeds: np.ndarray) -> np.ndarray:

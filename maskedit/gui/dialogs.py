@@ -32,7 +32,7 @@ from PySide6.QtWidgets import (
 import maskedit
 from maskedit import imaging
 from maskedit.document.document import Document
-from maskedit.document.transfer import resized, transfer_labels
+from maskedit.document.transfer import transfer_labels
 from maskedit.gui.actions import COMMANDS, MOUSE_KEYS
 from maskedit.gui.qimage import photo_image
 from maskedit.labels import FACE_PARTS, LABELS
@@ -194,7 +194,7 @@ class SourceDialog(QDialog):
         self._colour_blind = colour_blind
         self.setWindowTitle("Take labels from another face")
         self._before = document.snapshot()
-        self._source = resized(source, width=document.width, height=document.height)
+        self._source = imaging.resize_labels(source, (document.width, document.height))
         self.boxes = [QCheckBox(label.title) for label in LABELS]
         present = set(np.unique(self._source).tolist())
         self._after = QLabel()

@@ -5,8 +5,9 @@ import pytest
 
 from maskedit.document.document import Document
 from maskedit.document.history import Box, History
-from maskedit.document.transfer import nearest_ids, resized, transfer_labels
+from maskedit.document.transfer import nearest_ids, transfer_labels
 from maskedit.errors import UserError
+from maskedit.imaging import resize_labels
 from maskedit.labels import FACE_PARTS
 
 BACKGROUND, SKIN, NOSE, GLASSES, L_EYE, BROW, MOUTH, U_LIP, L_LIP, HAIR = 0, 1, 2, 3, 4, 6, 10, 11, 12, 13
@@ -191,7 +192,7 @@ def test_another_size_is_resized_to_the_nearest():
     document = document_of(np.zeros((4, 6)))
     document.replace_labels(source, name="Take all")
     np.testing.assert_array_equal(document.labels, np.kron(source, np.ones((2, 3), np.uint8)))
-    np.testing.assert_array_equal(resized(np.kron(source, np.ones((3, 3), np.uint8)), width=2, height=2), source)
+    np.testing.assert_array_equal(resize_labels(np.kron(source, np.ones((3, 3), np.uint8)), (2, 2)), source)
 
 
 def test_a_bad_source_map_is_refused_and_nothing_changes():
