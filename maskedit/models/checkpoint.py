@@ -20,9 +20,10 @@ from maskedit.errors import UserError
 from maskedit.imaging import atomic_write_bytes
 from maskedit.models.alpha_blender import AlphaBlender
 from maskedit.models.config import AlphaBlenderConfig, DmnConfig, MaskVaeConfig, NetworkConfig, ParserConfig
-from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.dense_mapping import Generator
 from maskedit.models.mask_vae import MaskVAE
 from maskedit.models.parser import Parser, build_parser
+from maskedit.models.variants import build_generator
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -42,7 +43,7 @@ class Kind(NamedTuple):
 
 
 NETWORKS: dict[str, Kind] = {
-    "dmn": Kind(DmnConfig, DenseMappingNetwork, DenseMappingNetwork, "a Dense Mapping Network"),
+    "dmn": Kind(DmnConfig, build_generator, Generator, "a Dense Mapping Network"),
     "mask_vae": Kind(MaskVaeConfig, MaskVAE, MaskVAE, "a MaskVAE"),
     "alpha_blender": Kind(AlphaBlenderConfig, AlphaBlender, AlphaBlender, "an Alpha Blender"),
     "parser": Kind(ParserConfig, build_parser, Parser, "a face parser"),
@@ -118,26 +119,28 @@ def read_header(path: str | Path) -> Header:
         raise UserError(f"{path} was not written by maskedit; convert it with maskedit-weights import.") from error
 
 
-def load_checkpoint(path: str | Path, wanted: type[Network] = DenseMappingNetwork) -> tuple[Network, Header]:
+def load_checkpoint(path: str | Path, wanted: type[Network] = Generator) -> tuple[Network, Header]:
     """The network in evaluation mode, float32, on the CPU, with its header; the keys must match exactly.
 
     Args:
-        wanted: the class the network must be of: ``DenseMappingNetwork``, ``MaskVAE``, ``AlphaBlender``, ``Parser``,
-            or ``nn.Module`` for any.
+        wanted: the class the network must be of: ``Generator``, ``MaskVAE``, ``AlphaBlender``, ``Parser``, or
+            ``nn.Module`` for any.
 
     Raises:
         UserError: as ``read_header``; another network than ``wanted``, both named; or keys or shapes that are not
             the network's, all named.
     """
     header = read_header(path)
-    kind = NETWORKS[header.network]
-    if not issubclass(kind.network, wanted):
-        titles = " or ".join(kind.title for kind in NETWORKS.values() if issubclass(kind.network, wanted))
-        raise UserError(f"{path} holds {kind.title}, wanted {titles}; choose another weight file.")
+    with torch.device("meta"):  # building with real storage would draw 90 million random numbers for nothing
+        network = NETWORKS[header.network].build(header.config)
+    if not isinstance(network, wanted):
+        kinds = [
+            kind for kind in NETWORKS.values() if issubclass(kind.network, wanted) or issubclass(wanted, kind.network)
+        ]
+        titles = " or ".join(kind.title for kind in kinds)
+        raise UserError(f"{path} holds {NETWORKS[header.network].title}, wanted {titles}; choose another weight file.")
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    with torch.device("meta"):  # building with real storage would draw 90 million random numbers for nothing
-        network = kind.build(header.config)
     load_strictly(network, tensors, source=str(path))
     return network.eval().requires_grad_(False), header
 

@@ -40,15 +40,28 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class DmnConfig(NetworkConfig):
-    """Dense Mapping Network (MaskGAN, CVPR 2020, section 3.1)."""
+    """Dense Mapping Network (MaskGAN, CVPR 2020, section 3.1), or one of the networks the paper compares it with.
+
+    Raises:
+        UserError: ``variant`` is none of ``VARIANTS``.
+    """
 
     width: int = 64
     """Channels at full resolution; the bottleneck has sixteen times as many."""
     size: int = 512
     """Side in pixels of the squares it was trained on; the editor renders at this side."""
     blocks: int = 4
-    """Residual blocks in the bottleneck (paper: 4)."""
+    """Residual blocks in the bottleneck (paper: 4); ``spade`` has its own number."""
     labels: int = NUM_LABELS
+    variant: str = "maskgan"
+    """``maskgan`` is the product's; the others are for comparisons (see ``maskedit.models.variants``)."""
+
+    VARIANTS: ClassVar[tuple[str, ...]] = ("maskgan", "maskgan-concat", "pix2pixhd-m", "spade")
+    SPADE_STYLE_VALUES: ClassVar[int] = 256
+
+    def __post_init__(self):
+        if self.variant not in self.VARIANTS:
+            raise UserError(f"The variant {self.variant!r} is unknown; give {' or '.join(self.VARIANTS)}.")
 
     @staticmethod
     def check_side(side: int) -> None:
@@ -58,7 +71,9 @@ class DmnConfig(NetworkConfig):
 
     @property
     def style_values(self) -> int:
-        """Length of one style code: a bias and a weight per channel for two AdaIN layers a block."""
+        """Length of one style code: a bias and a weight per channel for two AdaIN layers a block; of SPADE's, 256."""
+        if self.variant == "spade":
+            return self.SPADE_STYLE_VALUES
         return self.blocks * 2 * 2 * 16 * self.width
 
 
@@ -141,11 +156,11 @@ PRESETS: dict[str, DmnConfig] = {
 
 MASK_VAE_PRESETS: dict[str, MaskVaeConfig] = {
     "paper": MaskVaeConfig(width=32, size=512, latent=1024),
-    "compact": MaskVaeConfig(width=16, size=512, latent=512),
-    "small": MaskVaeConfig(width=16, size=256, latent=256),
+    "compact": MaskVaeConfig(width=16, size=256, latent=256),
+    "small": MaskVaeConfig(width=16, size=128, latent=256),
     "tiny": MaskVaeConfig(width=4, size=64, latent=16),
 }
-"""The sides are those of ``PRESETS``: stage by stage, a preset's networks fit one another."""
+"""Label maps are smooth: a smaller side than that of ``PRESETS`` does, and half of the parameters depend on it."""
 
 ALPHA_BLENDER_PRESETS: dict[str, AlphaBlenderConfig] = {
     "paper": AlphaBlenderConfig(width=32, size=512),

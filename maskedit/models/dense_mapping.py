@@ -3,19 +3,50 @@
 A pix2pixHD global generator (Wang et al. 2018) whose residual blocks are normalised by AdaIN with the style code
 of one photo. With width 64 it has 89,702,595 parameters. Where paper and released demo disagree on the number of
 residual blocks (three in the appendix, four in the text and the release) this is four.
+
+The paper's ablations differ in the style encoder alone: concatenation instead of SFT, or no label map at all.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskedit.models.config import DmnConfig
-from maskedit.models.layers import ReflectConv2d, adaptive_instance_norm, initialise, instance_norm
+from maskedit.models.layers import (
+    ConcatenateFeatures,
+    ReflectConv2d,
+    SpatialFeatureTransform,
+    adaptive_instance_norm,
+    initialise,
+    instance_norm,
+)
 from maskedit.models.style_encoder import StyleEncoder
+
+
+class Generator(nn.Module):
+    """What the variants have in common; ``maskedit.models.variants.build_generator`` makes the one asked for.
+
+    ``style`` once per photo, ``generate`` once per edit; ``forward`` is both, as training uses them.
+    """
+
+    config: DmnConfig
+
+    def style(self, photo: Tensor, reference_labels: Tensor) -> Tensor:
+        """Style code (N, style_values) of a photo (N, 3, H, W) in [-1, 1] and its one-hot labels (N, 19, H, W)."""
+        raise NotImplementedError
+
+    def generate(self, labels: Tensor, style: Tensor) -> Tensor:
+        """Image (N, 3, H, W) in [-1, 1] from one-hot labels (N, 19, H, W), H and W multiples of 16, at least 32."""
+        raise NotImplementedError
+
+    def forward(self, photo: Tensor, reference_labels: Tensor, labels: Tensor) -> Tensor:
+        """The render of ``labels`` in the style of ``photo``; shapes as in ``style`` and ``generate``."""
+        return self.generate(labels, self.style(photo, reference_labels))
 
 
 class AdaptiveResidualBlock(nn.Module):
@@ -33,17 +64,21 @@ class AdaptiveResidualBlock(nn.Module):
         return x + adaptive_instance_norm(self.conv2(y), second)
 
 
-class DenseMappingNetwork(nn.Module):
-    """The only network that editing needs.
+class DenseMappingNetwork(Generator):
+    """The only network that editing needs: the variants ``maskgan``, ``maskgan-concat`` and ``pix2pixhd-m``."""
 
-    ``style`` once per photo, ``generate`` once per edit; ``forward`` is both, as training uses them.
-    """
+    MERGES: ClassVar[dict[str, type[nn.Module] | None]] = {
+        "maskgan": SpatialFeatureTransform,
+        "maskgan-concat": ConcatenateFeatures,
+        "pix2pixhd-m": None,
+    }
+    """Variant -> how the style encoder takes in the photo's own label map."""
 
     def __init__(self, config: DmnConfig):
         super().__init__()
         self.config = config
         widths = [config.width * 2**level for level in range(5)]
-        self.encoder = StyleEncoder(config.labels, config.style_values)
+        self.encoder = StyleEncoder(config.labels, config.style_values, self.MERGES[config.variant])
         self.stem = ReflectConv2d(config.labels, widths[0], 7, padding=3)
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in pairwise(widths))
         self.blocks = nn.ModuleList(AdaptiveResidualBlock(widths[-1]) for _ in range(config.blocks))
@@ -68,7 +103,3 @@ class DenseMappingNetwork(nn.Module):
         for conv in self.up:
             x = F.relu(instance_norm(conv(x)))
         return torch.tanh(self.head(x).float())
-
-    def forward(self, photo: Tensor, reference_labels: Tensor, labels: Tensor) -> Tensor:
-        """The render of ``labels`` in the style of ``photo``; shapes as in ``style`` and ``generate``."""
-        return self.generate(labels, self.style(photo, reference_labels))

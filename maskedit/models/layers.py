@@ -57,8 +57,19 @@ class SpatialFeatureTransform(nn.Module):
         return features * scale + shift
 
 
+class ConcatenateFeatures(nn.Module):
+    """Features and condition, both (N, 64, H, W), side by side through a 1x1 convolution; stands in for SFT."""
+
+    def __init__(self, channels: int = 64):
+        super().__init__()
+        self.conv = nn.Conv2d(2 * channels, channels, 1)
+
+    def forward(self, features: Tensor, condition: Tensor) -> Tensor:
+        return self.conv(torch.cat([features, condition], dim=1))
+
+
 def initialise(module: nn.Module) -> None:
-    """N(0, 0.02) for every convolution, as the authors; transposed convolutions keep the framework's default."""
+    """N(0, 0.02) for every convolution and linear layer; transposed convolutions keep the default, as the authors'."""
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
+        if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.normal_(layer.weight, 0.0, 0.02)

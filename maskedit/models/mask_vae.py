@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskedit.models.config import MaskVaeConfig
+from maskedit.models.segmentation import scaled_labels
+from maskedit.models.tensors import one_hot
 
 SPREAD = 2.5
 """Algorithm 1: the inner and outer codes lie this fraction of the way toward and away from the reference."""
@@ -111,3 +113,20 @@ def inner_outer(z_t: Tensor, z_ref: Tensor) -> tuple[Tensor, Tensor]:
     """
     shift = (z_ref - z_t) / SPREAD
     return z_t + shift, z_t - shift
+
+
+def perturbed_maps(vae: MaskVAE, ids: Tensor, reference_ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Algorithm 1's M_inter and M_outer: label maps decoded from the two codes of ``inner_outer``.
+
+    Args:
+        ids, reference_ids: label maps (N, S, S) uint8; those of another side than the MaskVAE's are scaled by nearest
+            neighbour, there and back.
+
+    Returns:
+        inner and outer, both (N, S, S) uint8.
+    """
+    side = vae.config.size
+    z_t, z_ref = (vae.encode(one_hot(scaled_labels(maps, side)))[0] for maps in (ids, reference_ids))
+    maps = [vae.decode(z).argmax(dim=1).to(torch.uint8) for z in inner_outer(z_t, z_ref)]
+    inner, outer = (scaled_labels(map, ids.shape[-1]) for map in maps)
+    return inner, outer

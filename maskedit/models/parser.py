@@ -31,6 +31,10 @@ class Parser(nn.Module):
         """Photo (N, 3, H, W) in [-1, 1] -> logits (N, 19, H, W) float32; H and W multiples of 16."""
         raise NotImplementedError
 
+    def features(self, photo: Tensor) -> list[Tensor]:
+        """What the way down sees in a photo (N, 3, H, W) in [-1, 1], fine to coarse: (N, C, h, w) per level, >= 0."""
+        raise NotImplementedError
+
 
 def build_parser(config: ParserConfig) -> Parser:
     """The parser of ``config.kind``, its weights drawn at random."""
@@ -65,13 +69,18 @@ class UNet(Parser):
         self.merge = nn.ModuleList(DoubleConv(2 * fine, fine) for _, fine in steps)
         self.head = nn.Conv2d(widths[0], config.labels, 1)
 
-    def forward(self, photo: Tensor) -> Tensor:
-        """Photo (N, 3, H, W) in [-1, 1] -> logits (N, 19, H, W) float32; H and W multiples of 16."""
-        x, skips = photo, []
+    def features(self, photo: Tensor) -> list[Tensor]:
+        """Five levels, from full to a sixteenth of the resolution; see `Parser.features`."""
+        x, levels = photo, []
         for index, block in enumerate(self.down):
             x = block(x if index == 0 else F.max_pool2d(x, 2))
-            skips.append(x)
-        for up, merge, skip in zip(self.up, self.merge, reversed(skips[:-1]), strict=True):
+            levels.append(x)
+        return levels
+
+    def forward(self, photo: Tensor) -> Tensor:
+        """Photo (N, 3, H, W) in [-1, 1] -> logits (N, 19, H, W) float32; H and W multiples of 16."""
+        *skips, x = self.features(photo)
+        for up, merge, skip in zip(self.up, self.merge, reversed(skips), strict=True):
             x = merge(torch.cat([skip, up(x)], dim=1))
         return self.head(x).float()
 
@@ -128,16 +137,20 @@ class ResidualUNet(Parser):
         self.merge = nn.ModuleList(nn.Sequential(ConvNorm(2 * fine, fine, 1), DilatedBlock(fine)) for _, fine in steps)
         self.head = nn.Conv2d(widths[0], config.labels * 4, 3, padding=1)
 
-    def forward(self, photo: Tensor) -> Tensor:
-        """Photo (N, 3, H, W) in [-1, 1] -> logits (N, 19, H, W) float32; H and W multiples of 16."""
+    def features(self, photo: Tensor) -> list[Tensor]:
+        """Four levels, from half to a sixteenth of the resolution; see `Parser.features`."""
         x = torch.cat([photo, _coordinates(photo)], dim=1)
         x = self.stem(F.pixel_unshuffle(x, 2))  # (N, width, H/2, W/2)
-        skips = []
+        levels = []
         for level, halve in zip(self.levels, self.halve, strict=True):
             x = level(x)
-            skips.append(x)
+            levels.append(x)
             x = halve(x)
-        x = self.bottleneck(x)  # (N, 8 width, H/16, W/16)
+        return [*levels, self.bottleneck(x)]  # the last: (N, 8 width, H/16, W/16)
+
+    def forward(self, photo: Tensor) -> Tensor:
+        """Photo (N, 3, H, W) in [-1, 1] -> logits (N, 19, H, W) float32; H and W multiples of 16."""
+        *skips, x = self.features(photo)
         x = x + self.whole(x.mean(dim=(2, 3), keepdim=True))
         for narrow, merge, skip in zip(self.narrow, self.merge, reversed(skips), strict=True):
             doubled = F.interpolate(narrow(x), scale_factor=2.0, mode="nearest")

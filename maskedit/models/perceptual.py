@@ -1,7 +1,8 @@
 """Pretrained feature networks for the perceptual loss (MaskGAN Eq. 9) and for the feature distance.
 
-VGG-19 is the paper's. SqueezeNet 1.0 stands in where VGG-19's weights cannot be had: a hundredth of the size.
-Both are frozen; neither is needed to edit.
+VGG-19 is the paper's. SqueezeNet 1.0 stands in where VGG-19's weights cannot be had: a hundredth of the size. The
+project's own face parser needs no outside weights at all: it has learnt nothing but faces, from the same photos. All
+are frozen; none is needed to edit.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskedit.errors import UserError
+from maskedit.models.checkpoint import load_checkpoint
+from maskedit.models.parser import Parser
+from maskedit.resources import default_weights
 
+CHOICES = "vgg19[:PATH], squeezenet:PATH, parser[:PATH] or none"
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 VGG19_SHA256_PREFIX = "dcbb9e9d"
 
@@ -137,6 +142,18 @@ class Vgg19Features(nn.Module):
         return features
 
 
+class ParserFeatures(nn.Module):
+    """The levels on a face parser's way down, fine to coarse."""
+
+    def __init__(self, parser: Parser):
+        super().__init__()
+        self.parser = parser
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) in [-1, 1], H and W multiples of 16 -> its features; differentiable in ``image``."""
+        return self.parser.features(image)
+
+
 def _load_vgg19(path: str | Path | None) -> dict[str, Tensor]:
     if path is not None:
         try:
@@ -171,11 +188,11 @@ def feature_distance(features: list[Tensor], target: list[Tensor], weights: Sequ
 class PerceptualLoss(nn.Module):
     """L1 between pretrained features of render and photo (MaskGAN Eq. 9); evaluation's feature distance as well.
 
-    VGG-19 uses the paper's weights 1/32 .. 1; SqueezeNet's maps differ in scale, so each is divided by the mean
-    magnitude of the photo's features, and the five are averaged.
+    VGG-19 uses the paper's weights 1/32 .. 1; the others' maps differ in scale, so each is divided by the mean
+    magnitude of the photo's features, and they are averaged.
 
     Args:
-        choice: ``vgg19``, ``vgg19:PATH`` or ``squeezenet:PATH``.
+        choice: ``vgg19``, ``vgg19:PATH``, ``squeezenet:PATH``, ``parser`` (the shipped one) or ``parser:PATH``.
 
     Raises:
         UserError: ``choice`` is none of these, or its file is missing or holds something else.
@@ -192,8 +209,11 @@ class PerceptualLoss(nn.Module):
             self.features: nn.Module = Vgg19Features(path or None)
         elif kind == "squeezenet" and path:
             self.features = SqueezeNetFeatures(path)
+        elif kind == "parser":
+            parser, _ = load_checkpoint(Path(path) if path else default_weights("parser"), Parser)
+            self.features = ParserFeatures(parser)
         else:
-            raise UserError(f"--perceptual {choice} is unknown; give vgg19, vgg19:PATH, squeezenet:PATH or none.")
+            raise UserError(f"--perceptual {choice} is unknown; give {CHOICES}.")
         self.eval().requires_grad_(False)
 
     def forward(self, image: Tensor, target: Tensor) -> Tensor:

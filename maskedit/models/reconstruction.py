@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from maskedit import imaging
-from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.dense_mapping import Generator
 from maskedit.models.tensors import normalised, one_hot, tensor_to_photo
 
 COLUMNS = ("photo", "label map", "render", "other labels", "their render")
@@ -24,7 +24,7 @@ def psnr(image: Tensor, target: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def reconstruct(
-    network: DenseMappingNetwork,
+    network: Generator,
     photos: Tensor,
     labels: Tensor,
     visit: Callable[[Tensor, Tensor], None],
@@ -50,7 +50,7 @@ def reconstruct(
 
 @torch.inference_mode()
 def sample_sheet(
-    network: DenseMappingNetwork, photos: Tensor, labels: Tensor, *, rows: int, precision: torch.dtype
+    network: Generator, photos: Tensor, labels: Tensor, *, rows: int, precision: torch.dtype
 ) -> np.ndarray:
     """A captioned picture (H, W, 3) uint8 RGB with one row a photo, of photos spread evenly over all.
 

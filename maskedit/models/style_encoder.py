@@ -43,30 +43,34 @@ class StyleEncoder(nn.Module):
     Args:
         labels: number of classes.
         style_values: length of the style code, see ``DmnConfig.style_values``.
+        merge: what brings a condition into the image features; None: the photo alone is looked at.
     """
 
-    def __init__(self, labels: int, style_values: int):
+    def __init__(self, labels: int, style_values: int, merge: type[nn.Module] | None = SpatialFeatureTransform):
         super().__init__()
-        self.labels = LabelEncoder(labels)
+        # The order of the layers is that of the optimisers' states in older run folders.
+        self.labels = LabelEncoder(labels) if merge else None
         self.conv1 = _conv(3, 16, 7, 1)
         self.conv2 = _conv(16, 32, 4, 2)
         self.conv3 = _conv(32, 64, 4, 2)
-        self.sft1 = SpatialFeatureTransform()
+        self.sft1 = merge() if merge else None
         self.conv4 = _conv(64, 64, 4, 2)
         self.conv5 = _conv(64, 64, 4, 2)
         self.conv6 = _conv(64, 64, 4, 2)
-        self.sft2 = SpatialFeatureTransform()
+        self.sft2 = merge() if merge else None
         self.head = nn.Conv2d(64, style_values, 1)
 
     def forward(self, photo: Tensor, labels: Tensor) -> Tensor:
-        quarter, last = self.labels(labels)
+        conditions = self.labels(labels) if self.labels is not None else None
         x = F.relu(self.conv1(photo))
         x = F.relu(self.conv2(x))
         x = F.relu(self.conv3(x))
-        x = self.sft1(x, quarter)
+        if conditions is not None:
+            x = self.sft1(x, conditions[0])
         x = F.relu(self.conv4(x))
         x = F.relu(self.conv5(x))
         x = F.relu(self.conv6(x))
-        x = self.sft2(x, last)
+        if conditions is not None:
+            x = self.sft2(x, conditions[1])
         pooled = x.float().mean(dim=(2, 3), keepdim=True)
         return self.head(pooled.to(x.dtype)).flatten(1)

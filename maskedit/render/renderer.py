@@ -95,7 +95,8 @@ class Renderer:
     def about(self) -> str:
         """A few lines about the weights, for a person: file, network, training, licence."""
         card, config = self.header.card, self.header.config
-        lines = [f"Weights: {self.weights.name}, Dense Mapping Network of width {config.width} for {config.size} px"]
+        network = f"Dense Mapping Network ({config.variant}) of width {config.width} for {config.size} px"
+        lines = [f"Weights: {self.weights.name}, {network}"]
         if "steps" in card:
             lines.append(f"Trained on {card.get('data', 'unnamed data')}, {card['steps']} steps")
         lines.append(f"Licence of the weights: {card.get('licence', 'not stated')}")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from maskedit.errors import UserError
+from maskedit.models.config import DmnConfig
+
+PERCEPTUAL = "vgg19[:PATH], squeezenet:PATH, parser[:PATH] or none"
 
 
 def _option(default, text: str, **extra):
@@ -29,7 +33,14 @@ class CommonOptions:
     precision: str = _option("auto", "auto, bfloat16 or float32", choices=("auto", "bfloat16", "float32"))
     compile: bool = _option(False, "torch.compile the networks: minutes at the start, faster steps on a GPU")
     threads: int = _option(0, "CPU threads; 0: torch's choice")
+    data_from: str = _option(
+        "auto", "device: photos wait in its memory; disk: workers read them; auto: device if they fit",
+        choices=("auto", "device", "disk"),
+    )  # fmt: skip
+    workers: int = _option(4, "processes that read photos from disk")
+    minutes: float = _option(0.0, "stop after this many minutes, resumable; 0: no limit")
     checkpoint_minutes: float = _option(5.0, "minutes between two checkpoints")
+    keep: int = _option(2, "checkpoints that are kept, beside the best and the latest weights")
     validate_every: int = _option(500, "steps between two validations and sample grids")
 
     def to_dict(self) -> dict:
@@ -46,7 +57,6 @@ class RunOptions(CommonOptions):
     )
     batch: int = _option(8, "photos a step, over all processes (paper: 8)")
     steps: int = _option(100_000, "optimiser steps in all")
-    minutes: float = _option(0.0, "stop after this many minutes, resumable; 0: no limit")
     rate: float = _option(2e-4, "Adam's learning rate (paper: 2e-4)")
     decay_from: float = _option(0.6, "share of the steps after which the rate falls linearly to zero")
     ema: float = _option(0.999, "decay of the moving average of the weights, which is what is kept")
@@ -58,10 +68,10 @@ class RunOptions(CommonOptions):
             raise UserError("--data is missing: give a folder with images/ and masks/.")
         if self.size < 0 or self.size % 32:
             raise UserError(f"--size {self.size} is not a multiple of 32, which the networks need.")
-        for name in ("batch", "accumulate", "steps", "validate_every", "validation"):
+        for name in ("batch", "accumulate", "steps", "validate_every", "validation", "keep"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)} must be at least 1.")
-        _at_least_zero(self, "threads", "minutes", "checkpoint_minutes")
+        _at_least_zero(self, "threads", "workers", "minutes", "checkpoint_minutes")
         if not self.rate > 0:
             raise UserError(f"--rate {self.rate} must be more than 0.")
         if not 0 <= self.ema < 1:
@@ -70,7 +80,7 @@ class RunOptions(CommonOptions):
             raise UserError(f"--decay-from {self.decay_from} must lie in [0, 1].")
 
 
-def _at_least_zero(options: RunOptions, *names: str) -> None:
+def _at_least_zero(options: RunOptions | BenchOptions, *names: str) -> None:
     for name in names:
         if not getattr(options, name) >= 0:
             raise UserError(f"--{name.replace('_', '-')} {getattr(options, name)} must be 0 or more.")
@@ -80,12 +90,16 @@ def _at_least_zero(options: RunOptions, *names: str) -> None:
 class DmnOptions(RunOptions):
     """Stage I of MaskGAN: the Dense Mapping Network (section 3.2, Eq. 6-9)."""
 
+    variant: str = _option(
+        "maskgan", "generator: maskgan, or one to compare it with: " + ", ".join(DmnConfig.VARIANTS[1:]),
+        choices=DmnConfig.VARIANTS,
+    )  # fmt: skip
     discriminator_width: int = _option(0, "channels of the discriminator's first convolution; 0: the network's width")
     adversarial: str = _option(
         "lsgan", "lsgan (as trained by the authors) or log (as printed, Eq. 7)", choices=("lsgan", "log")
     )
     feature_weight: float = _option(10.0, "weight of discriminator feature matching (Eq. 8)")
-    perceptual: str = _option("none", "perceptual features: vgg19[:PATH], squeezenet:PATH or none", path=True)
+    perceptual: str = _option("none", f"perceptual features: {PERCEPTUAL}", path=True)
     perceptual_weight: float = _option(10.0, "weight of the perceptual loss (Eq. 9)")
     l1_weight: float = _option(0.0, "weight of the pixels' L1 distance (not in the paper)")
 
@@ -103,10 +117,13 @@ class ParserOptions(RunOptions):
     batch: int = _option(16, "photos a step, over all processes")
     balance: float = _option(0.5, "classes count by their share of the pixels to minus this power; 0: all pixels alike")
     dice_weight: float = _option(1.0, "weight of the soft Dice loss, in which small classes count like large ones")
+    repeat_below: float = _option(
+        0.3, "photos with a class that fewer than this share of the photos have are shown more often; 0: all alike"
+    )
 
     def check(self) -> None:
         super().check()
-        _at_least_zero(self, "balance", "dice_weight")
+        _at_least_zero(self, "balance", "dice_weight", "repeat_below")
 
 
 @dataclass(frozen=True)
@@ -140,7 +157,7 @@ class AllOptions(CommonOptions):
     """Every stage in order, by the preset's recipe: parser, vae, dmn, ebst."""
 
     share: float = _option(1.0, "share of the recipe's steps: 0.01 is a rehearsal")
-    perceptual: str = _option("none", "perceptual features: vgg19[:PATH], squeezenet:PATH or none", path=True)
+    perceptual: str = _option("parser", f"perceptual features: {PERCEPTUAL}; parser: the first stage's", path=True)
     l1_weight: float = _option(5.0, "weight of the pixels' L1 distance (not in the paper)")
 
     def check(self) -> None:
@@ -149,3 +166,59 @@ class AllOptions(CommonOptions):
             raise UserError("--out is missing: give a folder for the stages' run folders.")
         if not self.share > 0:
             raise UserError(f"--share {self.share} must be more than 0.")
+
+
+def _common(name: str):
+    """The field of that name of CommonOptions, with its default and help."""
+    same = CommonOptions.__dataclass_fields__[name]
+    return field(default=same.default, metadata=same.metadata)
+
+
+BENCH_STAGES = ("parser", "vae", "dmn", "ebst")
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """Measure training on this machine: images a second, waiting, memory, arithmetic, against the float32 loop."""
+
+    data: str = _option("", "folder with images/ and masks/ to read from; random photos without it", path=True)
+    preset: str = _common("preset")
+    size: int = _option(0, "side of the training squares in pixels, a multiple of 32; 0: the preset's")
+    batch: int = _option(0, "photos a step; 0: each stage's own default")
+    stages: str = _option(",".join(BENCH_STAGES), "stages to measure, with commas between them")
+    recipe: bool = _option(False, "measure every leg of `maskedit-train all` and add up its hours")
+    seconds: float = _option(10.0, "seconds that each loop is measured for at least, after warming up")
+    json: str = _option("", "file to write all figures to", path=True)
+    accumulate: int = _common("accumulate")
+    device: str = _common("device")
+    precision: str = _common("precision")
+    compile: bool = _common("compile")
+    threads: int = _common("threads")
+    data_from: str = _common("data_from")
+    workers: int = _common("workers")
+    perceptual: str = _option("none", f"perceptual features: {PERCEPTUAL}; parser: an untrained one's", path=True)
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+    @property
+    def stage_names(self) -> list[str]:
+        """The stages to measure, in the order given."""
+        return [name.strip() for name in self.stages.split(",")]
+
+    def check(self) -> None:
+        """Raise a UserError that names the flag for anything that could not be measured."""
+        unknown = [name for name in self.stage_names if name not in BENCH_STAGES]
+        if unknown:
+            raise UserError(f"--stages {unknown[0]!r} is no stage; give some of {','.join(BENCH_STAGES)}.")
+        if self.size < 0 or self.size % 32:
+            raise UserError(f"--size {self.size} is not a multiple of 32, which the networks need.")
+        if self.recipe and (self.size or self.batch):
+            raise UserError("--recipe has sizes and batches of its own: leave --size and --batch out.")
+        if self.accumulate < 1:
+            raise UserError(f"--accumulate {self.accumulate} must be at least 1.")
+        if not self.seconds > 0:
+            raise UserError(f"--seconds {self.seconds} must be more than 0.")
+        _at_least_zero(self, "batch", "threads", "workers")
+        if self.json and not Path(self.json).absolute().parent.is_dir():
+            raise UserError(f"--json {self.json} cannot be written: there is no such folder.")

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from maskedit.dataset import Pairs
 from maskedit.models.config import PRESETS, DmnConfig
-from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.dense_mapping import Generator
 from maskedit.models.discriminator import MultiscaleDiscriminator
 from maskedit.models.perceptual import make_perceptual
 from maskedit.models.reconstruction import sample_sheet
+from maskedit.models.variants import build_generator
 from maskedit.training.config import DmnOptions
 from maskedit.training.losses import adversarial_loss, feature_matching_loss
 from maskedit.training.report import validate
@@ -33,8 +34,8 @@ class DmnStage(Stage):
     def __init__(self, options: DmnOptions, device: torch.device):
         super().__init__(options, device)
         preset = PRESETS[options.preset]
-        self.config = DmnConfig(width=preset.width, size=options.size or preset.size)
-        self.generator = self.add_network("generator", DenseMappingNetwork(self.config))
+        self.config = DmnConfig(width=preset.width, size=options.size or preset.size, variant=options.variant)
+        self.generator = self.add_network("generator", build_generator(self.config))
         width = options.discriminator_width or preset.width
         self.discriminator = self.add_network("discriminator", MultiscaleDiscriminator(width))
         self.perceptual = make_perceptual(options.perceptual)
@@ -81,11 +82,11 @@ class DmnStage(Stage):
         self.discriminator.requires_grad_(True)
         return {**losses, "discriminator": loss_d, "total": total}
 
-    def validate(self, network: DenseMappingNetwork, pairs: Pairs) -> dict[str, float]:
+    def validate(self, network: Generator, pairs: Pairs) -> dict[str, float]:
         return validate(network, pairs, self.perceptual, batch=self.options.batch, precision=self.precision)
 
     def score(self, figures: dict[str, float]) -> float:
         return figures.get("perceptual", figures["l1"])
 
-    def sheet(self, network: DenseMappingNetwork, pairs: Pairs) -> np.ndarray:
+    def sheet(self, network: Generator, pairs: Pairs) -> np.ndarray:
         return sample_sheet(network, pairs.photos, pairs.labels, rows=6, precision=self.precision)

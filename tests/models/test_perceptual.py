@@ -9,6 +9,10 @@ import torch
 
 from maskedit.errors import UserError
 from maskedit.models import perceptual
+from maskedit.models.checkpoint import save_checkpoint
+from maskedit.models.config import DmnConfig, ParserConfig
+from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.parser import build_parser
 from maskedit.models.perceptual import (
     PerceptualLoss,
     SqueezeNetFeatures,
@@ -189,6 +193,29 @@ def test_vgg_loss_uses_the_papers_weights(vgg, monkeypatch):
 class _Narrow(Vgg19Features):
     def __init__(self, path):
         super().__init__(path, width_divisor=VGG_DIVISOR)
+
+
+@pytest.mark.parametrize("kind", ["unet", "residual"])
+def test_the_projects_own_parser_serves_as_well(tmp_path, kind):
+    torch.manual_seed(0)
+    network = build_parser(ParserConfig(kind=kind, width=4, size=64))
+    path = save_checkpoint(tmp_path / "parser.safetensors", network, {})
+    loss = PerceptualLoss(f"parser:{path}")
+    photo = image()
+    levels = [(tuple(feature.shape), bool((feature >= 0).all())) for feature in loss.features(photo)]
+    sides = (64, 32, 16, 8, 4) if kind == "unet" else (32, 16, 8, 4)
+    assert levels == [((2, 4 << level, side, side), True) for level, side in enumerate(sides)]
+    assert float(loss(photo, photo)) == 0
+    render = (photo + 0.2 * image(1)).requires_grad_()
+    loss(render, photo).backward()
+    assert render.grad.abs().sum() > 0
+    assert not any(parameter.requires_grad for parameter in loss.parameters())
+
+
+def test_another_network_is_no_parser(tmp_path):
+    path = save_checkpoint(tmp_path / "dmn.safetensors", DenseMappingNetwork(DmnConfig(width=4, size=64)), {})
+    with pytest.raises(UserError, match="holds a Dense Mapping Network, wanted a face parser"):
+        PerceptualLoss(f"parser:{path}")
 
 
 def test_choices(squeezenet, tmp_path):
