@@ -25,9 +25,9 @@ def portrait(name: str) -> tuple[Path, Path]:
     return asset(f"{name}.jpg"), asset(f"{name}_labels.png")
 
 
-def default_weights() -> Path:
-    """The checkpoint the editor opens with."""
-    return _existing(folder("weights") / "dmn.safetensors")
+def default_weights(network: str = "dmn") -> Path:
+    """The shipped checkpoint of a network: ``dmn``, with which the editor opens, ``parser`` or ``mask_vae``."""
+    return _existing(folder("weights") / f"{network}.safetensors")
 
 
 def _existing(path: Path) -> Path:

@@ -12,8 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from maskedit.models.reconstruction import psnr
+
 WINDOW = 11
 SIGMA = 1.5
+
+Distance = Callable[[Tensor, Tensor], Tensor]
+"""Pictures and photos, both (N, 3, H, W) in [-1, 1] -> a scalar."""
 
 
 def ssim(image: Tensor, target: Tensor) -> Tensor:
@@ -44,7 +49,28 @@ def ssim(image: Tensor, target: Tensor) -> Tensor:
     return (likeness / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))).mean(dim=(1, 2, 3))
 
 
-def feature_distances(distance: Callable[[Tensor, Tensor], Tensor], image: Tensor, target: Tensor) -> Tensor:
+def feature_distances(distance: Distance, image: Tensor, target: Tensor) -> Tensor:
     """(N,) float64: ``distance`` of each of N pictures (N, 3, H, W) in [-1, 1] from its photo, one at a time."""
     pairs = zip(image.split(1), target.split(1), strict=True)
     return torch.tensor([float(distance(ours, theirs)) for ours, theirs in pairs], dtype=torch.float64)
+
+
+class Means:
+    """Running means of the measures over pictures: ``add`` any number of batches, then read ``figures``."""
+
+    def __init__(self, distance: Distance | None):
+        self.distance = distance
+        self.values: dict[str, list[Tensor]] = {}
+
+    def add(self, images: Tensor, photos: Tensor) -> None:
+        """Both (n, 3, S, S) float in [-1, 1]."""
+        measured = {"psnr": psnr(images, photos), "ssim": ssim(images, photos)}
+        if self.distance is not None:
+            measured["features"] = feature_distances(self.distance, images, photos)
+        for name, values in measured.items():
+            self.values.setdefault(name, []).append(values.cpu())
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """``psnr`` in dB, ``ssim`` and, with a distance, ``features``: means over all pictures."""
+        return {name: float(torch.cat(values).mean()) for name, values in self.values.items()}

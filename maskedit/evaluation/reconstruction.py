@@ -6,7 +6,6 @@ figures are not well above it has learnt where faces are, and little else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -14,38 +13,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from maskedit.dataset import Pairs, load_pairs
-from maskedit.evaluation.metrics import feature_distances, ssim
-from maskedit.models.dense_mapping import DenseMappingNetwork
-from maskedit.models.reconstruction import psnr, reconstruct
+from maskedit.evaluation.metrics import Distance, Means
+from maskedit.models.dense_mapping import Generator
+from maskedit.models.reconstruction import reconstruct
 from maskedit.models.tensors import normalised
 
-Distance = Callable[[Tensor, Tensor], Tensor]
 
-
-class Means:
-    """Running means of the measures over pictures: ``add`` any number of batches, then read ``figures``."""
-
-    def __init__(self, distance: Distance | None):
-        self.distance = distance
-        self.values: dict[str, list[Tensor]] = {}
-
-    def add(self, images: Tensor, photos: Tensor) -> None:
-        """Both (n, 3, S, S) float in [-1, 1]."""
-        measured = {"psnr": psnr(images, photos), "ssim": ssim(images, photos)}
-        if self.distance is not None:
-            measured["features"] = feature_distances(self.distance, images, photos)
-        for name, values in measured.items():
-            self.values.setdefault(name, []).append(values.cpu())
-
-    @property
-    def figures(self) -> dict[str, float]:
-        """``psnr`` in dB, ``ssim`` and, with a distance, ``features``: means over all pictures."""
-        return {name: float(torch.cat(values).mean()) for name, values in self.values.items()}
-
-
-def network_figures(
-    network: DenseMappingNetwork, pairs: Pairs, distance: Distance | None, *, batch: int = 4
-) -> dict[str, float]:
+def network_figures(network: Generator, pairs: Pairs, distance: Distance | None, *, batch: int = 4) -> dict[str, float]:
     """``Means.figures`` of the network's renders of ``pairs`` against their photos, in float32."""
     means = Means(distance)
     bar = tqdm(total=len(pairs), desc="rendering", disable=None)

@@ -1,0 +1,50 @@
+"""Parsing: a face parser's label maps of photos never trained on, against the people's own."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from maskedit.labels import MIRROR, NUM_LABELS
+from maskedit.models.parser import Parser
+from maskedit.models.segmentation import confusion, confusion_figures
+from maskedit.models.tensors import normalised
+
+
+@torch.inference_mode()
+def parse(parser: Parser, photos: Tensor, *, side: int | None = None, mirror: bool = False) -> Tensor:
+    """Label maps (N, side, side) uint8 of square photos (N, 3, S, S) float in [-1, 1].
+
+    Photos of another side than the parser's are scaled to it; its logits are scaled bilinearly to ``side``.
+
+    Args:
+        side: in pixels; the parser's own when None.
+        mirror: average the logits with those of the mirrored photo, left and right classes exchanged.
+    """
+    own = parser.config.size
+    if photos.shape[-1] != own:
+        photos = F.interpolate(photos, size=own, mode="bilinear", antialias=True)
+    logits = parser(photos)
+    if mirror:
+        logits = (logits + parser(photos.flip(-1)).flip(-1)[:, MIRROR.tolist()]) / 2
+    if side not in (None, own):
+        logits = F.interpolate(logits, size=side, mode="bilinear")
+    return logits.argmax(dim=1).to(torch.uint8)
+
+
+def parsing_figures(
+    parser: Parser, photos: Tensor, labels: Tensor, *, mirror: bool = False, batch: int = 4
+) -> dict[str, float]:
+    """``confusion_figures`` of parsed photos (N, 3, s, s) uint8 against label maps (N, S, S) uint8, at the maps' side.
+
+    Args:
+        mirror: as in ``parse``.
+    """
+    counts = torch.zeros(NUM_LABELS, NUM_LABELS, dtype=torch.long)
+    with tqdm(total=len(photos), desc="parsing", disable=None) as bar:
+        for some, truth in zip(photos.split(batch), labels.split(batch), strict=True):
+            counts += confusion(parse(parser, normalised(some), side=labels.shape[-1], mirror=mirror), truth)
+            bar.update(len(some))
+    return confusion_figures(counts)

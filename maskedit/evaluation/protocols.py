@@ -1,0 +1,172 @@
+"""The protocols of ``maskedit-eval``: the flags given -> a report. Loads torch, which ``cli`` puts off."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from maskedit import resources
+from maskedit.dataset import Pairs, find_pairs, load_pairs, split
+from maskedit.errors import UserError
+from maskedit.evaluation import sheets
+from maskedit.evaluation.agreement import agreement_figures
+from maskedit.evaluation.masks import masks_figures
+from maskedit.evaluation.parsing import parsing_figures
+from maskedit.evaluation.reconstruction import floor_figures, mean_photo, network_figures
+from maskedit.labels import LABELS
+from maskedit.models.checkpoint import load_checkpoint
+from maskedit.models.mask_vae import MaskVAE
+from maskedit.models.parser import Parser
+from maskedit.models.perceptual import make_perceptual
+from maskedit.models.reconstruction import sample_sheet
+
+Rows = dict[str, dict[str, float]]
+
+TITLES = {
+    "psnr": "PSNR dB", "ssim": "SSIM", "features": "features", "accuracy": "accuracy", "mean_f1": "mean F1",
+    "mean_iou": "mean IoU", "f1": "F1", "iou": "IoU",
+}  # fmt: skip
+"""Of the figures that a table shows, in the order of its columns."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a protocol found."""
+
+    title: str
+    rows: Rows
+    """What is printed: row -> figure -> value; figures without an entry in ``TITLES`` are not."""
+    figures: dict
+    """What ``--json`` writes."""
+    notes: tuple[str, ...] = ()
+    """Lines under the table."""
+    sheet: Callable[[], np.ndarray] | None = None
+    """Makes the picture (H, W, 3) uint8 RGB that ``--grid`` writes."""
+
+    @property
+    def lines(self) -> list[str]:
+        """The table as text; a row that has no such figure shows a dash."""
+        columns = [name for name in TITLES if any(name in figures for figures in self.rows.values())]
+        wide = max(map(len, self.rows))
+
+        def cell(name: str, figures: dict[str, float]) -> str:
+            return f"{figures[name]:.{2 if name == 'psnr' else 4}f}" if name in figures else "-"
+
+        return [
+            self.title,
+            " ".join([" " * wide, *(f"{TITLES[name]:>9}" for name in columns)]),
+            *(
+                " ".join([f"{row:<{wide}}", *(f"{cell(name, figures):>9}" for name in columns)])
+                for row, figures in self.rows.items()
+            ),
+            *self.notes,
+        ]
+
+
+def reconstruction(given: argparse.Namespace) -> Report:
+    """Held-out photos rendered from their own label maps, and the mean training face as the floor."""
+    weights = given.weights or resources.default_weights()
+    network, header = load_checkpoint(weights)
+    size = given.size or header.config.size
+    distance = make_perceptual(given.perceptual)
+    training, held_out = split(find_pairs(given.data), given.validation)
+    pairs = load_pairs(held_out, size)
+    ours = network_figures(network, pairs, distance)
+    floor = floor_figures(mean_photo(training, size), pairs, distance)
+    figures = _head(given, weights, pairs) | {"perceptual": given.perceptual.partition(":")[0]}
+    return Report(
+        f"reconstruction of {len(pairs)} held-out photos at {size} px",
+        {weights.name: ours, "mean training face": floor},
+        figures | {"network": ours, "mean_face": floor},
+        sheet=lambda: sample_sheet(network, pairs.photos, pairs.labels, rows=given.rows, precision=torch.float32),
+    )
+
+
+def agreement(given: argparse.Namespace) -> Report:
+    """Renders of own, others' and perturbed label maps, parsed and compared with what was asked for."""
+    weights = given.weights or resources.default_weights()
+    network, header = load_checkpoint(weights)
+    judge = given.parser or _shipped("parser.safetensors", "face parser", flag="--parser")
+    parser, _ = load_checkpoint(judge, Parser)
+    vae = None if given.vae is None else load_checkpoint(given.vae, MaskVAE)[0]
+    distance = make_perceptual(given.perceptual)
+    pairs = _held_out(given, given.size or header.config.size)
+    rows = agreement_figures(network, parser, vae, pairs, distance)
+    figures = _head(given, weights, pairs) | {
+        "perceptual": given.perceptual.partition(":")[0],
+        "parser": _identity(judge) | {"size": parser.config.size},
+        "vae": None if given.vae is None else _identity(given.vae),
+        "rows": rows,
+    }
+    return Report(
+        f"agreement of {len(pairs)} held-out photos at {figures['size']} px: {weights.name}, "
+        f"parsed at {parser.config.size} px by {judge.name}",
+        rows,
+        figures,
+        notes=("perturbed: left out, for want of a --vae.",) if vae is None else (),
+    )
+
+
+def parsing(given: argparse.Namespace) -> Report:
+    """A face parser's label maps of held-out photos."""
+    weights = given.weights or _shipped("parser.safetensors", "face parser", flag="--weights")
+    parser, header = load_checkpoint(weights, Parser)
+    # Read at the parser's side, as it was trained, not scaled from --size.
+    seen = _held_out(given, header.config.size)
+    shown = seen if given.size in (None, header.config.size) else _held_out(given, given.size)
+    found = parsing_figures(parser, seen.photos, shown.labels, mirror=given.mirror)
+    figures = _head(given, weights, shown) | {"parsed_at": header.config.size, "mirror": given.mirror}
+    mirrored = ", averaged with the mirrored photo's" if given.mirror else ""
+    return Report(
+        f"parsing of {len(seen)} held-out photos at {figures['size']} px by {weights.name}{mirrored}",
+        _by_class(found, "f1"),
+        figures | {"figures": found},
+        sheet=lambda: sheets.parsing_sheet(parser, seen.photos, shown, rows=given.rows, mirror=given.mirror),
+    )
+
+
+def masks(given: argparse.Namespace) -> Report:
+    """Held-out label maps through a MaskVAE and back."""
+    weights = given.weights or _shipped("mask_vae.safetensors", "MaskVAE", flag="--weights")
+    vae, header = load_checkpoint(weights, MaskVAE)
+    pairs = _held_out(given, header.config.size)
+    found = masks_figures(vae, pairs.labels)
+    return Report(
+        f"{len(pairs)} held-out label maps at {header.config.size} px through {weights.name}",
+        _by_class(found, "iou"),
+        _head(given, weights, pairs) | {"figures": found},
+        sheet=lambda: sheets.masks_sheet(vae, pairs.labels, rows=given.rows),
+    )
+
+
+def _held_out(given: argparse.Namespace, size: int) -> Pairs:
+    return load_pairs(split(find_pairs(given.data), given.validation)[1], size)
+
+
+def _shipped(name: str, what: str, *, flag: str) -> Path:
+    path = resources.folder("weights") / name
+    if not path.is_file():
+        raise UserError(f"{flag} is missing, and no {what} comes with this installation; give one's .safetensors file.")
+    return path
+
+
+def _identity(path: Path) -> dict[str, str]:
+    # The name alone: where somebody keeps files is nobody's business.
+    return {"weights": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def _head(given: argparse.Namespace, weights: Path, pairs: Pairs) -> dict:
+    """What every report says first."""
+    return {"protocol": given.protocol, **_identity(weights), "size": pairs.labels.shape[-1], "photos": len(pairs)}
+
+
+def _by_class(figures: dict[str, float], measure: str) -> Rows:
+    """A row of means and one row a class."""
+    rows = {"all classes": {"accuracy": figures["accuracy"], measure: figures[f"mean_{measure}"]}}
+    return rows | {label.title: {measure: figures[f"{measure}_{label.name}"]} for label in LABELS}
