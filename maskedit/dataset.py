@@ -19,7 +19,7 @@ from maskedit import imaging
 from maskedit.data_folder import SUFFIXES, mend_left_right
 from maskedit.errors import UserError
 
-__all__ = ["SUFFIXES", "Pairs", "find_pairs", "load_pairs", "mend_left_right", "split"]
+__all__ = ["SUFFIXES", "Pairs", "find_pairs", "load_pair", "load_pairs", "mend_left_right", "split"]
 
 
 def find_pairs(folder: str | Path) -> list[tuple[Path, Path]]:
@@ -58,8 +58,22 @@ class Pairs:
         return Pairs(self.photos.to(device), self.labels.to(device), self.stems)
 
 
+def load_pair(pair: tuple[Path, Path], size: int) -> tuple[np.ndarray, np.ndarray]:
+    """One photo (S, S, 3) uint8 and its label map (S, S) uint8, squared, resized and mended.
+
+    Raises:
+        UserError: a file cannot be read, or the two differ in shape; it is named.
+    """
+    photo, labels = imaging.read_photo(pair[0]), imaging.read_labels(pair[1])
+    try:
+        photo, labels = imaging.fit_square(photo, labels, size)
+    except UserError as error:
+        raise UserError(f"{pair[0].name} and {pair[1].name}: {error}") from error
+    return photo, mend_left_right(labels)
+
+
 def load_pairs(paths: list[tuple[Path, Path]], size: int, *, quiet: bool = False) -> Pairs:
-    """Read, square, resize and mend every pair; threads suffice, the decoders release the interpreter.
+    """Every pair as ``load_pair`` gives it; threads suffice, the decoders release the interpreter.
 
     Args:
         size: side S of the squares in pixels.
@@ -69,18 +83,15 @@ def load_pairs(paths: list[tuple[Path, Path]], size: int, *, quiet: bool = False
         UserError: a file cannot be read, or a photo and its label map differ in shape; it is named.
     """
 
-    def load(pair: tuple[Path, Path]) -> tuple[np.ndarray, np.ndarray]:
-        photo, labels = imaging.read_photo(pair[0]), imaging.read_labels(pair[1])
-        try:
-            photo, labels = imaging.fit_square(photo, labels, size)
-        except UserError as error:
-            raise UserError(f"{pair[0].name} and {pair[1].name}: {error}") from error
-        return photo, mend_left_right(labels)
-
     photos = torch.empty(len(paths), 3, size, size, dtype=torch.uint8)
     labels = torch.empty(len(paths), size, size, dtype=torch.uint8)
     with ThreadPoolExecutor() as pool:
-        loaded = tqdm(pool.map(load, paths), total=len(paths), desc=f"reading at {size} px", disable=quiet or None)
+        loaded = tqdm(
+            pool.map(lambda pair: load_pair(pair, size), paths),
+            total=len(paths),
+            desc=f"reading at {size} px",
+            disable=quiet or None,
+        )
         for index, (photo, label_map) in enumerate(loaded):
             photos[index] = torch.from_numpy(photo).permute(2, 0, 1)
             labels[index] = torch.from_numpy(label_map)

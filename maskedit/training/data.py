@@ -1,7 +1,7 @@
-"""Batches for training, from pairs held as uint8 on the device: nothing is decoded twice.
+"""Which photos a step sees, and how it sees them: mirrored, moved, recoloured, on the device.
 
-The batch of a step is a pure function of (seed, step), so that a resumed run sees what an uninterrupted one would
-have seen. The folder itself is read by ``maskedit.dataset``.
+All of it is a pure function of (seed, step), so that a resumed run sees what an uninterrupted one would have seen.
+The photos come from ``maskedit.training.source``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskedit.dataset import Pairs
 from maskedit.labels import MIRROR
 from maskedit.models.tensors import normalised
 
@@ -56,24 +55,28 @@ STRONG = Augmentation((0.75, 1.5), 25, 0.12, (0.3, 1.6), (0.6, 1.4), 0.25, 0.12,
 
 
 def prepare_batch(
-    pairs: Pairs,
-    indices: Tensor,
+    photos: Tensor,
+    labels: Tensor,
     *,
     seed: int,
     step: int,
     augment: Augmentation | None,
+    count: int | None = None,
     part: slice = slice(None),
 ) -> tuple[Tensor, Tensor]:
-    """(photos (N, 3, S, S) float in [-1, 1], label ids (N, S, S) uint8) of a step, mirrored and augmented.
+    """(photos (n, 3, S, S) float in [-1, 1], label ids (n, S, S) uint8) of a step, mirrored and augmented.
 
-    Half of the photos are mirrored, their left and right classes exchanged. ``part`` picks the photos of the batch
-    that this process renders; what happens to each does not depend on it.
+    Half of the photos are mirrored, their left and right classes exchanged.
+
+    Args:
+        photos: (n, 3, S, S) uint8.
+        labels: (n, S, S) uint8 ids.
+        count: photos in the whole batch of the step, over all processes and micro-batches; n when None.
+        part: which of them these are; what happens to each does not depend on how a batch is shared.
     """
-    device = pairs.photos.device
-    count = len(indices)
-    indices = indices[part].to(device)
-    photos = normalised(pairs.photos[indices])
-    labels = pairs.labels[indices]
+    device = photos.device
+    count = len(photos) if count is None else count
+    photos = normalised(photos)
     random = torch.Generator().manual_seed(seed * 7_368_787 + step * 2 + 1)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:

@@ -11,14 +11,13 @@ import dataclasses
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from maskedit.errors import UserError
 from maskedit.models.alpha_blender import AlphaBlender
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.config import ALPHA_BLENDER_PRESETS
-from maskedit.models.mask_vae import MaskVAE, inner_outer
+from maskedit.models.mask_vae import MaskVAE, perturbed_maps
 from maskedit.training.config import EbstOptions
 from maskedit.training.dmn import DmnStage
 from maskedit.training.stage import Losses, Phase
@@ -62,20 +61,6 @@ class EbstStage(DmnStage):
 
     @torch.no_grad()
     def perturbed(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """M_inter and M_outer (N, S, S) of label maps (N, S, S), see `inner_outer`; M_ref is the batch's next map.
-
-        Maps of another side than the MaskVAE's are scaled by nearest neighbour, there and back.
-        """
-        side = self.vae.config.size
+        """M_inter and M_outer (N, S, S) of label maps (N, S, S), see `perturbed_maps`; M_ref is the map before."""
         with self.autocast():
-            codes, _ = self.vae.encode(self.one_hot(_resized(ids, side)))
-            pair = inner_outer(codes, codes.roll(1, dims=0))
-            maps = [self.vae.decode(code).argmax(dim=1).to(torch.uint8) for code in pair]
-        inner, outer = (_resized(map, ids.shape[-1]) for map in maps)
-        return inner, outer
-
-
-def _resized(ids: Tensor, side: int) -> Tensor:
-    if ids.shape[-1] == side:
-        return ids
-    return F.interpolate(ids[:, None].float(), size=side, mode="nearest-exact")[:, 0].to(torch.uint8)
+            return perturbed_maps(self.vae, ids, ids.roll(1, dims=0))

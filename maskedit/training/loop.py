@@ -31,6 +31,7 @@ from maskedit.models.device import choose_device
 from maskedit.training.config import RunOptions
 from maskedit.training.data import batch_indices, prepare_batch
 from maskedit.training.run_folder import BEST, LATEST, RunFolder
+from maskedit.training.source import Source, make_source
 from maskedit.training.stage import Losses, Stage
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class Trainer:
         self.accelerator = accelerator
         self.progress = Progress()
         self.data = "none yet"
+        self.waited = 0.0
+        """Seconds this process has waited for photos."""
         self._stop = False
         self._parts = accelerator.num_processes * options.accumulate
         if options.batch % self._parts:
@@ -85,19 +88,40 @@ class Trainer:
 
     # One step ---------------------------------------------------------------------------------------------------
 
-    def step(self, training: Pairs) -> Losses:
+    def begin(self, training: Source) -> None:
+        """Let the stage look at the data, and line up the batches from the present step on."""
+        counts = training.counts()
+        self.stage.prepare(counts)
+        epoch = torch.arange(len(counts)).repeat_interleave(self.stage.repeats(counts))
+        options = self.options
+
+        def order(step: int) -> Tensor:
+            indices = epoch[batch_indices(len(epoch), options.batch, seed=options.seed, step=step)]
+            return torch.cat([indices[part] for part in self._own_parts])
+
+        self._batches = training.batches(order, self.progress.step, options.steps)
+
+    @property
+    def _own_parts(self) -> list[slice]:
+        """Which photos of a batch this process computes, micro-batch by micro-batch."""
+        first = self.accelerator.process_index * self.options.accumulate
+        return [slice(first + micro, None, self._parts) for micro in range(self.options.accumulate)]
+
+    def step(self) -> Losses:
         """One pass through the stage's phases with this step's batch; the losses of this process's share of it."""
         options, step = self.options, self.progress.step
         torch.manual_seed((options.seed * 1_000_003 + step) * 4096 + self.accelerator.process_index)
-        indices = batch_indices(len(training), options.batch, seed=options.seed, step=step)
+        started = time.monotonic()
+        photos, ids = next(self._batches)
+        self.waited += time.monotonic() - started
         augment = self.stage.augmentation if options.augment else None
-        rank = self.accelerator.process_index * options.accumulate
         batches = [
             prepare_batch(
-                training, indices, seed=options.seed, step=step, augment=augment,
-                part=slice(rank + micro, None, self._parts),
+                *some, seed=options.seed, step=step, augment=augment, count=options.batch, part=part
             )
-            for micro in range(options.accumulate)
+            for *some, part in zip(
+                photos.chunk(options.accumulate), ids.chunk(options.accumulate), self._own_parts, strict=True
+            )
         ]  # fmt: skip
         rate = options.rate * self._decay()
         losses: Losses = {}
@@ -144,11 +168,11 @@ class Trainer:
 
     # A whole run ------------------------------------------------------------------------------------------------
 
-    def fit(self, training: Pairs, validation: Pairs) -> None:
+    def fit(self, training: Source, validation: Pairs) -> None:
         """Train until --steps or --minutes, or SIGTERM; saves as it goes, so that the same command goes on."""
         options = self.options
         self.data = f"{Path(options.data).name}: {len(training)} photos, and {len(validation)} held out"
-        self.stage.prepare(training)
+        self.begin(training)
         started = last_saved = time.monotonic()
         before = self.progress.seconds
         bar = tqdm(
@@ -157,7 +181,7 @@ class Trainer:
         )  # fmt: skip
         with _on_signal(self._request_stop), bar:
             while self.progress.step < options.steps and not self._agree(self._stop):
-                losses = self.step(training)
+                losses = self.step()
                 bar.update()
                 now = time.monotonic()
                 self.progress.seconds = before + now - started
@@ -196,7 +220,7 @@ class Trainer:
             )
         if self.accelerator.is_main_process:
             row = {"step": self.progress.step, "seconds": round(self.progress.seconds, 1)}
-            self.folder.record({**row, **values})
+            self.folder.record({**row, "waited": round(self.waited, 1), **values})
         bar.set_postfix(total=f"{values['total']:.3f}", refresh=False)
 
     def _validate(self, pairs: Pairs) -> None:
@@ -239,12 +263,13 @@ class Trainer:
         """Networks, optimisers, average and position; and the average for the editor."""
         self._export(LATEST, self.progress.figures)  # first: it refuses what is not finite, and the old state stays
         self.folder.save_state(
+            self.progress.step,
             {
                 "networks": {name: network.state_dict() for name, network in self.stage.networks.items()},
                 "optimisers": {name: optimiser.state_dict() for name, optimiser in self.stage.optimisers.items()},
                 "average": self.average.state_dict(),
                 "progress": dict(vars(self.progress)),
-            }
+            },
         )
 
     def resume(self) -> None:
@@ -283,19 +308,24 @@ def train(stage_type: type[Stage], options: RunOptions) -> Path:
         torch.set_num_threads(options.threads)
     accelerator = _accelerator(options.device)
     torch.manual_seed(options.seed)
-    folder = RunFolder(Path(options.out)) if options.out else RunFolder.numbered(stage_type.name)
+    keep = options.keep
+    folder = RunFolder(Path(options.out), keep=keep) if options.out else RunFolder.numbered(stage_type.name, keep=keep)
     trainer = Trainer(stage_type(options, accelerator.device), options, folder, accelerator)
-    if folder.has_state:
+    if folder.states:
         trainer.resume()
         tqdm.write(f"{folder.path}: going on from step {trainer.progress.step}")
     training, validation = split(find_pairs(options.data), options.validation)
     # Only now: a command that cannot run leaves no empty run folder, and an older run's options as they were.
     if accelerator.is_main_process:
-        folder.create(options.to_dict())
+        folder.create(options.to_dict(), step=trainer.progress.step)
     accelerator.wait_for_everyone()
     size, quiet = trainer.stage.size, not accelerator.is_main_process
     held_out = load_pairs(validation, size, quiet=quiet).to(accelerator.device)
-    trainer.fit(load_pairs(training, size, quiet=quiet).to(accelerator.device), held_out)
+    source = make_source(
+        training, size, accelerator.device, choice=options.data_from, workers=options.workers, quiet=quiet
+    )  # fmt: skip
+    trainer.fit(source, held_out)
+    folder.close()
     return folder.path
 
 
@@ -315,7 +345,7 @@ def _accelerator(device: str) -> Accelerator:
 
 def _other_options(source: Path, error: Exception) -> UserError:
     reason = str(error).splitlines()[0]
-    return UserError(f"{source} was made with other options ({reason}); use its --preset and widths.")
+    return UserError(f"{source} was made with other options ({reason}); use its --preset, --variant and widths.")
 
 
 def _hardware(stage: Stage, processes: int) -> str:
@@ -336,7 +366,7 @@ def _flags(options: RunOptions) -> str:
             words.append(flag if value else f"--no-{flag[2:]}")
             continue
         if option.metadata.get("path"):
-            kind = next((kind for kind in ("vgg19:", "squeezenet:") if value.startswith(kind)), "")
+            kind = next((kind for kind in ("vgg19:", "squeezenet:", "parser:") if value.startswith(kind)), "")
             value = kind + Path(value.removeprefix(kind)).name
         words.append(f"{flag} {shlex.quote(str(value))}")
     return " ".join(words)

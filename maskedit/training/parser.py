@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from maskedit import imaging
 from maskedit.dataset import Pairs
-from maskedit.labels import LABELS, NUM_LABELS
+from maskedit.labels import NUM_LABELS
 from maskedit.models.config import PARSER_PRESETS
 from maskedit.models.parser import Parser, build_parser
+from maskedit.models.segmentation import confusion, confusion_figures
 from maskedit.models.tensors import normalised, tensor_to_photo
 from maskedit.training.config import ParserOptions
 from maskedit.training.data import STRONG
@@ -41,12 +42,19 @@ class ParserStage(Stage):
     def size(self) -> int:
         return self.config.size
 
-    def prepare(self, training: Pairs) -> None:
+    def prepare(self, counts: Tensor) -> None:
         """Weigh the classes by how rare they are in the training maps; the mean pixel keeps a weight of one."""
-        counts = torch.bincount(training.labels.flatten().long(), minlength=NUM_LABELS).double()
-        share = (counts / counts.sum()).clamp_min(1e-5)
+        share = counts.double()
+        share = (share / share.sum(dim=1, keepdim=True)).mean(dim=0).clamp_min(1e-5)
         weights = share**-self.options.balance
         self.weights = (weights / (weights * share).sum()).float().to(self.device)
+
+    def repeats(self, counts: Tensor) -> Tensor:
+        """Repeat factors of Gupta et al. (LVIS, 2019): sqrt(share wanted / share had) of a photo's rarest class."""
+        present = counts > 0
+        share = present.double().mean(dim=0).clamp_min(1 / len(counts))
+        factors = (self.options.repeat_below / share).sqrt().clamp_min(1.0)
+        return (present * factors).amax(dim=1).round().long()
 
     def backward(self, photos: Tensor, ids: Tensor, share: float) -> Losses:
         with self.autocast():
@@ -77,23 +85,9 @@ class ParserStage(Stage):
 
 @torch.inference_mode()
 def parser_figures(network: Parser, pairs: Pairs, *, batch: int) -> dict[str, float]:
-    """Pixel accuracy, the mean over classes of F1 = 2 TP / (2 TP + FP + FN), and F1 of each class.
-
-    Counts are pooled over the pixels of all photos; a class that is neither there nor parsed counts as right.
-    """
-    confusion = torch.zeros(NUM_LABELS, NUM_LABELS, dtype=torch.long, device=pairs.labels.device)
+    """Pixel accuracy, mean F1 and F1 of each class, see `confusion_figures`."""
+    counts = torch.zeros(NUM_LABELS, NUM_LABELS, dtype=torch.long, device=pairs.labels.device)
     for start in range(0, len(pairs), batch):
         photos = normalised(pairs.photos[start : start + batch])
-        truth = pairs.labels[start : start + batch].long()
-        pairs_of_ids = truth * NUM_LABELS + network(photos).argmax(dim=1)
-        confusion += torch.bincount(pairs_of_ids.flatten(), minlength=NUM_LABELS**2).view(NUM_LABELS, NUM_LABELS)
-    return confusion_figures(confusion)
-
-
-def confusion_figures(confusion: Tensor) -> dict[str, float]:
-    """(19, 19) counts, truth down and parsed across -> ``accuracy``, ``mean_f1`` and ``f1_NAME`` of each class."""
-    hits = confusion.diagonal().double()
-    both = confusion.sum(dim=0).double() + confusion.sum(dim=1).double()
-    f1 = torch.where(both > 0, 2 * hits / both.clamp_min(1), 1.0)
-    figures = {"mean_f1": float(f1.mean()), "accuracy": float(hits.sum() / confusion.sum())}
-    return figures | {f"f1_{label.name}": float(f1[label.id]) for label in LABELS}
+        counts += confusion(network(photos).argmax(dim=1), pairs.labels[start : start + batch])
+    return confusion_figures(counts, ("f1",))

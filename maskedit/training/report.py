@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from maskedit.dataset import Pairs
-from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.dense_mapping import Generator
 from maskedit.models.reconstruction import psnr, reconstruct
 
 
 def validate(
-    network: DenseMappingNetwork,
+    network: Generator,
     pairs: Pairs,
     distance: Callable[[Tensor, Tensor], Tensor] | None,
     *,

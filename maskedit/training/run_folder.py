@@ -1,8 +1,8 @@
 """A run folder: options, statistics, samples, checkpoints; whatever is killed, a whole checkpoint is left.
 
-``options.json`` is written first; ``stats.jsonl`` grows by one line at a time; ``state.pt`` and the one before it
-hold networks, optimisers, the moving average and the position; ``latest.safetensors`` and ``best.safetensors`` open
-in the editor.
+``options.json`` is written first; ``stats.jsonl`` grows by one line at a time, and TensorBoard's event file with it;
+``state-STEP.pt``, the last few of them, hold networks, optimisers, the moving average and the position;
+``latest.safetensors`` and ``best.safetensors`` open in the editor.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,71 +18,112 @@ import torch
 from maskedit import imaging
 from maskedit.errors import UserError
 
-STATE = "state.pt"
-PREVIOUS = "state.previous.pt"
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
 LATEST = "latest.safetensors"
 BEST = "best.safetensors"
 STATS = "stats.jsonl"
 
 
 class RunFolder:
-    """The files of one run."""
+    """The files of one run.
 
-    def __init__(self, path: Path):
+    Args:
+        path: of the folder; it need not be there yet.
+        keep: how many checkpoints stay.
+    """
+
+    def __init__(self, path: Path, *, keep: int = 2):
         self.path = path
+        self.keep = keep
+        self._board: SummaryWriter | None = None
 
     @classmethod
-    def numbered(cls, stage: str, *, below: Path = Path("runs")) -> RunFolder:
+    def numbered(cls, stage: str, *, keep: int = 2, below: Path = Path("runs")) -> RunFolder:
         """A new folder ``runs/00003-dmn``: one more than the highest there."""
         taken = [int(path.name[:5]) for path in below.glob("[0-9][0-9][0-9][0-9][0-9]-*")]
-        return cls(below / f"{max(taken, default=-1) + 1:05d}-{stage}")
+        return cls(below / f"{max(taken, default=-1) + 1:05d}-{stage}", keep=keep)
 
-    def create(self, options: dict) -> None:
-        """Make the folder and write the options into it."""
+    def create(self, options: dict, *, step: int = 0) -> None:
+        """Make the folder, write the options into it and open TensorBoard's event file, to go on from ``step``."""
         try:
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
             text = json.dumps(options, indent=1) + "\n"
             (self.path / "options.json").write_text(text, encoding="utf-8")
         except OSError as error:
             raise UserError(f"--out {self.path} cannot be used as a run folder ({error.strerror}).") from error
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return  # stats.jsonl holds all of it
+        # What a killed run wrote after the checkpoint that we go on from is no longer true.
+        self._board = SummaryWriter(str(self.path), purge_step=step + 1 if step else None)
 
     def record(self, row: dict) -> None:
-        """Add one line to ``stats.jsonl``; a killed run loses at most the line being written."""
-        with self.writing(), (self.path / STATS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        """Add one line to ``stats.jsonl``; a killed run loses at most the line being written.
+
+        Args:
+            row: numbers by name, ``step`` among them; numbers of one kind may stand together as a dict.
+        """
+        with self.writing():
+            with (self.path / STATS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            if self._board is not None:
+                groups = {name: value for name, value in row.items() if isinstance(value, dict)}
+                groups["training"] = {name: row[name] for name in row.keys() - groups.keys() - {"step"}}
+                for group, values in groups.items():
+                    for name, value in values.items():
+                        self._board.add_scalar(f"{group}/{name}", value, row["step"])
 
     def save_sheet(self, step: int, sheet: np.ndarray) -> None:
-        imaging.write_photo(self.path / "samples" / f"{step:07d}.png", sheet, overwrite=True)
+        with self.writing():
+            imaging.write_photo(self.path / "samples" / f"{step:07d}.png", sheet, overwrite=True)
+            if self._board is not None:
+                self._board.add_image("samples", sheet, step, dataformats="HWC")
+
+    def close(self) -> None:
+        """Write out what TensorBoard's file still lacks."""
+        if self._board is not None:
+            self._board.close()
+            self._board = None
 
     @property
-    def has_state(self) -> bool:
-        return (self.path / STATE).exists() or (self.path / PREVIOUS).exists()
+    def states(self) -> list[Path]:
+        """The checkpoints, newest first."""
+        return sorted(self.path.glob("state-*.pt"), reverse=True)
 
-    def save_state(self, state: dict[str, Any]) -> None:
-        """Write a checkpoint, whole or not at all, and keep the one before it."""
-        temporary = self.path / f".{STATE}.tmp"
+    @property
+    def step(self) -> int:
+        """Of the newest checkpoint that can be read; 0 without any."""
+        return self.load_state()["progress"]["step"] if self.states else 0
+
+    def save_state(self, step: int, state: dict[str, Any]) -> None:
+        """Write the checkpoint of a step, whole or not at all; then the oldest beyond those to keep are deleted."""
+        temporary = self.path / ".state.pt.tmp"
         with self.writing():
             try:
                 torch.save(state, temporary)
-                if (self.path / STATE).exists():
-                    os.replace(self.path / STATE, self.path / PREVIOUS)
-                os.replace(temporary, self.path / STATE)
+                os.replace(temporary, self.path / f"state-{step:07d}.pt")
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
+            for old in self.states[self.keep :]:
+                old.unlink()
 
     def load_state(self) -> dict[str, Any]:
-        """The newest checkpoint that can be read; tensors and plain values only (``weights_only=True``)."""
+        """The newest checkpoint that can be read; tensors and plain values only (``weights_only=True``).
+
+        Tensors are mapped from the file: what is not used is not read.
+        """
         problems = []
-        for name in (STATE, PREVIOUS):
-            path = self.path / name
+        for path in self.states:
             try:
-                return torch.load(path, map_location="cpu", weights_only=True)
-            except FileNotFoundError:
-                problems.append(f"there is no {name}")
+                return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
             except Exception as error:
-                problems.append(f"{name} could not be read ({str(error).splitlines()[0]})")
-        raise UserError(f"{self.path} holds no checkpoint to start from: {'; '.join(problems)}.")
+                problems.append(f"{path.name} could not be read ({str(error).splitlines()[0]})")
+        reasons = "; ".join(problems) or "there is no state-STEP.pt"
+        raise UserError(f"{self.path} holds no checkpoint to start from: {reasons}.")
 
     def writing(self) -> _DiskErrors:
         """A context in which a full disk becomes one sentence."""

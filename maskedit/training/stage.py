@@ -78,8 +78,12 @@ class Stage(ABC):
         """(N, S, S) uint8 ids -> (N, 19, S, S) in the run's precision and memory format."""
         return one_hot(ids, dtype=self.precision).contiguous(memory_format=self.memory_format)
 
-    def prepare(self, training: Pairs) -> None:  # noqa: B027 - most stages need nothing
-        """Look at the training pairs once, before the first step."""
+    def prepare(self, counts: Tensor) -> None:  # noqa: B027 - most stages need nothing
+        """Look at the training label maps before the first step: (N, 19) int64 pixels of each class in each."""
+
+    def repeats(self, counts: Tensor) -> Tensor:
+        """(N,) int64: how often an epoch shows each training pair, of ``counts`` as in ``prepare``; once, mostly."""
+        return torch.ones(len(counts), dtype=torch.long)
 
     # What a stage must say --------------------------------------------------------------------------------------
 

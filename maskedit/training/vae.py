@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from maskedit import imaging
 from maskedit.dataset import Pairs
-from maskedit.labels import LABELS, NUM_LABELS
+from maskedit.labels import NUM_LABELS
 from maskedit.models.config import MASK_VAE_PRESETS
 from maskedit.models.mask_vae import MaskVAE, interpolate
+from maskedit.models.segmentation import confusion, confusion_figures
 from maskedit.models.tensors import one_hot
 from maskedit.training.config import VaeOptions
 from maskedit.training.stage import Losses, Phase, Stage
@@ -53,20 +54,11 @@ class VaeStage(Stage):
     @torch.inference_mode()
     def validate(self, network: nn.Module, pairs: Pairs) -> dict[str, float]:
         """Pixel accuracy, the mean IoU over classes, and the IoU of each, of maps decoded from their mean codes."""
-        hits = torch.zeros(NUM_LABELS, dtype=torch.long, device=pairs.labels.device)
-        either = torch.zeros_like(hits)
-        right = total = 0
+        counts = torch.zeros(NUM_LABELS, NUM_LABELS, dtype=torch.long, device=pairs.labels.device)
         for start in range(0, len(pairs), self.options.batch):
-            truth = pairs.labels[start : start + self.options.batch].long()
-            decoded = _through(network, truth.to(torch.uint8)).long()
-            right += int((decoded == truth).sum())
-            total += truth.numel()
-            for id in range(NUM_LABELS):
-                hits[id] += ((decoded == id) & (truth == id)).sum()
-                either[id] += ((decoded == id) | (truth == id)).sum()
-        iou = torch.where(either > 0, hits.double() / either.clamp_min(1), 1.0)
-        figures = {"accuracy": right / total, "mean_iou": float(iou.mean())}
-        return figures | {f"iou_{label.name}": float(iou[label.id]) for label in LABELS}
+            truth = pairs.labels[start : start + self.options.batch]
+            counts += confusion(_through(network, truth), truth)
+        return confusion_figures(counts, ("iou",))
 
     def score(self, figures: dict[str, float]) -> float:
         return -figures["accuracy"]

@@ -17,6 +17,7 @@ from maskedit.models.checkpoint import load_checkpoint, read_header, save_checkp
 from maskedit.models.config import DmnConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.training import cli
+from maskedit.training.run_folder import RunFolder
 from tests.folders import write_faces
 from tests.squeezenet import write_squeezenet
 
@@ -45,7 +46,7 @@ def finished(flags, tmp_path_factory):
 
 
 def read_state(run):
-    return torch.load(run / "state.pt", weights_only=True)
+    return RunFolder(run).load_state()
 
 
 def tensors(value, name=""):
@@ -68,13 +69,12 @@ def start(arguments):
 
 
 def wait_for_checkpoints(process, run, count):
-    """Until ``count`` checkpoints were seen; they are replaced whole, so each is another file."""
+    """Until ``count`` checkpoints were seen."""
     seen, deadline = set(), time.monotonic() + 60
     while len(seen) < count:
         assert process.poll() is None, "the run ended too early"
         assert time.monotonic() < deadline, "no checkpoint came"
-        if (run / "state.pt").exists():
-            seen.add((run / "state.pt").stat().st_mtime_ns)
+        seen.update(path.name for path in RunFolder(run).states)
         time.sleep(0.005)
 
 
@@ -85,7 +85,7 @@ def test_what_a_run_leaves(finished, flags):
     rows = [json.loads(line) for line in (finished / "stats.jsonl").read_text().splitlines()]
     losses = [row for row in rows if "total" in row]
     assert [row["step"] for row in losses] == [20]
-    assert set(losses[0]) == {"step", "seconds", "adversarial", "features", "l1", "discriminator", "total"}
+    assert set(losses[0]) == {"step", "seconds", "waited", "adversarial", "features", "l1", "discriminator", "total"}
     validations = [row for row in rows if "validation" in row]
     assert [row["step"] for row in validations] == [10, 20, 24]
     assert all(0 < row["validation"]["psnr"] < 40 for row in validations)
@@ -204,10 +204,10 @@ def test_what_is_not_finite_never_replaces_a_checkpoint(flags, tmp_path, capsys)
     run = tmp_path / "run"
     given = [*flags, "--steps", "40", "--checkpoint-minutes", EVERY_STEP, "--out", str(run)]
     assert cli.main([*given, "--minutes", "0.000001"]) == 0
-    before = (run / "state.pt").read_bytes()
+    before = {path.name: path.read_bytes() for path in RunFolder(run).states}
     assert cli.main([*given, "--rate", "1e30"]) == 1
     assert "not finite" in capsys.readouterr().err
-    assert (run / "state.pt").read_bytes() == before
+    assert {path.name: path.read_bytes() for path in RunFolder(run).states} == before
 
 
 def test_run_folders_are_numbered(flags, tmp_path, monkeypatch):
@@ -266,9 +266,9 @@ def test_resuming_with_another_network_leaves_the_run_as_it_was(finished, flags,
 
 def test_a_damaged_state_is_named(flags, tmp_path, capsys):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "state.pt").write_bytes(b"damaged")
+    (tmp_path / "run" / "state-0000003.pt").write_bytes(b"damaged")
     assert cli.main([*flags, "--out", str(tmp_path / "run")]) == 1
-    assert "state.pt" in capsys.readouterr().err
+    assert "state-0000003.pt could not be read" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wrong", [[], ["gan"], ["dmn", "--preset", "huge"], ["dmn", "--batch", "two"], ["dmn", "--x"]])

@@ -11,7 +11,7 @@ import torch
 
 from maskedit.errors import UserError
 from maskedit.training import cli
-from maskedit.training.run_folder import PREVIOUS, STATE, RunFolder
+from maskedit.training.run_folder import RunFolder
 from tests.folders import write_faces
 
 STEPS = 20
@@ -29,7 +29,7 @@ def flags(tmp_path_factory):
 def last_losses(run):
     rows = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     row = next(row for row in rows if row["step"] == STEPS and "total" in row)
-    return {name: value for name, value in row.items() if name not in ("step", "seconds")}
+    return {name: value for name, value in row.items() if name not in ("step", "seconds", "waited")}
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +69,26 @@ def test_a_batch_that_cannot_be_shared_is_refused(flags, tmp_path, capsys):
 
 def test_the_checkpoint_before_the_last_serves_when_the_last_is_damaged(tmp_path):
     folder = RunFolder(tmp_path)
-    folder.save_state({"step": 1})
-    folder.save_state({"step": 2})
+    for step in (1, 2, 10):
+        folder.save_state(step, {"step": step})
+    assert [path.name for path in folder.states] == ["state-0000010.pt", "state-0000002.pt"]
+    assert folder.load_state() == {"step": 10}
+    newest, before = folder.states
+    newest.write_bytes(newest.read_bytes()[:100])
     assert folder.load_state() == {"step": 2}
-    (tmp_path / STATE).write_bytes((tmp_path / STATE).read_bytes()[:100])
-    assert folder.load_state() == {"step": 1}
-    (tmp_path / PREVIOUS).unlink()
-    with pytest.raises(UserError, match=r"state.pt could not be read .*; there is no state.previous.pt"):
+    before.unlink()
+    with pytest.raises(UserError, match=r"no checkpoint to start from: state-0000010.pt could not be read"):
         folder.load_state()
+    newest.unlink()
+    with pytest.raises(UserError, match="there is no state-STEP"):
+        folder.load_state()
+
+
+def test_as_many_checkpoints_stay_as_asked_for(flags, tmp_path):
+    run = tmp_path / "run"
+    given = [*flags, "--checkpoint-minutes", "0.000001", "--keep", "3", "--out", str(run)]
+    assert cli.main([*given, "--steps", "6"]) == 0
+    assert [path.name for path in RunFolder(run).states] == [f"state-000000{step}.pt" for step in (6, 5, 4)]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +96,7 @@ def test_the_checkpoint_before_the_last_serves_when_the_last_is_damaged(tmp_path
 )
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch, failure):
     folder = RunFolder(tmp_path)
-    folder.save_state({"step": 1})
+    folder.save_state(1, {"step": 1})
 
     def full(state, path):
         path.write_bytes(b"half")
@@ -92,6 +104,6 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch, failure):
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(UserError, match="last checkpoint is whole: make room"):
-        folder.save_state({"step": 2})
+        folder.save_state(2, {"step": 2})
     assert folder.load_state() == {"step": 1}
-    assert sorted(path.name for path in tmp_path.iterdir()) == [STATE]
+    assert [path.name for path in tmp_path.iterdir()] == ["state-0000001.pt"]

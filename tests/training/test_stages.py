@@ -10,11 +10,14 @@ from maskedit.labels import NUM_LABELS
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.mask_vae import MaskVAE
 from maskedit.models.parser import Parser
+from maskedit.models.segmentation import confusion_figures
 from maskedit.training import cli
 from maskedit.training.config import EbstOptions, ParserOptions
 from maskedit.training.ebst import EbstStage
 from maskedit.training.losses import dice_loss
-from maskedit.training.parser import ParserStage, confusion_figures
+from maskedit.training.parser import ParserStage
+from maskedit.training.run_folder import RunFolder
+from maskedit.training.source import DeviceSource
 from tests.folders import write_faces
 
 STEPS = 60
@@ -127,7 +130,7 @@ def test_ebst_refuses_another_stages_run(common, vae, tmp_path, capsys):
     flags = ["--vae", str(vae / "latest.safetensors"), "--init", str(vae), "--out", str(tmp_path / "run")]
     assert cli.main(["ebst", *common, *flags]) == 1
     assert "holds no generator and discriminator" in capsys.readouterr().err
-    flags[1] = str(vae / "state.pt")
+    flags[1] = str(RunFolder(vae).states[0])
     assert cli.main(["ebst", *common, *flags]) == 1
     assert "not a safetensors file" in capsys.readouterr().err
 
@@ -146,8 +149,9 @@ def test_rare_classes_weigh_more(faces):
 
     stage = ParserStage(ParserOptions(data=str(faces), preset="tiny"), torch.device("cpu"))
     pairs = load_pairs(find_pairs(faces)[:4], 64, quiet=True)
-    stage.prepare(pairs)
-    counts = torch.bincount(pairs.labels.flatten().long(), minlength=NUM_LABELS)
+    counts = DeviceSource(pairs).counts()
+    stage.prepare(counts)
+    counts = counts.sum(dim=0)
     assert stage.weights[counts.argmax()] == stage.weights.min()
     share = counts / counts.sum()
     assert float((stage.weights * share).sum()) == pytest.approx(1.0, abs=0.02)
@@ -176,7 +180,7 @@ def test_all_stages_in_order_and_again(faces, tmp_path, capsys):
     flags = f"all --data {faces} --out {out} --preset tiny --share 0.02 --validation 2 --device cpu --threads 1".split()
     assert cli.main(flags) == 0
     assert sorted(path.name for path in out.iterdir()) == [
-        "1-parser",
+        "1-parser-1-64",
         "2-vae",
         "3-dmn-1-64",
         "3-dmn-2-64",
@@ -186,17 +190,29 @@ def test_all_stages_in_order_and_again(faces, tmp_path, capsys):
     assert header.network == "dmn"
     assert header.card["initialised_from"]["initialised_from"]["stage"] == "dmn"
     assert Renderer(out / "4-ebst" / "latest.safetensors", device="cpu").size == 64
-    before = {path.name: (path / "state.pt").read_bytes() for path in out.iterdir()}
-    (out / "4-ebst" / "state.pt").unlink()  # cut off before its first checkpoint
+    before = {path.name for path in out.iterdir()}
+    for state in RunFolder(out / "4-ebst").states:
+        state.unlink()  # cut off before its first checkpoint
     assert cli.main(flags) == 0
     again, _ = load_checkpoint(out / "4-ebst" / "latest.safetensors")
     assert all(value.equal(network.state_dict()[name]) for name, value in again.state_dict().items())
     assert str(out / "4-ebst") in capsys.readouterr().out
-    assert set(before) == {path.name for path in out.iterdir()}
+    assert before == {path.name for path in out.iterdir()}
+
+
+def test_all_stops_when_its_time_is_up(faces, tmp_path, capsys):
+    out = tmp_path / "all"
+    flags = f"all --data {faces} --out {out} --preset tiny --share 0.02 --validation 2 --device cpu --threads 1".split()
+    for stopped_at in ("step 1 of 3", "step 2 of 3"):
+        assert cli.main([*flags, "--minutes", "0.000001"]) == 0
+        printed = capsys.readouterr()
+        assert stopped_at in printed.out
+        assert "the same command goes on" in printed.out
+    assert [path.name for path in out.iterdir()] == ["1-parser-1-64"]
 
 
 def test_all_needs_a_folder_and_shows_its_recipe(faces, capsys):
     assert cli.main(["all", "--data", str(faces)]) == 1
     assert "--out is missing" in capsys.readouterr().err
     assert cli.main(["all", "--data", str(faces), "--out", "x", "--preset", "paper", "--dry-run"]) == 0
-    assert "Leg(size=512, batch=8, steps=400000)" in capsys.readouterr().out
+    assert "Leg(size=512, batch=8, steps=400000, " in capsys.readouterr().out
