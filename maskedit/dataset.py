@@ -1,4 +1,5 @@
-"""A data set on disk: a folder with ``images/`` and ``masks/`` of the same stems, read as uint8 tensors.
+"""A data set on disk: a folder with ``images/`` and ``masks/`` of the same stems, or with such folders ``train/`` and
+``val/``, read as uint8 tensors.
 
 Training and evaluation both read it, and hold out the same photos. CelebAMask-HQ's swapped left and right classes
 are mended while reading. 901 pairs at 256 px are 240 MB.
@@ -19,7 +20,7 @@ from maskedit import imaging
 from maskedit.data_folder import SUFFIXES, mend_left_right
 from maskedit.errors import UserError
 
-__all__ = ["SUFFIXES", "Pairs", "find_pairs", "load_pair", "load_pairs", "mend_left_right", "split"]
+__all__ = ["SUFFIXES", "Pairs", "find_pairs", "find_split", "load_pair", "load_pairs", "mend_left_right", "split"]
 
 
 def find_pairs(folder: str | Path) -> list[tuple[Path, Path]]:
@@ -96,6 +97,23 @@ def load_pairs(paths: list[tuple[Path, Path]], size: int, *, quiet: bool = False
             photos[index] = torch.from_numpy(photo).permute(2, 0, 1)
             labels[index] = torch.from_numpy(label_map)
     return Pairs(photos, labels, [photo.stem for photo, _ in paths])
+
+
+def find_split(folder: str | Path, validation: int) -> tuple[list[tuple[Path, Path]], list[tuple[Path, Path]]]:
+    """(training, held out) pairs of a folder: what ``maskedit-data prepare`` makes, or one that holds pairs itself.
+
+    Of ``train/`` and ``val/`` all of the first and the last ``validation`` of the second; else as ``split``.
+
+    Raises:
+        UserError: as ``find_pairs`` and ``split``.
+    """
+    folder = Path(folder)
+    if not (folder / "train").is_dir() or not (folder / "val").is_dir():
+        return split(find_pairs(folder), validation)
+    held_out = find_pairs(folder / "val")
+    if not 1 <= validation <= len(held_out):
+        raise UserError(f"--validation {validation} must lie in 1..{len(held_out)}, the pairs of {folder / 'val'}.")
+    return find_pairs(folder / "train"), held_out[-validation:]
 
 
 def split(paths: list, validation: int) -> tuple[list, list]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from maskedit import resources
-from maskedit.dataset import Pairs, find_pairs, load_pairs, split
+from maskedit.dataset import Pairs, find_split, load_pairs
 from maskedit.errors import UserError
 from maskedit.evaluation import sheets
 from maskedit.evaluation.agreement import agreement_figures
@@ -75,7 +75,7 @@ def reconstruction(given: argparse.Namespace) -> Report:
     network, header = load_checkpoint(weights)
     size = given.size or header.config.size
     distance = make_perceptual(given.perceptual)
-    training, held_out = split(find_pairs(given.data), given.validation)
+    training, held_out = find_split(given.data, given.validation)
     pairs = load_pairs(held_out, size)
     ours = network_figures(network, pairs, distance)
     floor = floor_figures(mean_photo(training, size), pairs, distance)
@@ -146,7 +146,7 @@ def masks(given: argparse.Namespace) -> Report:
 
 
 def _held_out(given: argparse.Namespace, size: int) -> Pairs:
-    return load_pairs(split(find_pairs(given.data), given.validation)[1], size)
+    return load_pairs(find_split(given.data, given.validation)[1], size)
 
 
 def _shipped(name: str, what: str, *, flag: str) -> Path:

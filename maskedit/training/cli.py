@@ -9,21 +9,36 @@ import sys
 from collections.abc import Sequence
 
 from maskedit.errors import UserError
-from maskedit.training.config import AllOptions, DmnOptions, EbstOptions, ParserOptions, RunOptions, VaeOptions
+from maskedit.training.config import (
+    AllOptions,
+    BenchOptions,
+    DmnOptions,
+    EbstOptions,
+    ParserOptions,
+    RunOptions,
+    VaeOptions,
+)
 
 EXAMPLE = """example:
   maskedit-train dmn --data celebamask-hq --preset paper --perceptual vgg19 --out runs/paper
   the same command again goes on where the run stopped
 """
 
-STAGES: dict[str, tuple[type[RunOptions] | type[AllOptions], str]] = {
+BENCH_EXAMPLE = """example:
+  maskedit-train bench --preset paper --perceptual vgg19 --json bench.json
+  maskedit-train bench --preset compact --recipe    how long `maskedit-train all --preset compact` takes here
+"""
+
+Options = RunOptions | AllOptions | BenchOptions
+STAGES: dict[str, tuple[type[Options], str]] = {
     "parser": (ParserOptions, "maskedit.training.parser:ParserStage"),
     "vae": (VaeOptions, "maskedit.training.vae:VaeStage"),
     "dmn": (DmnOptions, "maskedit.training.dmn:DmnStage"),
     "ebst": (EbstOptions, "maskedit.training.ebst:EbstStage"),
     "all": (AllOptions, "maskedit.training.all:train_all"),
+    "bench": (BenchOptions, "maskedit.training.bench:bench"),
 }
-"""Stage -> its options, and where the stage itself is: torch loads only when a run begins."""
+"""Stage, or what is done with all of them -> options, and where it is: torch loads only when a run begins."""
 
 
 def add_options(parser: argparse.ArgumentParser, options: type) -> None:
@@ -47,7 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
     for name, (options_type, _) in STAGES.items():
-        stage = stages.add_parser(name, help=options_type.__doc__, description=options_type.__doc__)
+        stage = stages.add_parser(
+            name, help=options_type.__doc__, description=options_type.__doc__,
+            epilog=BENCH_EXAMPLE if name == "bench" else None, formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
         add_options(stage, options_type)
         stage.add_argument("--dry-run", action="store_true", help="print options and networks' sizes, and stop")
     given = vars(parser.parse_args(arguments))
@@ -62,6 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if dry_run:
             _describe(stage_or_function, options)
             return 0
+        if name == "bench":
+            stage_or_function(options)
+            return 0
         if name == "all":
             run = stage_or_function(options)
         else:
@@ -75,11 +96,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _describe(stage_type, options: RunOptions | AllOptions) -> None:
+def _describe(stage_type, options: Options) -> None:
     import torch
 
     for name, value in options.to_dict().items():
         print(f"{name} = {value}")
+    if isinstance(options, BenchOptions):
+        from maskedit.training.bench import jobs
+
+        for job in jobs(options):
+            print(job)
+        return
     if isinstance(options, AllOptions):
         from maskedit.training.all import RECIPES
 

@@ -20,13 +20,13 @@ def _option(default, text: str, **extra):
 class CommonOptions:
     """What single stages and ``all`` understand alike."""
 
-    data: str = _option("", "folder with images/ and masks/ of the same stems", path=True)
+    data: str = _option("", "folder with images/ and masks/ of the same stems, or with train/ and val/", path=True)
     out: str = _option("", "run folder; a new one below runs/ when left out, an existing one is resumed", path=True)
     preset: str = _option(
         "compact", "network: paper, compact, small or tiny", choices=("paper", "compact", "small", "tiny")
     )
     accumulate: int = _option(1, "micro-batches a process splits its share of a batch into, where memory is short")
-    validation: int = _option(91, "photos held out: the last ones in sorted order")
+    validation: int = _option(91, "photos held out: the last ones in sorted order, of val/ if there is one")
     licence: str = _option("not stated", "licence of the weights, for their model card: the data's conditions hold")
     seed: int = _option(0, "of the initial weights, the order of the photos and the augmentation")
     device: str = _option("auto", "auto, cpu, cuda, cuda:N or mps")

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from maskedit.dataset import Pairs, find_pairs, load_pairs, split
+from maskedit.dataset import Pairs, find_split, load_pairs
 from maskedit.errors import UserError
 from maskedit.models.checkpoint import load_checkpoint, read_header, save_checkpoint
 from maskedit.models.device import choose_device
@@ -306,7 +306,7 @@ def train(stage_type: type[Stage], options: RunOptions) -> Path:
     options.check()
     if options.threads:
         torch.set_num_threads(options.threads)
-    accelerator = _accelerator(options.device)
+    accelerator = make_accelerator(options.device)
     torch.manual_seed(options.seed)
     keep = options.keep
     folder = RunFolder(Path(options.out), keep=keep) if options.out else RunFolder.numbered(stage_type.name, keep=keep)
@@ -314,7 +314,7 @@ def train(stage_type: type[Stage], options: RunOptions) -> Path:
     if folder.states:
         trainer.resume()
         tqdm.write(f"{folder.path}: going on from step {trainer.progress.step}")
-    training, validation = split(find_pairs(options.data), options.validation)
+    training, validation = find_split(options.data, options.validation)
     # Only now: a command that cannot run leaves no empty run folder, and an older run's options as they were.
     if accelerator.is_main_process:
         folder.create(options.to_dict(), step=trainer.progress.step)
@@ -329,7 +329,7 @@ def train(stage_type: type[Stage], options: RunOptions) -> Path:
     return folder.path
 
 
-def _accelerator(device: str) -> Accelerator:
+def make_accelerator(device: str) -> Accelerator:
     try:
         from accelerate import Accelerator
     except ImportError as error:

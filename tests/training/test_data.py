@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from maskedit.dataset import Pairs, find_pairs, load_pairs, mend_left_right, split
+from maskedit.dataset import Pairs, find_pairs, find_split, load_pairs, mend_left_right, split
 from maskedit.errors import UserError
 from maskedit.labels import BY_NAME, MIRROR_PARTNERS, NUM_LABELS, mirrored
 from maskedit.training.data import MILD, STRONG, batch_indices, prepare_batch
@@ -111,6 +111,21 @@ def test_the_last_are_held_out():
     for wrong in (5, 6, 0, -1):
         with pytest.raises(UserError, match=f"--validation {wrong}"):
             split(list("abcde"), wrong)
+
+
+def test_a_prepared_folder_brings_its_own_split(tmp_path):
+    write_faces(tmp_path / "train", 3)
+    write_faces(tmp_path / "val", 5)
+    training, held_out = find_split(tmp_path, 2)
+    assert [photo.relative_to(tmp_path).as_posix() for photo, _ in held_out] == [
+        "val/images/003.png",
+        "val/images/004.png",
+    ]
+    assert len(training) == 3
+    assert all(photo.is_relative_to(tmp_path / "train") for photo, _ in training)
+    with pytest.raises(UserError, match=r"--validation 6 must lie in 1\.\.5"):
+        find_split(tmp_path, 6)
+    assert find_split(tmp_path / "train", 1) == split(find_pairs(tmp_path / "train"), 1)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="../shared/celebamask-hq-mini is missing")
