@@ -156,7 +156,7 @@ PRESETS: dict[str, DmnConfig] = {
 
 MASK_VAE_PRESETS: dict[str, MaskVaeConfig] = {
     "paper": MaskVaeConfig(width=32, size=512, latent=1024),
-    "compact": MaskVaeConfig(width=16, size=256, latent=256),
+    "compact": MaskVaeConfig(width=16, size=128, latent=256),
     "small": MaskVaeConfig(width=16, size=128, latent=256),
     "tiny": MaskVaeConfig(width=4, size=64, latent=16),
 }

@@ -30,6 +30,8 @@ class Leg:
     steps: int
     rate: float | None = None
     decay_from: float | None = None
+    balance: float | None = None
+    """Of the parser alone."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,19 @@ RECIPES: dict[str, Recipe] = {
     ),
     # 810 photos on two CPU cores, in five hours.
     "compact": Recipe(
-        (Leg(128, 16, 4_000, decay_from=0.3), Leg(256, 8, 1_200, rate=5e-4)),
-        Leg(256, 16, 3_000, rate=1e-3, decay_from=0.3),
+        # Rare classes weigh much at first, to be learnt at all, and less at last, to be no larger than they are.
+        (
+            Leg(128, 16, 4_000, decay_from=0.3),
+            Leg(256, 8, 1_200, rate=5e-4),
+            Leg(256, 8, 600, rate=3e-4, balance=0.2),
+        ),
+        Leg(128, 16, 4_000, rate=4e-4, decay_from=0.3),
         (Leg(64, 16, 650, decay_from=1), Leg(128, 8, 1_850, decay_from=1), Leg(256, 4, 2_400, decay_from=0.5)),
         Leg(256, 4, 600),
     ),
     "small": Recipe(
         (Leg(128, 16, 3_000),),
-        Leg(128, 16, 3_000, rate=1e-3, decay_from=0.3),
+        Leg(128, 16, 3_000, rate=4e-4, decay_from=0.3),
         (Leg(64, 16, 1_000, decay_from=1), Leg(128, 8, 2_500)),
         Leg(128, 8, 800),
     ),

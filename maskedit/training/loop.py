@@ -330,6 +330,11 @@ def train(stage_type: type[Stage], options: RunOptions) -> Path:
 
 
 def make_accelerator(device: str) -> Accelerator:
+    """Who we are among the processes, on the device that ``--device`` names.
+
+    Raises:
+        UserError: accelerate is not installed, or there is no such device.
+    """
     try:
         from accelerate import Accelerator
     except ImportError as error:
