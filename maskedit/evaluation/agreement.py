@@ -24,7 +24,7 @@ from maskedit.models.tensors import normalised, one_hot
 def agreement_figures(
     network: Generator,
     parser: Parser,
-    vae: MaskVAE | None,
+    vae: MaskVAE,
     pairs: Pairs,
     distance: Distance | None,
     *,
@@ -34,7 +34,7 @@ def agreement_figures(
 
     Returns:
         ``photos``: the photos themselves; ``own``: renders of each photo's own label map, with ``Means.figures``
-        too; ``another's``: of the next photo's map in this one's style (the paper's style copy); and with ``vae``
+        too; ``another's``: of the next photo's map in this one's style (the paper's style copy);
         ``perturbed``: of Algorithm 1's inner and outer maps between the two, counted together.
     """
     others = pairs.labels.roll(-1, dims=0)
@@ -55,7 +55,7 @@ def agreement_figures(
             compare("photos", photos, own)
             compare("own", render, own)
             compare("another's", network.generate(one_hot(other), style), other)
-            for maps in () if vae is None else perturbed_maps(vae, own, other):
+            for maps in perturbed_maps(vae, own, other):
                 compare("perturbed", network.generate(one_hot(maps), style), maps)
             bar.update(len(chosen))
     rows = {row: confusion_figures(count) for row, count in counts.items()}

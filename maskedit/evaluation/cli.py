@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "compare; the parser on the photos themselves is the ceiling.",
     )  # fmt: skip
     one.add_argument("--parser", type=Path, metavar="FILE", help="a face parser's weights (default: the shipped ones)")
-    one.add_argument("--vae", type=Path, metavar="FILE", help="a MaskVAE's weights; without, no map is perturbed")
+    one.add_argument("--vae", type=Path, metavar="FILE", help="a MaskVAE's weights (default: the shipped)")
     two = protocols.add_parser(
         "parsing", parents=[data, weights, size, grid],
         help="a face parser's label maps against people's",

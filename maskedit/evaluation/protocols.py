@@ -13,7 +13,6 @@ import torch
 
 from maskedit import resources
 from maskedit.dataset import Pairs, find_split, load_pairs
-from maskedit.errors import UserError
 from maskedit.evaluation import sheets
 from maskedit.evaluation.agreement import agreement_figures
 from maskedit.evaluation.masks import masks_figures
@@ -44,8 +43,6 @@ class Report:
     """What is printed: row -> figure -> value; figures without an entry in ``TITLES`` are not."""
     figures: dict
     """What ``--json`` writes."""
-    notes: tuple[str, ...] = ()
-    """Lines under the table."""
     sheet: Callable[[], np.ndarray] | None = None
     """Makes the picture (H, W, 3) uint8 RGB that ``--grid`` writes."""
 
@@ -65,7 +62,6 @@ class Report:
                 " ".join([f"{row:<{wide}}", *(f"{cell(name, figures):>9}" for name in columns)])
                 for row, figures in self.rows.items()
             ),
-            *self.notes,
         ]
 
 
@@ -92,16 +88,17 @@ def agreement(given: argparse.Namespace) -> Report:
     """Renders of own, others' and perturbed label maps, parsed and compared with what was asked for."""
     weights = given.weights or resources.default_weights()
     network, header = load_checkpoint(weights)
-    judge = given.parser or _shipped("parser.safetensors", "face parser", flag="--parser")
+    judge = given.parser or resources.default_weights("parser")
     parser, _ = load_checkpoint(judge, Parser)
-    vae = None if given.vae is None else load_checkpoint(given.vae, MaskVAE)[0]
+    perturbing = given.vae or resources.default_weights("mask_vae")
+    vae, _ = load_checkpoint(perturbing, MaskVAE)
     distance = make_perceptual(given.perceptual)
     pairs = _held_out(given, given.size or header.config.size)
     rows = agreement_figures(network, parser, vae, pairs, distance)
     figures = _head(given, weights, pairs) | {
         "perceptual": given.perceptual.partition(":")[0],
         "parser": _identity(judge) | {"size": parser.config.size},
-        "vae": None if given.vae is None else _identity(given.vae),
+        "vae": _identity(perturbing),
         "rows": rows,
     }
     return Report(
@@ -109,13 +106,12 @@ def agreement(given: argparse.Namespace) -> Report:
         f"parsed at {parser.config.size} px by {judge.name}",
         rows,
         figures,
-        notes=("perturbed: left out, for want of a --vae.",) if vae is None else (),
     )
 
 
 def parsing(given: argparse.Namespace) -> Report:
     """A face parser's label maps of held-out photos."""
-    weights = given.weights or _shipped("parser.safetensors", "face parser", flag="--weights")
+    weights = given.weights or resources.default_weights("parser")
     parser, header = load_checkpoint(weights, Parser)
     # Read at the parser's side, as it was trained, not scaled from --size.
     seen = _held_out(given, header.config.size)
@@ -133,7 +129,7 @@ def parsing(given: argparse.Namespace) -> Report:
 
 def masks(given: argparse.Namespace) -> Report:
     """Held-out label maps through a MaskVAE and back."""
-    weights = given.weights or _shipped("mask_vae.safetensors", "MaskVAE", flag="--weights")
+    weights = given.weights or resources.default_weights("mask_vae")
     vae, header = load_checkpoint(weights, MaskVAE)
     pairs = _held_out(given, header.config.size)
     found = masks_figures(vae, pairs.labels)
@@ -147,13 +143,6 @@ def masks(given: argparse.Namespace) -> Report:
 
 def _held_out(given: argparse.Namespace, size: int) -> Pairs:
     return load_pairs(find_split(given.data, given.validation)[1], size)
-
-
-def _shipped(name: str, what: str, *, flag: str) -> Path:
-    path = resources.folder("weights") / name
-    if not path.is_file():
-        raise UserError(f"{flag} is missing, and no {what} comes with this installation; give one's .safetensors file.")
-    return path
 
 
 def _identity(path: Path) -> dict[str, str]:

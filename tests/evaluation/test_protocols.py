@@ -46,8 +46,17 @@ def weights(tmp_path_factory):
 def flags(faces, weights):
     def made(protocol):
         own = {"agreement": "dmn", "parsing": "parser", "masks": "mask_vae"}[protocol]
-        judge = ["--parser", str(weights["parser"])] if protocol == "agreement" else []
-        return [protocol, "--data", str(faces), "--weights", str(weights[own]), "--validation", "3", *judge]
+        others = ["--parser", str(weights["parser"]), "--vae", str(weights["mask_vae"])]
+        return [
+            protocol,
+            "--data",
+            str(faces),
+            "--weights",
+            str(weights[own]),
+            "--validation",
+            "3",
+            *(others if protocol == "agreement" else ()),
+        ]
 
     return made
 
@@ -66,7 +75,7 @@ def held_out(faces, size=64):
 
 def test_agreement(flags, faces, weights, tmp_path, capsys):
     net = f"squeezenet:{write_squeezenet(tmp_path / 'squeezenet.npz')}"
-    report, lines = run([*flags("agreement"), "--vae", str(weights["mask_vae"]), "--perceptual", net], tmp_path, capsys)
+    report, lines = run([*flags("agreement"), "--perceptual", net], tmp_path, capsys)
     assert (report["protocol"], report["weights"], report["photos"]) == ("agreement", "dmn.safetensors", 3)
     assert report["perceptual"] == "squeezenet"
     assert report["parser"]["weights"] == "parser.safetensors"
@@ -86,23 +95,18 @@ def test_agreement(flags, faces, weights, tmp_path, capsys):
     assert len({len(line) for line in lines[1:]}) == 1
 
 
-def test_agreement_without_a_vae_says_so(flags, tmp_path, capsys):
-    report, lines = run(flags("agreement"), tmp_path, capsys)
-    assert report["vae"] is None
-    assert list(report["rows"]) == ["photos", "own", "another's"]
-    assert lines[-1] == "perturbed: left out, for want of a --vae."
-
-
 def test_a_perfect_pair_agrees_wholly_through_the_command(flags, tmp_path, capsys, monkeypatch):
     load = load_checkpoint
 
     def perfect(path, wanted=None):
-        header = load(path, torch.nn.Module)[1]
+        network, header = load(path, torch.nn.Module)
+        if wanted is MaskVAE:
+            return network, header
         return (PerfectParser() if wanted is Parser else PerfectGenerator()), header
 
     monkeypatch.setattr(protocols, "load_checkpoint", perfect)
     report, _ = run(flags("agreement"), tmp_path, capsys)
-    for row in ("own", "another's"):
+    for row in ("own", "another's", "perturbed"):
         assert {report["rows"][row][name] for name in ("accuracy", "mean_f1", "mean_iou")} == {1.0}
     assert report["rows"]["photos"]["accuracy"] < 1  # drawn faces do not show ids in grey
 
@@ -167,19 +171,16 @@ def test_a_wrong_kind_of_weight_file_is_named(flags, weights, capsys, protocol, 
     assert len(error.splitlines()) == 1
 
 
-def test_shipped_weights_are_the_default_where_there_are_any(faces, weights, monkeypatch, tmp_path, capsys):
+def test_shipped_weights_are_the_default(faces, weights, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(resources, "folder", lambda name: weights["dmn"].parent)
     common = ["--data", str(faces), "--validation", "2"]
     for protocol in PROTOCOLS:
         assert cli.main([protocol, *common]) == 0
     capsys.readouterr()
     monkeypatch.setattr(resources, "folder", lambda name: tmp_path)
-    assert cli.main(["agreement", *common, "--weights", str(weights["dmn"])]) == 1
-    assert "--parser is missing, and no face parser comes with" in capsys.readouterr().err
-    assert cli.main(["parsing", *common]) == 1
-    assert "--weights is missing, and no face parser comes with" in capsys.readouterr().err
-    assert cli.main(["masks", *common]) == 1
-    assert "--weights is missing, and no MaskVAE comes with" in capsys.readouterr().err
+    for protocol, missing in zip(PROTOCOLS, ("dmn", "parser", "mask_vae"), strict=True):
+        assert cli.main([protocol, *common]) == 1
+        assert f"{missing}.safetensors is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
