@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from maskedit.errors import UserError
-from maskedit.models.config import DmnConfig
+from maskedit.models.config import PERCEPTUAL, DmnConfig
 
 EXAMPLE = """example:
   maskedit-eval reconstruction --data celebamask-hq --perceptual squeezenet:squeezenet.npz --grid sheet.png
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     data.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     perceptual.add_argument(
-        "--perceptual", default="none", metavar="NET", help="vgg19[:PATH], squeezenet:PATH or none"
+        "--perceptual", default="none", metavar="NET", help=PERCEPTUAL
     )  # fmt: skip
     size.add_argument("--size", type=int, metavar="PIXELS", help="side to measure at (default: the weights' own)")
     grid.add_argument("--grid", type=Path, metavar="FILE", help="write a sheet of samples here")

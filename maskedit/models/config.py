@@ -8,6 +8,9 @@ from typing import ClassVar, Self
 from maskedit.errors import UserError
 from maskedit.labels import NUM_LABELS
 
+PERCEPTUAL = "vgg19[:PATH], squeezenet:PATH, parser[:PATH] or none"
+"""The feature networks that ``--perceptual`` knows (see ``maskedit.models.perceptual``)."""
+
 
 @dataclass(frozen=True)
 class NetworkConfig:

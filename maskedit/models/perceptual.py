@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from maskedit.errors import UserError
 from maskedit.models.checkpoint import load_checkpoint
+from maskedit.models.config import PERCEPTUAL
 from maskedit.models.parser import Parser
 from maskedit.resources import default_weights
 
-CHOICES = "vgg19[:PATH], squeezenet:PATH, parser[:PATH] or none"
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 VGG19_SHA256_PREFIX = "dcbb9e9d"
 
@@ -213,7 +213,7 @@ class PerceptualLoss(nn.Module):
             parser, _ = load_checkpoint(Path(path) if path else default_weights("parser"), Parser)
             self.features = ParserFeatures(parser)
         else:
-            raise UserError(f"--perceptual {choice} is unknown; give {CHOICES}.")
+            raise UserError(f"--perceptual {choice} is unknown; give {PERCEPTUAL}.")
         self.eval().requires_grad_(False)
 
     def forward(self, image: Tensor, target: Tensor) -> Tensor:

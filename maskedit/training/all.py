@@ -6,18 +6,22 @@ on where it stopped. So the whole can be killed anywhere and started again with 
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from tqdm import tqdm
 
+from maskedit.errors import UserError
+from maskedit.models.perceptual import make_perceptual
 from maskedit.training.config import AllOptions, DmnOptions, EbstOptions, ParserOptions, RunOptions, VaeOptions
 from maskedit.training.dmn import DmnStage
 from maskedit.training.ebst import EbstStage
-from maskedit.training.loop import train
+from maskedit.training.loop import on_signal, train
 from maskedit.training.parser import ParserStage
 from maskedit.training.run_folder import LATEST, RunFolder
+from maskedit.training.stage import Stage
 from maskedit.training.vae import VaeStage
 
 
@@ -45,7 +49,7 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    # 24,183 photos: the paper's 200 epochs for the DMN, and as many steps again as half of them for EBST.
+    # 24,183 photos: 200 epochs for the DMN as in the released options, most of them at 512 px, and 50 for EBST.
     "paper": Recipe(
         (Leg(256, 16, 60_000), Leg(512, 16, 30_000, rate=5e-4)),
         Leg(512, 16, 300_000),
@@ -62,7 +66,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         Leg(128, 16, 4_000, rate=4e-4, decay_from=0.3),
         (Leg(64, 16, 650, decay_from=1), Leg(128, 8, 1_850, decay_from=1), Leg(256, 4, 2_400, decay_from=0.5)),
-        Leg(256, 4, 600),
+        Leg(256, 4, 300, rate=1e-4, decay_from=0.3),
     ),
     "small": Recipe(
         (Leg(128, 16, 3_000),),
@@ -76,67 +80,77 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-class _TimeIsUp(Exception):
-    """A leg was stopped before its end, by --minutes or a signal."""
-
-    def __init__(self, run: Path, reached: int, steps: int):
-        super().__init__(f"{run} was stopped at step {reached} of {steps}")
-        self.run = run
-
-
 def train_all(options: AllOptions) -> Path:
     """Run or go on; returns the run folder of the last leg, whose ``latest.safetensors`` opens in the editor.
 
     When --minutes are over, or at SIGTERM, that of the leg that was stopped.
 
     Raises:
-        UserError: as the stages.
+        UserError: as the stages; what a look at the options can tell comes before the first leg.
     """
     options.check()
+    legs = plan(options)
+    for _, leg in legs:
+        leg.check()
+        _check_begun(leg)
+    if options.perceptual != "parser":
+        make_perceptual(options.perceptual)  # better missed now than after the first two stages
+    end = time.monotonic() + (options.minutes * 60 or float("inf"))
+    asked: list[bool] = []
+    with on_signal(lambda: asked.append(True)):
+        for number, (stage, leg) in enumerate(legs, start=1):
+            folder = RunFolder(Path(leg.out))
+            if folder.step < leg.steps:
+                left = (end - time.monotonic()) / 60
+                train(stage, dataclasses.replace(leg, minutes=max(1e-6, left) if options.minutes else 0.0))
+                stopped = asked or time.monotonic() > end
+                if folder.step < leg.steps or (stopped and number < len(legs)):
+                    place = (
+                        f"{folder.path} was stopped at step {folder.step} of {leg.steps}, leg {number} of {len(legs)}"
+                    )
+                    tqdm.write(f"{place}; the same command goes on from there.")
+                    break
+    return folder.path
+
+
+def plan(options: AllOptions) -> list[tuple[type[Stage], RunOptions]]:
+    """Every leg with its stage and options, in order."""
     recipe, out = RECIPES[options.preset], Path(options.out)
-    legs = _Legs(options)
-    try:
-        parser = legs.grow(ParserStage, ParserOptions, recipe.parser, out / "1-parser")
-        vae = legs.train(VaeStage, VaeOptions, recipe.vae, out / "2-vae")
-        own = options.perceptual == "parser"
-        losses = {"perceptual": f"parser:{parser / LATEST}" if own else options.perceptual}
-        dmn = legs.grow(DmnStage, DmnOptions, recipe.dmn, out / "3-dmn", **losses)
-        given = {"init": str(dmn), "vae": str(vae / LATEST), **losses}
-        return legs.train(EbstStage, EbstOptions, recipe.ebst, out / "4-ebst", **given)
-    except _TimeIsUp as stopped:
-        tqdm.write(f"{stopped}; the same command goes on from there.")
-        return stopped.run
+    legs: list[tuple[type[Stage], RunOptions]] = []
 
-
-class _Legs:
-    """Trains one leg after the other, and knows how much time is left."""
-
-    def __init__(self, options: AllOptions):
-        self.options = options
-        self.end = time.monotonic() + options.minutes * 60 if options.minutes else None
-
-    def grow(self, stage: type, kind: type[RunOptions], legs: tuple[Leg, ...], out: Path, **given: str) -> Path:
-        """Train a stage's legs, each from the one before, in ``out-1-64``, ``out-2-128`` ...; returns the last."""
-        earlier = ""
-        for number, leg in enumerate(legs, start=1):
-            run = out.with_name(f"{out.name}-{number}-{leg.size}")
-            earlier = str(self.train(stage, kind, leg, run, init=earlier, **given))
-        return Path(earlier)
-
-    def train(self, stage: type, kind: type[RunOptions], leg: Leg, out: Path, **given: str) -> Path:
-        """Train one leg with what the options and its recipe say; one that is finished is left alone."""
-        options = self.options
-        steps = max(1, round(leg.steps * options.share))
-        if RunFolder(out).step >= steps:
-            return out
+    def add(stage: type[Stage], kind: type[RunOptions], leg: Leg, run: Path, **given: str) -> Path:
         shared = {field.name for field in fields(kind)} & {field.name for field in fields(options)}
         values = {name: getattr(options, name) for name in shared}
         values |= {name: value for name, value in vars(leg).items() if value is not None}
-        values |= {"out": str(out), "steps": steps, "validate_every": min(options.validate_every, steps), **given}
-        if self.end is not None:
-            values["minutes"] = max(1e-6, (self.end - time.monotonic()) / 60)
-        train(stage, kind(**values))
-        reached = RunFolder(out).step
-        if reached < steps:
-            raise _TimeIsUp(out, reached, steps)
-        return out
+        steps = max(1, round(leg.steps * options.share))
+        values |= {"out": str(run), "steps": steps, "validate_every": min(options.validate_every, steps), **given}
+        legs.append((stage, kind(**values)))
+        return run
+
+    def grow(stage: type[Stage], kind: type[RunOptions], stage_legs: tuple[Leg, ...], name: str, **given: str) -> Path:
+        # Each from the one before, in name-1-64, name-2-128 ...
+        earlier = ""
+        for number, leg in enumerate(stage_legs, start=1):
+            earlier = str(add(stage, kind, leg, out / f"{name}-{number}-{leg.size}", init=earlier, **given))
+        return Path(earlier)
+
+    parser = grow(ParserStage, ParserOptions, recipe.parser, "1-parser")
+    vae = add(VaeStage, VaeOptions, recipe.vae, out / "2-vae")
+    own = options.perceptual == "parser"
+    losses = {"perceptual": f"parser:{parser / LATEST}" if own else options.perceptual}
+    dmn = grow(DmnStage, DmnOptions, recipe.dmn, "3-dmn", **losses)
+    add(EbstStage, EbstOptions, recipe.ebst, out / "4-ebst", init=str(dmn), vae=str(vae / LATEST), **losses)
+    return legs
+
+
+def _check_begun(leg: RunOptions) -> None:
+    """A folder that was begun for another run must not serve this one unnoticed: its leg would count as trained."""
+    begun, now = RunFolder(Path(leg.out)).options, leg.to_dict()
+    for name in ("preset", "data", "validation", "size", "batch", "steps", "seed", "init", "perceptual"):
+        # Of paths only the last part: the same folder may be called by another way.
+        if name in begun and name in now and Path(str(begun[name])).name != Path(str(now[name])).name:
+            flag = "--" + ("share" if name == "steps" else name)
+            raise UserError(
+                f"{leg.out} was begun with {name} {begun[name]}, and now it is {now[name]}: keep {flag} as it was, or "
+                "give another --out."
+            )

@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from maskedit.dataset import Pairs, find_pairs
+from maskedit.dataset import Pairs, find_split
 from maskedit.errors import UserError
 from maskedit.labels import NUM_LABELS
 from maskedit.models.checkpoint import save_checkpoint
@@ -239,7 +239,7 @@ def _run_options(job: Job, options: BenchOptions, folder: Path) -> RunOptions:
 def _source(options: BenchOptions, batch: int, size: int, device: torch.device) -> Source:
     """Pairs of the data folder, read as training reads them; or some random ones on the device."""
     if options.data:
-        paths = find_pairs(options.data)[:PHOTOS]
+        paths = find_split(options.data, 1)[0][:PHOTOS]
         return make_source(paths, size, device, choice=options.data_from, workers=options.workers, quiet=True)
     count = 2 * batch
     photos = torch.randint(256, (count, 3, size, size), dtype=torch.uint8)

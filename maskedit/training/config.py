@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from maskedit.errors import UserError
-from maskedit.models.config import DmnConfig
-
-PERCEPTUAL = "vgg19[:PATH], squeezenet:PATH, parser[:PATH] or none"
+from maskedit.models.config import PERCEPTUAL, DmnConfig
 
 
 def _option(default, text: str, **extra):

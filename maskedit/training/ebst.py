@@ -27,6 +27,7 @@ class EbstStage(DmnStage):
     """The stage I networks go on; the blender starts from scratch; the MaskVAE stays as it is."""
 
     name = "ebst"
+    fewest = 2  # every photo's reference map is another's
     options: EbstOptions
 
     def __init__(self, options: EbstOptions, device: torch.device):
@@ -34,9 +35,8 @@ class EbstStage(DmnStage):
         vae, _ = load_checkpoint(Path(options.vae), MaskVAE)
         self.vae = self.place(vae)
         preset = ALPHA_BLENDER_PRESETS[options.preset]
-        self.blender = self.add_network(
-            "blender", AlphaBlender(dataclasses.replace(preset, size=self.config.size))
-        )  # fmt: skip
+        config = dataclasses.replace(preset, size=self.config.size)
+        self.blender = self.add_network("blender", AlphaBlender(config))
         # G_B = B(G_A, G_A): its loss moves the blender and the generator both.
         second = Phase(self.backward_blend, ("discriminator", "generator", "blender"))
         self.phases = (*self.phases, second)

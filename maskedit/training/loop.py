@@ -16,6 +16,7 @@ import math
 import shlex
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,12 +73,18 @@ class Trainer:
         self.data = "none yet"
         self.waited = 0.0
         """Seconds this process has waited for photos."""
+        self._batches: Iterator[tuple[Tensor, Tensor]] = iter(())
         self._stop = False
         self._parts = accelerator.num_processes * options.accumulate
         if options.batch % self._parts:
             raise UserError(
                 f"--batch {options.batch} cannot be shared by {accelerator.num_processes} processes with --accumulate "
                 f"{options.accumulate}; make it a multiple of {self._parts}."
+            )
+        if options.batch < stage.fewest * self._parts:
+            raise UserError(
+                f"--batch {options.batch} gives a process {options.batch // self._parts} photo at a time, and "
+                f"{stage.name} needs {stage.fewest}; make it at least {stage.fewest * self._parts}."
             )
         if options.init:
             self._initialise(Path(options.init))
@@ -90,9 +97,7 @@ class Trainer:
 
     def begin(self, training: Source) -> None:
         """Let the stage look at the data, and line up the batches from the present step on."""
-        counts = training.counts()
-        self.stage.prepare(counts)
-        epoch = torch.arange(len(counts)).repeat_interleave(self.stage.repeats(counts))
+        epoch = torch.arange(len(training)).repeat_interleave(self.stage.prepare(training))
         options = self.options
 
         def order(step: int) -> Tensor:
@@ -100,6 +105,10 @@ class Trainer:
             return torch.cat([indices[part] for part in self._own_parts])
 
         self._batches = training.batches(order, self.progress.step, options.steps)
+
+    def close(self) -> None:
+        """Let go of the training pairs and of the processes that read them."""
+        self._batches = iter(())
 
     @property
     def _own_parts(self) -> list[slice]:
@@ -110,10 +119,11 @@ class Trainer:
     def step(self) -> Losses:
         """One pass through the stage's phases with this step's batch; the losses of this process's share of it."""
         options, step = self.options, self.progress.step
-        torch.manual_seed((options.seed * 1_000_003 + step) * 4096 + self.accelerator.process_index)
         started = time.monotonic()
         photos, ids = next(self._batches)
         self.waited += time.monotonic() - started
+        # Only now: a loader that starts draws from the same generator.
+        torch.manual_seed((options.seed * 1_000_003 + step) * 4096 + self.accelerator.process_index)
         augment = self.stage.augmentation if options.augment else None
         batches = [
             prepare_batch(
@@ -179,7 +189,7 @@ class Trainer:
             total=options.steps, initial=self.progress.step, desc=f"{self.stage.name} {self.stage.size} px",
             unit="step", mininterval=1, disable=None if self.accelerator.is_main_process else True,
         )  # fmt: skip
-        with _on_signal(self._request_stop), bar:
+        with on_signal(self._request_stop), bar:
             while self.progress.step < options.steps and not self._agree(self._stop):
                 losses = self.step()
                 bar.update()
@@ -324,8 +334,11 @@ def train(stage_type: type[Stage], options: RunOptions) -> Path:
     source = make_source(
         training, size, accelerator.device, choice=options.data_from, workers=options.workers, quiet=quiet
     )  # fmt: skip
-    trainer.fit(source, held_out)
-    folder.close()
+    try:
+        trainer.fit(source, held_out)
+    finally:
+        trainer.close()
+        folder.close()
     return folder.path
 
 
@@ -378,13 +391,20 @@ def _flags(options: RunOptions) -> str:
 
 
 @contextlib.contextmanager
-def _on_signal(callback):
-    """Call ``callback`` at SIGTERM or Ctrl+C instead of dying; a second one dies."""
+def on_signal(callback):
+    """Call ``callback`` at SIGTERM or Ctrl+C instead of dying; a second one dies.
+
+    One inside another: the inner one's callback comes first, then the outer one's.
+    """
     previous = {}
 
     def handle(number, frame):
         signal.signal(number, previous[number])
         callback()
+        if getattr(previous[number], "ours", False):
+            previous[number](number, frame)
+
+    handle.ours = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
         previous[number] = signal.signal(number, handle)

@@ -19,6 +19,7 @@ from maskedit.models.tensors import normalised, tensor_to_photo
 from maskedit.training.config import ParserOptions
 from maskedit.training.data import STRONG
 from maskedit.training.losses import dice_loss
+from maskedit.training.source import Source
 from maskedit.training.stage import Losses, Phase, Stage
 
 
@@ -42,15 +43,16 @@ class ParserStage(Stage):
     def size(self) -> int:
         return self.config.size
 
-    def prepare(self, counts: Tensor) -> None:
-        """Weigh the classes by how rare they are in the training maps; the mean pixel keeps a weight of one."""
-        share = counts.double()
-        share = (share / share.sum(dim=1, keepdim=True)).mean(dim=0).clamp_min(1e-5)
+    def prepare(self, training: Source) -> Tensor:
+        """Weigh the classes by how rare they are, the mean pixel by one, and show photos with rare ones more often.
+
+        How often: the repeat factors of Gupta et al. (LVIS, 2019), sqrt(share wanted / share had) of a photo's rarest
+        class, where shares are of photos.
+        """
+        counts = training.counts()
+        share = (counts.sum(dim=0).double() / counts.sum()).clamp_min(1e-5)
         weights = share**-self.options.balance
         self.weights = (weights / (weights * share).sum()).float().to(self.device)
-
-    def repeats(self, counts: Tensor) -> Tensor:
-        """Repeat factors of Gupta et al. (LVIS, 2019): sqrt(share wanted / share had) of a photo's rarest class."""
         present = counts > 0
         share = present.double().mean(dim=0).clamp_min(1 / len(counts))
         factors = (self.options.repeat_below / share).sqrt().clamp_min(1.0)

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -58,7 +59,8 @@ class RunFolder:
         except ImportError:
             return  # stats.jsonl holds all of it
         # What a killed run wrote after the checkpoint that we go on from is no longer true.
-        self._board = SummaryWriter(str(self.path), purge_step=step + 1 if step else None)
+        with self.writing():
+            self._board = SummaryWriter(str(self.path), purge_step=step + 1 if step else None)
 
     def record(self, row: dict) -> None:
         """Add one line to ``stats.jsonl``; a killed run loses at most the line being written.
@@ -84,9 +86,18 @@ class RunFolder:
 
     def close(self) -> None:
         """Write out what TensorBoard's file still lacks."""
-        if self._board is not None:
-            self._board.close()
-            self._board = None
+        board, self._board = self._board, None
+        if board is not None:
+            with contextlib.suppress(OSError):  # a full disk has been told of; stats.jsonl has what was written
+                board.close()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the run was last started with; nothing before it was."""
+        try:
+            return json.loads((self.path / "options.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
 
     @property
     def states(self) -> list[Path]:
@@ -96,7 +107,7 @@ class RunFolder:
     @property
     def step(self) -> int:
         """Of the newest checkpoint that can be read; 0 without any."""
-        return self.load_state()["progress"]["step"] if self.states else 0
+        return self.load_state(mapped=True)["progress"]["step"] if self.states else 0
 
     def save_state(self, step: int, state: dict[str, Any]) -> None:
         """Write the checkpoint of a step, whole or not at all; then the oldest beyond those to keep are deleted."""
@@ -111,15 +122,16 @@ class RunFolder:
             for old in self.states[self.keep :]:
                 old.unlink()
 
-    def load_state(self) -> dict[str, Any]:
+    def load_state(self, *, mapped: bool = False) -> dict[str, Any]:
         """The newest checkpoint that can be read; tensors and plain values only (``weights_only=True``).
 
-        Tensors are mapped from the file: what is not used is not read.
+        Args:
+            mapped: leave tensors in the file; for a quick look.
         """
         problems = []
         for path in self.states:
             try:
-                return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+                return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
             except Exception as error:
                 problems.append(f"{path.name} could not be read ({str(error).splitlines()[0]})")
         reasons = "; ".join(problems) or "there is no state-STEP.pt"

@@ -7,6 +7,7 @@ run sees what an uninterrupted one would have seen. Nothing is augmented here: t
 from __future__ import annotations
 
 import os
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -89,7 +90,8 @@ class DiskSource(Source):
 
     def counts(self) -> Tensor:
         def count(pair: tuple[Path, Path]) -> Tensor:
-            return _count(torch.from_numpy(mend_left_right(imaging.read_labels(pair[1]))))
+            labels = imaging.square_labels(imaging.read_labels(pair[1]), self.size)
+            return _count(torch.from_numpy(mend_left_right(labels)))
 
         with ThreadPoolExecutor() as pool:
             counted = tqdm(pool.map(count, self.paths), total=len(self.paths), desc="counting classes", disable=None)
@@ -102,7 +104,7 @@ class DiskSource(Source):
             batch_sampler=_Steps(order, first, last),
             num_workers=self.workers,
             pin_memory=cuda,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_start_worker,
             # Workers that are forked from a process with threads may hang; fresh ones start everywhere alike.
             multiprocessing_context="spawn" if self.workers else None,
         )
@@ -128,6 +130,12 @@ def _whole_errors(loader: DataLoader) -> Iterator:
         yield from loader
     except UserError as error:
         raise UserError(str(error).rsplit("UserError: ", 1)[-1].strip()) from error
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise UserError(
+            f"A process that reads photos ended ({error}); give fewer --workers, or 0, if memory is short."
+        ) from error
 
 
 class _Files(Dataset):
@@ -159,7 +167,10 @@ class _Steps:
             yield self.order(step).tolist()
 
 
-def _one_thread(worker: int) -> None:
+def _start_worker(worker: int) -> None:
+    # Who stops a run signals all of its processes: the main one saves, and then ends these.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # As many processes as wanted, not that many times as many threads.
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
@@ -170,10 +181,9 @@ def _count(labels: Tensor) -> Tensor:
 
 
 def _free_memory(device: torch.device) -> int:
-    """Bytes that may still be taken where the pairs would live."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+    """Bytes that may still be taken where the pairs would live, and on the way there."""
     import psutil  # comes with accelerate
 
     # Every process of this machine holds its own copy.
-    return psutil.virtual_memory().available // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    host = psutil.virtual_memory().available // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return min(host, torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else host

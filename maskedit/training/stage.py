@@ -19,6 +19,7 @@ from maskedit.models.device import choose_precision
 from maskedit.models.tensors import one_hot
 from maskedit.training.config import RunOptions
 from maskedit.training.data import MILD, Augmentation
+from maskedit.training.source import Source
 
 Losses = dict[str, Tensor]
 
@@ -47,6 +48,8 @@ class Stage(ABC):
     augmentation: ClassVar[Augmentation] = MILD
     kept: ClassVar[str]
     """The network that is averaged and exported."""
+    fewest: ClassVar[int] = 1
+    """Photos that a phase must see at once."""
 
     def __init__(self, options: RunOptions, device: torch.device):
         self.options = options
@@ -78,12 +81,9 @@ class Stage(ABC):
         """(N, S, S) uint8 ids -> (N, 19, S, S) in the run's precision and memory format."""
         return one_hot(ids, dtype=self.precision).contiguous(memory_format=self.memory_format)
 
-    def prepare(self, counts: Tensor) -> None:  # noqa: B027 - most stages need nothing
-        """Look at the training label maps before the first step: (N, 19) int64 pixels of each class in each."""
-
-    def repeats(self, counts: Tensor) -> Tensor:
-        """(N,) int64: how often an epoch shows each training pair, of ``counts`` as in ``prepare``; once, mostly."""
-        return torch.ones(len(counts), dtype=torch.long)
+    def prepare(self, training: Source) -> Tensor:
+        """Look at the training pairs before the first step; (N,) int64: how often an epoch shows each."""
+        return torch.ones(len(training), dtype=torch.long)
 
     # What a stage must say --------------------------------------------------------------------------------------
 

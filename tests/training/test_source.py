@@ -1,6 +1,12 @@
 """Photos from the device and from disk: the same batches either way."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -31,6 +37,8 @@ def test_disk_and_device_give_the_same_batches(faces, workers):
     disk = DiskSource(paths, 64, CPU, workers=workers)
     assert len(device) == len(disk) == 8
     assert device.counts().equal(disk.counts())
+    half = [DeviceSource(load_pairs(paths, 32, quiet=True)), DiskSource(paths, 32, CPU, workers=0)]
+    assert half[0].counts().equal(half[1].counts())
     assert device.counts().shape == (8, NUM_LABELS)
     assert (device.counts().sum(dim=1) == 64 * 64).all()
     batches = list(disk.batches(order, 2, 6))
@@ -50,17 +58,47 @@ def test_what_does_not_fit_stays_on_disk(faces, monkeypatch):
     assert made("device") is DeviceSource
 
 
+KEPT = {"parser": "parser", "vae": "mask_vae"}
 FLAGS = "--preset tiny --validation 2 --batch 2 --device cpu --precision float32 --threads 1 --validate-every 20"
 
 
-def test_a_run_gives_the_same_weights_from_both(faces, tmp_path):
-    for place in ("device", "disk"):
-        given = ["parser", "--data", str(faces), *FLAGS.split(), "--steps", "20", "--accumulate", "2"]
-        assert cli.main([*given, "--data-from", place, "--workers", "1", "--out", str(tmp_path / place)]) == 0
-    ours, theirs = (RunFolder(tmp_path / place).load_state()["networks"]["parser"] for place in ("device", "disk"))
-    assert all(value.equal(theirs[name]) for name, value in ours.items())
-    row = json.loads((tmp_path / "disk" / "stats.jsonl").read_text().splitlines()[0])
+@pytest.mark.parametrize("stage", ["parser", "vae"])
+def test_a_run_gives_the_same_weights_from_both(faces, tmp_path, stage):
+    given = [stage, "--data", str(faces), *FLAGS.split(), "--size", "32", "--steps", "20", "--accumulate", "2"]
+    disk = [*given, "--data-from", "disk", "--workers", "1", "--out", str(tmp_path / "disk")]
+    assert cli.main([*given, "--data-from", "device", "--out", str(tmp_path / "device")]) == 0
+    assert cli.main([*disk, "--minutes", "0.000001"]) == 0  # one step, and then the rest
+    assert RunFolder(tmp_path / "disk").step == 1
+    assert cli.main(disk) == 0
+    ours, theirs = (RunFolder(tmp_path / place).load_state() for place in ("device", "disk"))
+    for networks in ("networks", "average"):
+        states = [
+            state[networks] if networks == "average" else state[networks][KEPT[stage]] for state in (ours, theirs)
+        ]
+        assert all(value.equal(states[1][name]) for name, value in states[0].items())
+    row = json.loads((tmp_path / "disk" / "stats.jsonl").read_text().splitlines()[-2])
     assert 0 < row["waited"] <= row["seconds"]
+
+
+def test_a_signal_to_the_whole_group_saves(faces, tmp_path):
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "maskedit.training.cli", "vae", "--data", str(faces), *FLAGS.split()]
+    command += ["--steps", "100000", "--data-from", "disk", "--workers", "1", "--out", str(run)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [*command, "--checkpoint-minutes", "0.000001"], env=environment, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 120
+        while not RunFolder(run).states:
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline, "no checkpoint came"
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGTERM)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+    assert 0 < RunFolder(run).step < 100000
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -1,6 +1,8 @@
 """Every stage through the command: it runs, it learns, it leaves a checkpoint that loads, and it resumes."""
 
 import json
+import os
+import signal
 
 import pytest
 import torch
@@ -149,9 +151,11 @@ def test_rare_classes_weigh_more(faces):
 
     stage = ParserStage(ParserOptions(data=str(faces), preset="tiny"), torch.device("cpu"))
     pairs = load_pairs(find_pairs(faces)[:4], 64, quiet=True)
-    counts = DeviceSource(pairs).counts()
-    stage.prepare(counts)
-    counts = counts.sum(dim=0)
+    source = DeviceSource(pairs)
+    repeats = stage.prepare(source)
+    assert repeats.shape == (4,)
+    assert repeats.min() >= 1
+    counts = source.counts().sum(dim=0)
     assert stage.weights[counts.argmax()] == stage.weights.min()
     share = counts / counts.sum()
     assert float((stage.weights * share).sum()) == pytest.approx(1.0, abs=0.02)
@@ -206,9 +210,47 @@ def test_all_stops_when_its_time_is_up(faces, tmp_path, capsys):
     for stopped_at in ("step 1 of 3", "step 2 of 3"):
         assert cli.main([*flags, "--minutes", "0.000001"]) == 0
         printed = capsys.readouterr()
-        assert stopped_at in printed.out
+        assert f"{stopped_at}, leg 1 of 5" in printed.out
         assert "the same command goes on" in printed.out
     assert [path.name for path in out.iterdir()] == ["1-parser-1-64"]
+
+
+def test_all_does_not_take_a_rehearsal_for_the_run(faces, tmp_path, capsys):
+    flags = f"all --data {faces} --out {tmp_path / 'all'} --preset tiny --validation 2 --device cpu --threads 1".split()
+    assert cli.main([*flags, "--share", "0.02", "--minutes", "0.000001"]) == 0
+    assert cli.main([*flags, "--share", "0.04", "--minutes", "0.000001"]) == 1
+    error = capsys.readouterr().err
+    assert "was begun with steps 3, and now it is 6: keep --share as it was" in error
+    assert RunFolder(tmp_path / "all" / "1-parser-1-64").step == 1
+
+
+@pytest.mark.parametrize("wrong", ["--perceptual=vgg", "--l1-weight=-1", "--minutes=-1", "--accumulate=0"])
+def test_all_tells_of_wrong_flags_before_the_first_leg(faces, tmp_path, capsys, wrong):
+    out = tmp_path / "all"
+    assert cli.main(["all", "--data", str(faces), "--out", str(out), "--preset", "tiny", wrong]) == 1
+    assert wrong.partition("=")[0] in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_all_stops_between_legs_when_asked_during_the_last_step(faces, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "all"
+    flags = f"all --data {faces} --out {out} --preset tiny --share 0.02 --validation 2 --device cpu --threads 1".split()
+    validate = ParserStage.validate
+
+    def interrupted(self, network, pairs):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return validate(self, network, pairs)
+
+    monkeypatch.setattr(ParserStage, "validate", interrupted)
+    assert cli.main(flags) == 0
+    assert "step 3 of 3, leg 1 of 5" in capsys.readouterr().out
+    assert [path.name for path in out.iterdir()] == ["1-parser-1-64"]
+
+
+def test_ebst_needs_two_photos_at_once(common, dmn, vae, tmp_path, capsys):
+    flags = ["--init", str(dmn), "--vae", str(vae / "latest.safetensors"), "--accumulate", "4"]
+    assert cli.main(["ebst", *common, *flags, "--out", str(tmp_path / "run")]) == 1
+    assert "--batch 4 gives a process 1 photo at a time, and ebst needs 2" in capsys.readouterr().err
 
 
 def test_all_needs_a_folder_and_shows_its_recipe(faces, capsys):
