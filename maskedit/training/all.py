@@ -56,7 +56,7 @@ RECIPES: dict[str, Recipe] = {
         (Leg(256, 8, 200_000, decay_from=1), Leg(512, 8, 400_000)),
         Leg(512, 8, 150_000),
     ),
-    # 810 photos on two CPU cores, in five hours.
+    # 810 photos on two CPU cores, in an afternoon.
     "compact": Recipe(
         # Rare classes weigh much at first, to be learnt at all, and less at last, to be no larger than they are.
         (
