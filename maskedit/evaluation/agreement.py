@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from maskedit.dataset import Pairs
 from maskedit.evaluation.metrics import Distance, Means
-from maskedit.evaluation.parsing import parse
 from maskedit.models.dense_mapping import Generator
 from maskedit.models.mask_vae import MaskVAE, perturbed_maps
 from maskedit.models.parser import Parser
+from maskedit.models.parsing import parse
 from maskedit.models.segmentation import confusion, confusion_figures, scaled_labels
 from maskedit.models.tensors import normalised, one_hot
 

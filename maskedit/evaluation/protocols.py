@@ -13,15 +13,14 @@ import torch
 
 from maskedit import resources
 from maskedit.dataset import Pairs, find_split, load_pairs
-from maskedit.evaluation import sheets
 from maskedit.evaluation.agreement import agreement_figures
-from maskedit.evaluation.masks import masks_figures
-from maskedit.evaluation.parsing import parsing_figures
 from maskedit.evaluation.reconstruction import floor_figures, mean_photo, network_figures
 from maskedit.labels import LABELS
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.mask_vae import MaskVAE
+from maskedit.models.masks import masks_figures, masks_sheet
 from maskedit.models.parser import Parser
+from maskedit.models.parsing import parsing_figures, parsing_sheet
 from maskedit.models.perceptual import make_perceptual
 from maskedit.models.reconstruction import sample_sheet
 
@@ -123,7 +122,9 @@ def parsing(given: argparse.Namespace) -> Report:
         f"parsing of {len(seen)} held-out photos at {figures['size']} px by {weights.name}{mirrored}",
         _by_class(found, "f1"),
         figures | {"figures": found},
-        sheet=lambda: sheets.parsing_sheet(parser, seen.photos, shown, rows=given.rows, mirror=given.mirror),
+        sheet=lambda: parsing_sheet(
+            parser, seen.photos, shown.photos, shown.labels, rows=given.rows, mirror=given.mirror
+        ),
     )
 
 
@@ -137,7 +138,7 @@ def masks(given: argparse.Namespace) -> Report:
         f"{len(pairs)} held-out label maps at {header.config.size} px through {weights.name}",
         _by_class(found, "iou"),
         _head(given, weights, pairs) | {"figures": found},
-        sheet=lambda: sheets.masks_sheet(vae, pairs.labels, rows=given.rows),
+        sheet=lambda: masks_sheet(vae, pairs.labels, rows=given.rows),
     )
 
 

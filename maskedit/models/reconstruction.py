@@ -10,7 +10,7 @@ from torch import Tensor
 
 from maskedit import imaging
 from maskedit.models.dense_mapping import Generator
-from maskedit.models.tensors import normalised, one_hot, tensor_to_photo
+from maskedit.models.tensors import normalised, one_hot, spread, tensor_to_photo
 
 COLUMNS = ("photo", "label map", "render", "other labels", "their render")
 """What stands in the columns of ``sample_sheet``."""
@@ -58,8 +58,7 @@ def sample_sheet(
     photo's style (the paper's style copy). Arguments as in ``reconstruct``; fewer rows if fewer photos.
     """
     device = photos.device
-    count = min(rows, len(photos))
-    indices = torch.linspace(0, len(photos) - 1, count).round().long().to(device)
+    indices = torch.tensor(spread(len(photos), rows), device=device)
     lines: list[list[np.ndarray]] = []
     for index, other in zip(indices, indices.roll(1), strict=True):
         photo = normalised(photos[index][None])

@@ -34,3 +34,8 @@ def one_hot(labels: np.ndarray | Tensor, *, classes: int = NUM_LABELS, dtype: to
     # Compared, not scattered: the same on every device, and no int64 copy of the map.
     ids = torch.arange(classes, dtype=tensor.dtype, device=tensor.device)
     return (tensor[:, None] == ids[:, None, None]).to(dtype)
+
+
+def spread(count: int, rows: int) -> list[int]:
+    """At most ``rows`` indices below ``count``, evenly spread, the first and the last among them."""
+    return torch.linspace(0, count - 1, min(rows, count)).round().long().tolist()

@@ -9,13 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskedit import imaging
 from maskedit.dataset import Pairs
 from maskedit.labels import NUM_LABELS
 from maskedit.models.config import PARSER_PRESETS
-from maskedit.models.parser import Parser, build_parser
-from maskedit.models.segmentation import confusion, confusion_figures
-from maskedit.models.tensors import normalised, tensor_to_photo
+from maskedit.models.parser import build_parser
+from maskedit.models.parsing import parsing_figures, parsing_sheet
 from maskedit.training.config import ParserOptions
 from maskedit.training.data import STRONG
 from maskedit.training.losses import dice_loss
@@ -69,27 +67,14 @@ class ParserStage(Stage):
         return {"cross_entropy": entropy.detach(), "dice": dice.detach(), "total": total.detach()}
 
     def validate(self, network: nn.Module, pairs: Pairs) -> dict[str, float]:
-        return parser_figures(network, pairs, batch=self.options.batch)
+        """Pixel accuracy, mean F1 and F1 of each class."""
+        return parsing_figures(
+            network, pairs.photos, pairs.labels, batch=self.options.batch, measures=("f1",), quiet=True
+        )
 
     def score(self, figures: dict[str, float]) -> float:
         return -figures["mean_f1"]
 
     @torch.inference_mode()
     def sheet(self, network: nn.Module, pairs: Pairs) -> np.ndarray:
-        indices = torch.linspace(0, len(pairs) - 1, min(6, len(pairs))).round().long().tolist()
-        rows = []
-        for index in indices:
-            photo = normalised(pairs.photos[index][None])
-            parsed = network(photo).argmax(dim=1)[0].to(torch.uint8)
-            rows.append([tensor_to_photo(photo[0]), pairs.labels[index].cpu().numpy(), parsed.cpu().numpy()])
-        return imaging.captioned_sheet(rows, ("photo", "label map", "parsed"))
-
-
-@torch.inference_mode()
-def parser_figures(network: Parser, pairs: Pairs, *, batch: int) -> dict[str, float]:
-    """Pixel accuracy, mean F1 and F1 of each class, see `confusion_figures`."""
-    counts = torch.zeros(NUM_LABELS, NUM_LABELS, dtype=torch.long, device=pairs.labels.device)
-    for start in range(0, len(pairs), batch):
-        photos = normalised(pairs.photos[start : start + batch])
-        counts += confusion(network(photos).argmax(dim=1), pairs.labels[start : start + batch])
-    return confusion_figures(counts, ("f1",))
+        return parsing_sheet(network, pairs.photos, pairs.photos, pairs.labels, rows=6)

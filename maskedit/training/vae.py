@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from maskedit import imaging
 from maskedit.dataset import Pairs
-from maskedit.labels import NUM_LABELS
 from maskedit.models.config import MASK_VAE_PRESETS
 from maskedit.models.mask_vae import MaskVAE, interpolate
-from maskedit.models.segmentation import confusion, confusion_figures
-from maskedit.models.tensors import one_hot
+from maskedit.models.masks import masks_figures
+from maskedit.models.tensors import one_hot, spread
 from maskedit.training.config import VaeOptions
 from maskedit.training.stage import Losses, Phase, Stage
 
@@ -54,11 +53,7 @@ class VaeStage(Stage):
     @torch.inference_mode()
     def validate(self, network: nn.Module, pairs: Pairs) -> dict[str, float]:
         """Pixel accuracy, the mean IoU over classes, and the IoU of each, of maps decoded from their mean codes."""
-        counts = torch.zeros(NUM_LABELS, NUM_LABELS, dtype=torch.long, device=pairs.labels.device)
-        for start in range(0, len(pairs), self.options.batch):
-            truth = pairs.labels[start : start + self.options.batch]
-            counts += confusion(_through(network, truth), truth)
-        return confusion_figures(counts, ("iou",))
+        return masks_figures(network, pairs.labels, batch=self.options.batch, measures=("iou",), quiet=True)
 
     def score(self, figures: dict[str, float]) -> float:
         return -figures["accuracy"]
@@ -66,7 +61,7 @@ class VaeStage(Stage):
     @torch.inference_mode()
     def sheet(self, network: MaskVAE, pairs: Pairs) -> np.ndarray:
         """The strip of Fig. 4: a map, what lies between its code and the next map's, the next map."""
-        indices = torch.linspace(0, len(pairs) - 1, min(6, len(pairs))).round().long().tolist()
+        indices = spread(len(pairs), 6)
         rows = []
         for first, last in zip(indices, indices[1:] + indices[:1], strict=True):
             codes = [network.encode(one_hot(pairs.labels[index]))[0] for index in (first, last)]
@@ -76,8 +71,3 @@ class VaeStage(Stage):
             ]
             rows.append([pairs.labels[first].cpu().numpy(), *between, pairs.labels[last].cpu().numpy()])
         return imaging.captioned_sheet(rows, ("from", *(f"{step / (STRIP - 1):.2f}" for step in range(STRIP)), "to"))
-
-
-def _through(network: MaskVAE, ids: Tensor) -> Tensor:
-    """(N, S, S) uint8 ids encoded and decoded again, as ids."""
-    return network.decode(network.encode(one_hot(ids))[0]).argmax(dim=1).to(torch.uint8)

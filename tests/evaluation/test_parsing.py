@@ -2,8 +2,8 @@
 
 import torch
 
-from maskedit.evaluation.parsing import parse, parsing_figures
 from maskedit.labels import BY_NAME, NUM_LABELS
+from maskedit.models.parsing import parse, parsing_figures
 from maskedit.models.segmentation import scaled_labels
 from maskedit.models.tensors import normalised
 from tests.evaluation.oracles import PerfectParser, maps, pairs, shown

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from maskedit import imaging
-from maskedit.evaluation.masks import masks_figures, through
 from maskedit.labels import NUM_LABELS
 from maskedit.models.config import MASK_VAE_PRESETS
 from maskedit.models.mask_vae import MaskVAE, inner_outer, perturbed_maps
+from maskedit.models.masks import masks_figures, through
 from maskedit.models.segmentation import confusion, confusion_figures, scaled_labels
 from maskedit.models.tensors import one_hot
 from tests.evaluation.oracles import maps
