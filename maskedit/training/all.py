@@ -103,11 +103,10 @@ def train_all(options: AllOptions) -> Path:
             if folder.step < leg.steps:
                 left = (end - time.monotonic()) / 60
                 train(stage, dataclasses.replace(leg, minutes=max(1e-6, left) if options.minutes else 0.0))
+                reached = folder.step
                 stopped = asked or time.monotonic() > end
-                if folder.step < leg.steps or (stopped and number < len(legs)):
-                    place = (
-                        f"{folder.path} was stopped at step {folder.step} of {leg.steps}, leg {number} of {len(legs)}"
-                    )
+                if reached < leg.steps or (stopped and number < len(legs)):
+                    place = f"{folder.path} was stopped at step {reached} of {leg.steps}, leg {number} of {len(legs)}"
                     tqdm.write(f"{place}; the same command goes on from there.")
                     break
     return folder.path

@@ -13,11 +13,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-import shlex
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +25,9 @@ from tqdm import tqdm
 
 from maskedit.dataset import Pairs, find_split, load_pairs
 from maskedit.errors import UserError
-from maskedit.models.checkpoint import load_checkpoint, read_header, save_checkpoint
+from maskedit.models.checkpoint import load_checkpoint, save_checkpoint
 from maskedit.models.device import choose_device
+from maskedit.training.card import Progress, model_card
 from maskedit.training.config import RunOptions
 from maskedit.training.data import batch_indices, prepare_batch
 from maskedit.training.run_folder import BEST, LATEST, RunFolder
@@ -40,18 +39,6 @@ if TYPE_CHECKING:
 
 RECORD_EVERY = 20
 """Steps between two lines of statistics; reading a loss makes a GPU wait."""
-
-
-@dataclass
-class Progress:
-    """Where a run stands; saved with the networks."""
-
-    step: int = 0
-    seconds: float = 0.0
-    images: int = 0
-    best: float = float("inf")
-    figures: dict = field(default_factory=dict)
-    """Of the last validation."""
 
 
 class Trainer:
@@ -248,22 +235,14 @@ class Trainer:
         self.progress.figures = figures
 
     def _export(self, name: str, figures: dict) -> None:
-        card = {
-            "stage": self.stage.name,
-            "data": self.data,
-            "licence": self.options.licence,
-            "command": f"maskedit-train {self.stage.name} " + _flags(self.options),
-            "steps": self.progress.step,
-            "images": self.progress.images,
-            "hours": round(self.progress.seconds / 3600, 3),
-            "hardware": _hardware(self.stage, self.accelerator.num_processes),
-            "validation": figures,
-        }
-        if self.options.init:
-            init = Path(self.options.init)
-            earlier = init / LATEST if init.is_dir() else init
-            if earlier.is_file():
-                card["initialised_from"] = read_header(earlier).card
+        card = model_card(
+            self.stage,
+            self.options,
+            data=self.data,
+            progress=self.progress,
+            figures=figures,
+            processes=self.accelerator.num_processes,
+        )
         with self.folder.writing():
             save_checkpoint(self.folder.path / name, self.average, card)
 
@@ -364,30 +343,6 @@ def make_accelerator(device: str) -> Accelerator:
 def _other_options(source: Path, error: Exception) -> UserError:
     reason = str(error).splitlines()[0]
     return UserError(f"{source} was made with other options ({reason}); use its --preset, --variant and widths.")
-
-
-def _hardware(stage: Stage, processes: int) -> str:
-    name = torch.cuda.get_device_name(stage.device) if stage.device.type == "cuda" else stage.device.type
-    several = f"{processes} x " if processes > 1 else ""
-    return f"{several}{name}, {torch.get_num_threads()} threads, {stage.precision}"
-
-
-def _flags(options: RunOptions) -> str:
-    """The options that differ from the defaults, as flags; of paths only the last part."""
-    words = []
-    for option in fields(options):
-        value = getattr(options, option.name)
-        if value == option.default:
-            continue
-        flag = "--" + option.name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(flag if value else f"--no-{flag[2:]}")
-            continue
-        if option.metadata.get("path"):
-            kind = next((kind for kind in ("vgg19:", "squeezenet:", "parser:") if value.startswith(kind)), "")
-            value = kind + Path(value.removeprefix(kind)).name
-        words.append(f"{flag} {shlex.quote(str(value))}")
-    return " ".join(words)
 
 
 @contextlib.contextmanager
