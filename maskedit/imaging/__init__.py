@@ -8,6 +8,7 @@ from maskedit.imaging.geometry import fit_square, resize_labels, resize_photo, s
 from maskedit.imaging.label_files import LabelFile, LossyLabelsError, read_label_file, read_labels
 from maskedit.imaging.photos import MAX_PIXELS, MIN_SIDE, read_photo
 from maskedit.imaging.pictures import before_after_sheet, captioned_sheet, colourise, cutout
+from maskedit.imaging.squares import Square, cut_square
 from maskedit.imaging.writing import atomic_write_bytes, write_labels, write_photo
 
 __all__ = [
@@ -15,10 +16,12 @@ __all__ = [
     "MIN_SIDE",
     "LabelFile",
     "LossyLabelsError",
+    "Square",
     "atomic_write_bytes",
     "before_after_sheet",
     "captioned_sheet",
     "colourise",
+    "cut_square",
     "cutout",
     "fit_square",
     "read_label_file",
