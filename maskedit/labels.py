@@ -76,6 +76,14 @@ MIRROR: np.ndarray = _mirror_table()
 BISENET_ORDER: tuple[int, ...] = (0, 1, 6, 7, 4, 5, 3, 8, 9, 15, 2, 10, 11, 12, 17, 16, 18, 13, 14)
 """Entry i is the id here of class i in BiSeNet-style face parsers: ``np.array(BISENET_ORDER)[their_map]``."""
 
+FARL_ORDER: tuple[int, ...] = (0, 17, 1, 18, 8, 9, 6, 7, 4, 5, 2, 10, 12, 11, 13, 3, 14, 15, 16)
+"""Likewise for parsers trained on this data set as FaRL was (Zheng et al., CVPR 2022), SegFace among them. Their
+``rr``, ``lr``, ``rb`` .. are its files ``l_ear``, ``r_ear``, ``l_brow`` .., called after the sides of the picture."""
+
+LAPA_ORDER: tuple[int, ...] = (0, 1, 6, 7, 4, 5, 2, 11, 10, 12, 13)
+"""Likewise for the 11 classes of the data sets LaPa (Liu et al., AAAI 2020) and Helen (Smith et al., CVPR 2013), read
+as if their left were the person's own."""
+
 FACE_PARTS: dict[str, tuple[int, ...]] = {
     "Smile": (10, 11, 12),
     "Eyes": (4, 5),

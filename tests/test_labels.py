@@ -72,6 +72,18 @@ def test_bisenet_order():
     assert sorted(labels.BISENET_ORDER) == list(range(19))
 
 
+def test_farl_order():
+    # The files that its classes 1.. were made from, in farl/datasets/celebamask_hq.py.
+    files = "neck skin cloth l_ear r_ear l_brow r_brow l_eye r_eye nose mouth l_lip u_lip hair eye_g hat ear_r neck_l"
+    assert [labels.LABELS[id].name for id in labels.FARL_ORDER] == ["background", *files.split()]
+    assert sorted(labels.FARL_ORDER) == list(range(19))
+
+
+def test_lapa_order():
+    names = "background skin l_brow r_brow l_eye r_eye nose u_lip mouth l_lip hair"
+    assert [labels.LABELS[id].name for id in labels.LAPA_ORDER] == names.split()
+
+
 def test_face_parts_do_not_overlap():
     ids = [id for part in labels.FACE_PARTS.values() for id in part]
     assert len(ids) == len(set(ids))

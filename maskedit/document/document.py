@@ -13,15 +13,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from maskedit.document.checks import check_labels, check_photo
 from maskedit.document.history import Box, Edit, History, bounds
-from maskedit.document.strokes import Stroke
+from maskedit.document.origin import Origin
+from maskedit.document.strokes import Stroke, polygon_mask
 from maskedit.document.transfer import transfer_labels
 from maskedit.errors import UserError
 from maskedit.imaging import resize_labels
 from maskedit.labels import LABELS, NUM_LABELS
 
-MAX_PIXELS = 64_000_000
-"""The largest photo a document takes, so that whatever is opened can also be saved as a session and read again."""
+MAX_LEARNED_BYTES = 256 * 2**20
+"""The most that `Document.learned` takes: what a session file keeps of it."""
 
 
 class Document:
@@ -29,8 +31,8 @@ class Document:
 
     Public state that may be set freely: ``name`` (str), ``path`` (where the session lies, or None), ``locked`` (set
     of ids nobody may paint over), ``only_over`` (paint over this id alone, or None), ``extras`` (a JSON-able dict of
-    the editor's settings, kept in the session file). ``stroke`` is the stroke in progress, or None; while there is
-    one, no other change is possible: `undo` and `redo` return None, the others raise RuntimeError.
+    the editor's settings, kept in the session file), ``learned``. ``stroke`` is the stroke in progress, or None; while
+    there is one, no other change is possible: `undo` and `redo` return None, the others raise RuntimeError.
     """
 
     def __init__(
@@ -41,22 +43,26 @@ class Document:
         reference_labels: np.ndarray | None = None,
         name: str = "untitled",
         path: str | Path | None = None,
+        origin: Origin | None = None,
     ) -> None:
         """Copy ``photo`` (H, W, 3) uint8 RGB and ``labels`` (H, W) uint8 ids 0..18.
 
         ``reference_labels`` (H, W) uint8 is the photo's own label map, which belongs to its style code; None takes a
-        copy of ``labels``. Raises UserError when a shape, a type or an id is not that.
+        copy of ``labels``. ``origin`` is the photo file and the square of it that ``photo`` shows, if there is one.
+        Raises UserError when a shape, a type or an id is not that.
         """
-        _check_photo(photo)
+        check_photo(photo)
         size = photo.shape[:2]
-        _check_labels(labels, "The label map", size=size)
+        check_labels(labels, "The label map", size=size)
         if reference_labels is not None:
-            _check_labels(reference_labels, "The reference label map", size=size)
+            check_labels(reference_labels, "The reference label map", size=size)
         self._photo = _frozen(photo)
         self._reference_labels = _frozen(labels if reference_labels is None else reference_labels)
         self._labels = np.array(labels, order="C")
         self._labels_view = self._labels.view()
         self._labels_view.setflags(write=False)
+        self._origin = origin
+        self._learned: bytes | None = None
         self.name = name
         self.path = None if path is None else Path(path)
         self.locked: set[int] = set()
@@ -66,7 +72,7 @@ class Document:
         self.photo_cache: dict[str, bytes] = {}
         """What was made of the photo, which never changes, for session files; shared with copies."""
         self._history = History()
-        self._saved_state: int | None = self._history.state
+        self._saved_state: tuple[int, bytes | None] | None = self._state()
         self._revision = 0
         self._edit_count = 0
 
@@ -86,6 +92,29 @@ class Document:
     def labels(self) -> np.ndarray:
         """(H, W) uint8: the present map, strokes in progress included; a view that follows, not writable."""
         return self._labels_view
+
+    @property
+    def origin(self) -> Origin | None:
+        """The photo file and the square that this document shows of it; None when there was no file."""
+        return self._origin
+
+    @property
+    def learned(self) -> bytes | None:
+        """Weights that were learned for this face, as an opaque file; they belong to the photo and its reference
+        labels. May be set; the document then counts as modified until it is saved, or has its saved ones again.
+
+        Raises UserError when set to more than ``MAX_LEARNED_BYTES``.
+        """
+        return self._learned
+
+    @learned.setter
+    def learned(self, data: bytes | None) -> None:
+        if data is not None and len(data) > MAX_LEARNED_BYTES:
+            raise UserError(
+                f"What was learned for this face has {len(data) / 2**20:.0f} MiB; a session keeps up to "
+                f"{MAX_LEARNED_BYTES >> 20} MiB. Learn with fewer weights."
+            )
+        self._learned = data
 
     @property
     def width(self) -> int:
@@ -122,7 +151,9 @@ class Document:
             reference_labels=self._reference_labels,
             name=self.name,
             path=self.path,
+            origin=self._origin,
         )
+        other.learned = self._learned
         other.locked, other.only_over, other.extras = set(self.locked), self.only_over, dict(self.extras)
         other.photo_cache = self.photo_cache
         other.restore_history(History.restored(self._history.edits, position=self._history.position))
@@ -186,46 +217,46 @@ class Document:
     def paint_polygon(
         self, points: Sequence[tuple[float, float]] | np.ndarray, label: int, *, name: str | None = None
     ) -> Box | None:
-        """Fill the polygon through the pixels under ``points``, a list of (x, y) or an (n, 2) array (lasso).
+        """Fill the polygon that `polygon_mask` makes of ``points``, a list of (x, y) or an (n, 2) array (lasso).
 
-        The corner pixels and the outline belong to it; where it crosses itself, the even-odd rule holds. One point is
-        one pixel, two are a line. Obeys the locks. Returns the box that changed or None. Raises ValueError for points
-        that are not finite.
+        Obeys the locks. Returns the box that changed or None. Raises ValueError for points that are not finite.
         """
         self._require_no_stroke()
         title = _title(label)
-        corners = np.asarray(points, dtype=np.float64).reshape(-1, 2)
-        if not np.isfinite(corners).all():
-            raise ValueError("polygon points must be finite")
-        if len(corners) == 0:
-            return None
-        # Far outside is far enough: cv2 counts in 32 bits.
-        corners = np.floor(corners.clip(-100_000, 100_000)).astype(np.int32)
-        (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
-        box = Box(left, top, right + 1, bottom + 1).clipped(self.width, self.height)
-        if box is None:
-            return None
-        region = np.zeros((box.height, box.width), dtype=np.uint8)
-        cv2.fillPoly(region, [corners - np.array([box.x0, box.y0], dtype=np.int32)], 1)
-        return self._paint(box, region == 1, label, name=name or f"Lasso {title}")
+        found = self.polygon_mask(points)
+        return None if found is None else self._paint(*found, label, name=name or f"Lasso {title}")
+
+    def polygon_mask(self, points: Sequence[tuple[float, float]] | np.ndarray) -> tuple[Box, np.ndarray] | None:
+        """The pixels that `paint_polygon` would paint if no lock held: their box and (h, w) bool, or None."""
+        return polygon_mask(points, width=self.width, height=self.height)
 
     def replace_labels(
-        self, source_labels: np.ndarray, *, classes: Iterable[int] | None = None, name: str
+        self,
+        source_labels: np.ndarray,
+        *,
+        classes: Iterable[int] | None = None,
+        where: np.ndarray | None = None,
+        name: str,
     ) -> Box | None:
         """Take over another map as one edit: all of it (style copy), or the regions of ``classes``.
 
         ``source_labels`` is (h, w) uint8 ids 0..18; another size is brought to this one's by nearest neighbour. With
         ``classes`` (attribute transfer, MaskGAN section 4.2) the source's regions of these classes replace this map's;
-        what they leave bare is filled with its surroundings, see `maskedit.document.transfer.transfer_labels`. The
-        locks are ignored: nobody's hand can slip here. Returns the box that changed or None; raises UserError for
-        a bad map.
+        what they leave bare is filled with its surroundings, see `maskedit.document.transfer.transfer_labels`.
+        ``where``, (H, W) bool of this map's size, keeps all of that to its true pixels. The locks are ignored:
+        nobody's hand can slip here. Returns the box that changed or None; raises UserError for a bad map, ValueError
+        for a bad ``where``.
         """
         self._require_no_stroke()
-        _check_labels(source_labels, "The source label map")
+        check_labels(source_labels, "The source label map")
+        if where is not None and (where.shape != self._labels.shape or where.dtype != bool):
+            raise ValueError(f"where is {where.shape} of {where.dtype}, wanted {self._labels.shape} of bool")
         source = source_labels
         if source.shape != self._labels.shape:
             source = resize_labels(source, (self.width, self.height))
         after = source if classes is None else transfer_labels(self._labels, source, classes)
+        if where is not None:
+            after = np.where(where, after, self._labels)
         return self._commit(Edit.between(self._labels, after, name=name))
 
     def reset_labels(self) -> Box | None:
@@ -273,20 +304,25 @@ class Document:
 
     @property
     def is_modified(self) -> bool:
-        """Whether the map differs from the saved state in steps; undoing back to that state makes it False again."""
+        """Whether the map (in steps) or what was learned differ from the saved state; going back to it by undo makes
+        it False again."""
         if self.stroke is not None and self.stroke.box is not None:
             return True
-        return self._history.state != self._saved_state
+        return self._state() != self._saved_state
 
     def mark_saved(self) -> None:
         """The committed state is the saved one from now on."""
-        self._saved_state = self._history.state
+        self._saved_state = self._state()
 
     def mark_unsaved(self) -> None:
         """No state is saved: for a document that came from a recovery file."""
         self._saved_state = None
 
     # Inside
+
+    def _state(self) -> tuple[int, bytes | None]:
+        """What a save keeps: the committed map, by its place in the history, and what was learned."""
+        return self._history.state, self._learned
 
     def _pixel(self, x: float, y: float) -> tuple[int, int] | None:
         """(row, column) under the point, or None outside."""
@@ -348,37 +384,3 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     copy = np.array(array, order="C")
     copy.setflags(write=False)
     return copy
-
-
-def _describe(array: object) -> str:
-    if not isinstance(array, np.ndarray):
-        return type(array).__name__
-    return f"{' x '.join(map(str, array.shape)) or 'a single value'} of {array.dtype}"
-
-
-def _check_photo(photo: object) -> None:
-    if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-        raise UserError(
-            f"The photo is {_describe(photo)}; wanted height x width x 3 of uint8. Read it with read_photo."
-        )
-    if photo.size == 0:
-        raise UserError(f"The photo is empty ({_describe(photo)}); open one with at least one pixel.")
-    if photo.shape[0] * photo.shape[1] > MAX_PIXELS:
-        raise UserError(
-            f"The photo has {photo.shape[1]} x {photo.shape[0]} pixels; the editor takes up to "
-            f"{MAX_PIXELS // 1_000_000} million. Make it smaller first."
-        )
-
-
-def _check_labels(labels: object, what: str, *, size: tuple[int, int] | None = None) -> None:
-    if not isinstance(labels, np.ndarray) or labels.dtype != np.uint8 or labels.ndim != 2 or labels.size == 0:
-        raise UserError(f"{what} is {_describe(labels)}; wanted height x width of uint8. Read it with read_labels.")
-    if size is not None and labels.shape != size:
-        raise UserError(
-            f"{what} has {labels.shape[1]} x {labels.shape[0]} pixels but the photo {size[1]} x {size[0]}. "
-            "Resize one of them; label maps by nearest neighbour."
-        )
-    if labels.max() >= NUM_LABELS:
-        ids, counts = np.unique(labels[labels >= NUM_LABELS], return_counts=True)
-        found = ", ".join(f"{id} ({count} pixels)" for id, count in zip(ids[:5], counts[:5], strict=True))
-        raise UserError(f"{what} has unknown ids: {found}. Ids run from 0 to {NUM_LABELS - 1}; convert the map first.")

@@ -1,15 +1,16 @@
-"""One brush stroke: from the press to the release, written straight into the label map.
+"""One brush stroke, from the press to the release, written straight into the label map; and what a lasso encloses.
 
 Coordinates are float pixels of the map; the centre of the pixel in column i lies at ``i + 0.5``. A move paints the
 exact shape that a round brush sweeps from the last point to this one, so that a fast move leaves no gaps. Each move
-looks at the pixels of its own box only. Depends on numpy only.
+looks at the pixels of its own box only. Depends on numpy and OpenCV only.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import cv2
 import numpy as np
 
 from maskedit.document.history import Box, Edit, bounds
@@ -57,6 +58,31 @@ def capsule_mask(box: Box, start: tuple[float, float, float], end: tuple[float, 
     reach = ra - taper * best
     beyond = along - best
     return across * across + beyond * beyond <= reach * reach + _SLACK
+
+
+def polygon_mask(
+    points: Sequence[tuple[float, float]] | np.ndarray, *, width: int, height: int
+) -> tuple[Box, np.ndarray] | None:
+    """The polygon through the pixels under ``points``, a list of (x, y) or an (n, 2) array, in a map of this size.
+
+    Returns its box within the map and (h, w) bool for the box; None when nothing of it lies in the map. The corner
+    pixels and the outline belong to it; where it crosses itself, the even-odd rule holds. One point is one pixel, two
+    are a line. Raises ValueError for points that are not finite.
+    """
+    corners = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    if not np.isfinite(corners).all():
+        raise ValueError("polygon points must be finite")
+    if len(corners) == 0:
+        return None
+    # Far outside is far enough: cv2 counts in 32 bits.
+    corners = np.floor(corners.clip(-100_000, 100_000)).astype(np.int32)
+    (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    box = Box(left, top, right + 1, bottom + 1).clipped(width, height)
+    if box is None:
+        return None
+    region = np.zeros((box.height, box.width), dtype=np.uint8)
+    cv2.fillPoly(region, [corners - np.array([box.x0, box.y0], dtype=np.int32)], 1)
+    return box, region == 1
 
 
 class Stroke:

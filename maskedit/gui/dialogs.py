@@ -119,6 +119,21 @@ def ask_lossy(parent: QWidget, text: str) -> bool:
     return clicked is read
 
 
+def ask_order(parent: QWidget, order_name: str) -> bool:
+    """Whether to bring a label map into our class order that looks like one in another project's."""
+    text = f"The label map looks like one in the class order of {order_name}: in maskedit's own it shows no face."
+    box = _message_box(parent, "Another class order", f"{text}\n\nRemap its classes?")
+    box.setIcon(QMessageBox.Icon.Question)
+    remap = box.addButton("Remap", QMessageBox.ButtonRole.AcceptRole)
+    leave = box.addButton("Leave as it is", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(remap)
+    box.setEscapeButton(leave)
+    box.exec()
+    clicked = box.clickedButton()
+    box.deleteLater()
+    return clicked is remap
+
+
 def _message_box(parent: QWidget, title: str, text: str) -> QMessageBox:
     box = QMessageBox(parent)
     box.setWindowTitle(title)

@@ -15,7 +15,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
 from maskedit import imaging
-from maskedit.document import session
+from maskedit.document import orders, session
 from maskedit.document.document import Document
 from maskedit.errors import UserError
 from maskedit.gui import dialogs, reading
@@ -57,16 +57,24 @@ class Files(QObject):
         return True
 
     def read_labels(self, path: Path) -> np.ndarray:
-        """A label map file; what was not exact about it is told, and a lossy one is read if the person wants it."""
+        """A label map file; what was not exact about it is told, and a lossy one is read if the person wants it.
+
+        Asks about a map that is in another project's class order.
+        """
         try:
             file = imaging.read_label_file(path)
         except imaging.LossyLabelsError as error:
             if not dialogs.ask_lossy(self._window, str(error)):
                 raise
             file = imaging.read_label_file(path, allow_lossy=True)
-        if file.notes:
-            self._editor.message.emit("info", f"{path.name}: {' '.join(file.notes)}")
-        return file.labels
+        labels, notes = file.labels, list(file.notes)
+        order = orders.likely_order(labels)
+        if order is not None and dialogs.ask_order(self._window, order):
+            labels = orders.remapped(labels, order)
+            notes.append(f"The label map was in the class order of {order} and has been remapped.")
+        if notes:
+            self._editor.message.emit("info", f"{path.name}: {' '.join(notes)}")
+        return labels
 
     def open_dialog(self) -> None:
         path = dialogs.ask_open(self._window, "Open photo or session", self._folder(), dialogs.PHOTOS)

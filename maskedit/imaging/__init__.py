@@ -1,11 +1,12 @@
 """Photos and label maps on disk: the only place that knows file formats.
 
 Photos are (H, W, 3) uint8 RGB as a person sees them (EXIF orientation and transparency applied; colour profiles are
-not); label maps are (H, W) uint8 ids of ``labels.LABELS``.
+not, except for CMYK); label maps are (H, W) uint8 ids of ``labels.LABELS``.
 """
 
 from maskedit.imaging.geometry import fit_square, resize_labels, resize_photo, square_labels
 from maskedit.imaging.label_files import LabelFile, LossyLabelsError, read_label_file, read_labels
+from maskedit.imaging.metadata import PhotoMetadata, read_metadata
 from maskedit.imaging.photos import MAX_PIXELS, MIN_SIDE, read_photo
 from maskedit.imaging.pictures import before_after_sheet, captioned_sheet, colourise, cutout
 from maskedit.imaging.squares import Square, cut_square
@@ -16,6 +17,7 @@ __all__ = [
     "MIN_SIDE",
     "LabelFile",
     "LossyLabelsError",
+    "PhotoMetadata",
     "Square",
     "atomic_write_bytes",
     "before_after_sheet",
@@ -26,6 +28,7 @@ __all__ = [
     "fit_square",
     "read_label_file",
     "read_labels",
+    "read_metadata",
     "read_photo",
     "resize_labels",
     "resize_photo",

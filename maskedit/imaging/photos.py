@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from maskedit.errors import UserError
 
@@ -33,9 +33,9 @@ _ORIENTATION = 0x0112  # the EXIF tag
 def read_photo(source: str | Path | bytes) -> np.ndarray:
     """Read a photo as (H, W, 3) uint8 RGB: a file's path, or the bytes of a file.
 
-    EXIF orientation is applied, transparency is composited over white, 16-bit grey is scaled to 8 bits and an
-    animation gives its first frame. Raises UserError when there is no such file, when it is no image or a damaged one,
-    when a side is under ``MIN_SIDE`` or the whole is over ``MAX_PIXELS``.
+    EXIF orientation is applied, transparency is composited over white, 16-bit grey is scaled to 8 bits, CMYK becomes
+    sRGB by its own profile and an animation gives its first frame. Raises UserError when there is no such file, when
+    it is no image or a damaged one, when a side is under ``MIN_SIDE`` or the whole is over ``MAX_PIXELS``.
     """
     data, name = read_source(source)
     with decoding(name):
@@ -92,8 +92,8 @@ def decoding(name: str) -> Iterator[None]:
             ) from error
 
 
-def load_image(data: bytes, name: str) -> tuple[Image.Image, int, bool]:
-    """The first frame, decoded; the EXIF orientation still to be applied; whether 16-bit colour was cut to 8 bits."""
+def open_image(data: bytes, name: str) -> Image.Image:
+    """The file's header, read and checked; its pixels are still to be decoded."""
     Image.init()
     image = Image.open(BytesIO(data), formats=[each for each in _FORMATS if each in Image.OPEN])
     width, height = image.size
@@ -101,6 +101,12 @@ def load_image(data: bytes, name: str) -> tuple[Image.Image, int, bool]:
         raise UserError(
             f"{name} is enormous, {width} x {height} px; scale it to under {MAX_PIXELS // 10**6} megapixels."
         )
+    return image
+
+
+def load_image(data: bytes, name: str) -> tuple[Image.Image, int, bool]:
+    """The first frame, decoded; the EXIF orientation still to be applied; whether 16-bit colour was cut to 8 bits."""
+    image = open_image(data, name)
     deep = image.mode in ("RGB", "RGBA", "LA") and ";16" in repr(image.tile)  # loading clears the tile list
     image.load()
     orientation = 1
@@ -134,7 +140,22 @@ def to_rgb(image: Image.Image, name: str) -> np.ndarray:
         # Hidden colours must not come back, so transparency is painted over white instead of dropped.
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image)
+    if image.mode == "CMYK":
+        with contextlib.suppress(Exception):  # no profile, a broken one, or one for something else
+            return np.array(_from_inks(image))
     return np.array(image.convert("RGB"))
+
+
+def _from_inks(image: Image.Image) -> Image.Image:
+    """A CMYK image as sRGB by its own profile: what the inks look like on paper, which no formula knows."""
+    return ImageCms.profileToProfile(
+        image,
+        ImageCms.ImageCmsProfile(BytesIO(image.info["icc_profile"])),
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
 
 
 def to_integers(image: Image.Image, name: str, *, limit: int) -> np.ndarray:

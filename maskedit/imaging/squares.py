@@ -29,6 +29,8 @@ class Square:
     """Its turn, clockwise as one sees it: at 90 its upper edge is on the right."""
 
     def __post_init__(self) -> None:
+        for name in ("x", "y", "side", "degrees"):
+            object.__setattr__(self, name, float(getattr(self, name)))  # numpy's numbers are no JSON
         if not all(map(math.isfinite, (self.x, self.y, self.side, self.degrees))) or self.side <= 0:
             raise ValueError(f"a square has a finite centre and turn and a positive side, not {self}")
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from maskedit.errors import UserError
 from maskedit.imaging.label_files import check_ids
+from maskedit.imaging.metadata import PhotoMetadata, saving_options
 from maskedit.imaging.photos import reason_of
 from maskedit.labels import palette
 
@@ -22,11 +23,20 @@ _WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".
 _WRITABLE[".bmp"] = "BMP"
 
 
-def write_photo(path: str | Path, photo: np.ndarray, *, quality: int = 95, overwrite: bool = False) -> Path:
+def write_photo(
+    path: str | Path,
+    photo: np.ndarray,
+    *,
+    quality: int = 95,
+    overwrite: bool = False,
+    metadata: PhotoMetadata | None = None,
+) -> Path:
     """Write (H, W, 3) or (H, W, 4) uint8 as PNG, JPEG, WebP, TIFF or BMP, by the extension; returns the path.
 
-    ``quality`` is 1..100, for JPEG and WebP. The file appears whole or not at all. Raises UserError for an unknown
-    extension, for transparency in JPEG or BMP, for an existing file without ``overwrite`` and when the disk refuses.
+    ``quality`` is 1..100, for JPEG and WebP. ``metadata``, of the original photo, goes into the file as far as its
+    format holds it, with a word that the photo was edited; without, a file says nothing beside its pixels. The file
+    appears whole or not at all. Raises UserError for an unknown extension, for transparency in JPEG or BMP, for an
+    existing file without ``overwrite`` and when the disk refuses.
     """
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] not in (3, 4):
         raise ValueError(f"a photo is (H, W, 3 or 4) uint8, not {photo.shape} {photo.dtype}")
@@ -41,6 +51,8 @@ def write_photo(path: str | Path, photo: np.ndarray, *, quality: int = 95, overw
         raise UserError(f"The quality is {quality}; choose one from 1 to 100.")
     options: dict = {"JPEG": {"quality": quality, "subsampling": 0}, "WEBP": {"quality": quality}}.get(format, {})
     _check_target(path, overwrite=overwrite)
+    if metadata is not None:
+        options |= saving_options(metadata, format, width=photo.shape[1], height=photo.shape[0])
     return atomic_write_bytes(path, _encoded(Image.fromarray(photo), path, format, **options), overwrite=overwrite)
 
 

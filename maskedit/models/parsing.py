@@ -16,8 +16,8 @@ from maskedit.models.tensors import normalised, spread
 
 
 @torch.inference_mode()
-def parse(parser: Parser, photos: Tensor, *, side: int | None = None, mirror: bool = False) -> Tensor:
-    """Label maps (N, side, side) uint8 of square photos (N, 3, S, S) float in [-1, 1].
+def parser_logits(parser: Parser, photos: Tensor, *, side: int | None = None, mirror: bool = False) -> Tensor:
+    """Logits (N, 19, side, side) float32 of square photos (N, 3, S, S) float in [-1, 1].
 
     Photos of another side than the parser's are scaled to it; its logits are scaled bilinearly to ``side``.
 
@@ -33,7 +33,12 @@ def parse(parser: Parser, photos: Tensor, *, side: int | None = None, mirror: bo
         logits = (logits + parser(photos.flip(-1)).flip(-1)[:, MIRROR.tolist()]) / 2
     if side not in (None, own):
         logits = F.interpolate(logits, size=side, mode="bilinear")
-    return logits.argmax(dim=1).to(torch.uint8)
+    return logits
+
+
+def parse(parser: Parser, photos: Tensor, *, side: int | None = None, mirror: bool = False) -> Tensor:
+    """Label maps (N, side, side) uint8: the likeliest class of each pixel by `parser_logits`, of the same arguments."""
+    return parser_logits(parser, photos, side=side, mirror=mirror).argmax(dim=1).to(torch.uint8)
 
 
 def parsing_figures(

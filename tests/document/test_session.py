@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskedit.document import session
+from maskedit.document import packing, session
 from maskedit.document.document import Document
+from maskedit.document.origin import Origin
 from maskedit.document.session import (
     discard_recovery,
     find_recoveries,
@@ -24,8 +25,10 @@ from maskedit.document.session import (
     write_recovery,
 )
 from maskedit.errors import UserError
+from maskedit.imaging import Square
 
 HAIR = 13
+ORIGIN = Origin(b"\xff\xd8 no photo, but nobody decodes it here", Square(31.5, -4.0, 99.25, -12.5))
 
 
 @pytest.fixture
@@ -33,8 +36,10 @@ def document() -> Document:
     rng = np.random.default_rng(0)
     reference = np.kron(rng.integers(0, 19, (4, 5), dtype=np.uint8), np.ones((8, 8), np.uint8))
     document = Document(
-        rng.integers(0, 256, (32, 40, 3), dtype=np.uint8), reference, reference_labels=reference, name="Zoë / 1"
-    )
+        rng.integers(0, 256, (32, 40, 3), dtype=np.uint8), reference, reference_labels=reference, name="Zoë / 1",
+        origin=ORIGIN,
+    )  # fmt: skip
+    document.learned = b"weights"
     stroke = document.begin_stroke(HAIR, diameter=7, mirror=True)
     stroke.move_to(3, 3)
     stroke.move_to(20, 20)
@@ -85,6 +90,8 @@ def test_a_session_comes_back_with_its_history(document, saved):
     assert loaded.path == saved
     assert (loaded.locked, loaded.only_over) == ({3, 5}, 0)
     assert loaded.extras == document.extras
+    assert loaded.origin == ORIGIN
+    assert loaded.learned == b"weights"
     assert not loaded.is_modified
     assert loaded.history.names == document.history.names
     assert loaded.history.position == document.history.position == 2
@@ -126,7 +133,7 @@ def test_an_existing_file_stays_unless_told_otherwise(document, saved):
 
 
 def test_a_long_history_keeps_its_newest_part(document, tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "_MAX_EDITS", 2)
+    monkeypatch.setattr(packing, "_MAX_EDITS", 2)
     document.redo()
     document.locked, document.only_over = set(), None
     path = tmp_path / "d.maskedit"
@@ -143,6 +150,91 @@ def test_a_long_history_keeps_its_newest_part(document, tmp_path, monkeypatch):
     np.testing.assert_array_equal(loaded.labels, document.labels)
 
 
+# The photo file, and what was learned
+
+
+def test_a_session_of_before_there_were_origins(saved):
+    state = read_json(saved, "session.json")
+    del state["square"]
+    rewrite(saved, **{"session.json": json.dumps(state), "origin": None, "learned.safetensors": None})
+    loaded = load_session(saved)
+    assert loaded.origin is None
+    assert loaded.learned is None
+    assert loaded.history.position == 2
+
+
+def test_a_document_without_a_photo_file(document, tmp_path):
+    plain = Document(document.photo, document.labels)
+    save_session(tmp_path / "plain.maskedit", plain)
+    assert load_session(tmp_path / "plain.maskedit").origin is None
+    with zipfile.ZipFile(tmp_path / "plain.maskedit") as archive:
+        assert set(archive.namelist()) == set(packing._LIMITS) - {"origin", "learned.safetensors"}
+
+
+def test_the_photo_file_is_stored_byte_for_byte(saved):
+    assert ORIGIN.data in saved.read_bytes()  # packing a photo again would take time for nothing
+    with zipfile.ZipFile(saved) as archive:
+        assert archive.read("origin") == ORIGIN.data
+
+
+def test_what_was_learned_is_saved_and_can_be_forgotten(document, saved, tmp_path):
+    loaded = load_session(saved)
+    assert not loaded.is_modified
+    loaded.learned = None
+    assert loaded.is_modified
+    save_session(saved, loaded)
+    loaded.mark_saved()
+    assert not loaded.is_modified
+    again = load_session(saved)
+    assert (again.learned, again.origin) == (None, ORIGIN)
+
+
+@pytest.mark.parametrize(
+    "square",
+    [
+        None,
+        {},
+        "0123",
+        [1, 2, 3],
+        [1, 2, 3, 4, 5],
+        [1, 2, "3", 0],
+        [1, 2, True, 0],
+        [1, 2, None, 0],
+        [1, 2, [3], 0],
+        [1, 2, 0, 0],
+        [1, 2, 0.5, 0],
+        [1, 2, -3, 0],
+        [1, 2, 1e-300, 0],
+        [1, 2, 1.1e6, 0],
+        [-1.1e6, 2, 3, 0],
+        [1, 1.1e6, 3, 0],
+        [1, 2, 3, 1e7],
+        [1, 2, float("inf"), 0],
+        [float("nan"), 2, 3, 0],
+        [1, 2, 3, float("-inf")],
+        [10**400, 2, 3, 0],
+    ],
+)
+def test_a_wrong_square(saved, square):
+    state = read_json(saved, "session.json") | {"square": square}
+    rewrite(saved, **{"session.json": json.dumps(state)})
+    with pytest.raises(UserError, match=r"a\.maskedit cannot be opened"):
+        load_session(saved)
+
+
+def test_a_square_of_whole_numbers(saved):
+    state = read_json(saved, "session.json") | {"square": [20, 16, 32, 0]}
+    rewrite(saved, **{"session.json": json.dumps(state)})
+    assert load_session(saved).origin == Origin(ORIGIN.data, Square(20.0, 16.0, 32.0))
+
+
+@pytest.mark.parametrize("data", [None, b""])
+def test_a_square_without_its_photo_file(saved, data):
+    rewrite(saved, origin=data)
+    with pytest.raises(UserError, match=r"photo .*(missing|empty)"):
+        load_session(saved)
+
+
 # Malformed sessions
 
 
@@ -154,16 +246,16 @@ def test_no_file_a_folder_and_other_files(tmp_path):
             load_session(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", list(session._LIMITS))
+@pytest.mark.parametrize("name", [name for name in packing._LIMITS if name not in ("origin", "learned.safetensors")])
 def test_a_missing_member(saved, name):
     rewrite(saved, **{name: None})
     with pytest.raises(UserError, match=f"{name} is missing"):
         load_session(saved)
 
 
-@pytest.mark.parametrize("name", list(session._LIMITS))
+@pytest.mark.parametrize("name", list(packing._LIMITS))
 def test_a_member_larger_than_its_limit_is_not_unpacked(saved, name, monkeypatch):
-    monkeypatch.setitem(session._LIMITS, name, 20_000)
+    monkeypatch.setitem(packing._LIMITS, name, 20_000)
     rewrite(saved, **{name: bytes(20_001)})
     with pytest.raises(UserError, match="the limit is 20000"):
         load_session(saved)
@@ -185,7 +277,7 @@ def test_a_huge_directory_is_refused_before_it_is_read(saved):
     with zipfile.ZipFile(saved, "a") as archive:
         for number in range(40):
             archive.writestr(str(number), b"")
-    with pytest.raises(UserError, match="46 members"):
+    with pytest.raises(UserError, match="48 members"):
         load_session(saved)
 
 
@@ -370,6 +462,18 @@ def test_recovery_files_of_dead_processes_are_found_newest_first(document, tmp_p
     discard_recovery(older)
     discard_recovery(older)
     assert find_recoveries(folder) == [newer]
+
+
+def test_a_recovery_file_keeps_the_photo_file_and_what_was_learned_if_that_is_small(document, tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "_RECOVERY_LEARNED_BYTES", 7)
+    recovered = load_recovery(write_recovery(tmp_path, document))
+    assert (recovered.origin, recovered.learned) == (ORIGIN, b"weights")
+    assert recovered.is_modified
+    document.learned = b"too many weights"
+    recovered = load_recovery(write_recovery(tmp_path, document))
+    assert (recovered.origin, recovered.learned) == (ORIGIN, None)
+    save_session(tmp_path / "whole.maskedit", document)
+    assert load_session(tmp_path / "whole.maskedit").learned == b"too many weights"
 
 
 def test_only_recovery_files_are_discarded(saved):

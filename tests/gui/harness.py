@@ -63,6 +63,7 @@ class Answers:
         "ask_export",
         "ask_source",
         "ask_lossy",
+        "ask_order",
         "ask_command",
         "about",
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
@@ -11,6 +11,7 @@ from maskedit import imaging
 from maskedit.gui import dialogs
 from maskedit.gui.dialogs import Export
 from maskedit.gui.qimage import photo_image
+from maskedit.labels import BISENET_ORDER
 from tests.faces import draw_face
 from tests.gui.harness import CTRL, LEFT, NONE, SHIFT, FakeEngine, click, drag, key, make_document, settle, wait
 
@@ -150,6 +151,33 @@ def test_take_labels_from_another_face(window, answers, face):
     answers.ask_source = [(True, None)]
     window.files.take_bundled("hopper")
     assert document.history.names == ["Take labels from hopper"]
+
+
+@pytest.mark.parametrize("remap", [True, False])
+def test_a_label_map_in_another_class_order(window, answers, face, remap):
+    theirs = np.argsort(BISENET_ORDER).astype(np.uint8)[face[3]]
+    imaging.write_labels(face[1], theirs, kind="ids", overwrite=True)
+    answers.ask_order = [remap]
+    window.messages.clear()
+    assert window.files.open(face[0])
+    assert np.array_equal(window.editor.document.labels, face[3] if remap else theirs)
+    told = [text for level, text in window.messages if level == "info" and "has been remapped" in text]
+    assert len(told) == remap
+    assert all("BiSeNet" in text for text in told)
+
+
+@pytest.mark.parametrize(("press", "answer"), [("Remap", True), ("Leave as it is", False), ("Esc", False)])
+def test_the_question_about_a_class_order(window, real_dialogs, press, answer):
+    def act():
+        box = QApplication.activeModalWidget()
+        assert "FaRL" in box.text()
+        if press == "Esc":
+            QTest.keyClick(box, Qt.Key.Key_Escape)
+        else:
+            next(button for button in box.buttons() if button.text() == press).click()
+
+    QTimer.singleShot(50, act)
+    assert real_dialogs.ask_order(window, "FaRL, SegFace") is answer
 
 
 # Saving

@@ -1,0 +1,1 @@
+"""``maskedit-edit``: edit faces without a window."""

@@ -1,0 +1,26 @@
+"""The edited face in the photo that it came from, at the photo's own size, with the photo's own metadata."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from maskedit import imaging
+from maskedit.document.document import Document
+from maskedit.imaging import PhotoMetadata
+from maskedit.render.compositing import Composite
+from maskedit.render.pasting import paste_back
+
+
+def full_size(document: Document, composite: Composite) -> tuple[np.ndarray, PhotoMetadata]:
+    """(photo (H, W, 3) uint8 RGB upright, what to write beside its pixels).
+
+    A document that came from no photo file is its own photo.
+
+    Raises:
+        UserError: the photo in a stranger's session is none.
+    """
+    origin = document.origin
+    if origin is None:
+        return composite.image, PhotoMetadata()
+    photo = imaging.read_photo(origin.data)
+    return paste_back(photo, origin.square, composite), imaging.read_metadata(origin.data)
