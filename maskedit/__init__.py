@@ -1,13 +1,14 @@
 """maskedit: edit a face by painting its label map.
 
-EDIT   photo file -> imaging -> Document <- strokes <- canvas
-       Document -> RenderRequest -> Renderer [style code once per photo, generator per edit] -> preview -> export
+EDIT   photo file -> imaging -> face (find, align, parse) -> Document <- strokes <- canvas
+       Document -> RenderRequest -> Renderer [style code once per photo, generator per edit; learn this face]
+       -> compositing -> preview -> export into the whole photo
 TRAIN  dataset folder -> dataset -> training stages [models, losses] -> run folder -> checkpoint -> weights/
-       -> Renderer
+       -> Renderer, FaceParser
 
-Imports point one way: ``gui | training | evaluation`` -> ``render`` -> ``document | models | dataset`` -> ``imaging``
--> ``labels``. The names below are the public surface; they load lazily, so that ``import maskedit`` costs neither
-torch nor Qt.
+Imports point one way: ``gui | training | evaluation | data_tools | edit`` -> ``render | face`` -> ``document | models
+| dataset`` -> ``imaging`` -> ``labels``. The names below are the public surface; they load lazily, so that
+``import maskedit`` costs neither torch nor Qt.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ _PUBLIC = {
     "read_labels": "maskedit.imaging",
     "write_photo": "maskedit.imaging",
     "write_labels": "maskedit.imaging",
+    "FaceFinder": "maskedit.face.locate",
+    "FaceParser": "maskedit.face.parser",
     "Renderer": "maskedit.render.renderer",
     "RenderResult": "maskedit.render.renderer",
 }
 __all__ = [
     "LABELS",
+    "FaceFinder",
+    "FaceParser",
     "RenderResult",
     "Renderer",
     "UserError",
@@ -40,6 +45,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from maskedit.errors import UserError
+    from maskedit.face.locate import FaceFinder
+    from maskedit.face.parser import FaceParser
     from maskedit.imaging import read_labels, read_photo, write_labels, write_photo
     from maskedit.labels import LABELS
     from maskedit.render.renderer import Renderer, RenderResult

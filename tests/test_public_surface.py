@@ -11,6 +11,8 @@ import maskedit
 def test_the_public_names_are_these():
     assert maskedit.__all__ == [
         "LABELS",
+        "FaceFinder",
+        "FaceParser",
         "RenderResult",
         "Renderer",
         "UserError",
@@ -38,6 +40,7 @@ def test_importing_the_package_loads_neither_torch_nor_qt():
         ("maskedit.gui.app", "maskedit"),
         ("maskedit.training.cli", "maskedit-train"),
         ("maskedit.models.cli", "maskedit-weights"),
+        ("maskedit.edit.cli", "maskedit-edit"),
         ("maskedit.evaluation.cli", "maskedit-eval"),
     ],
 )

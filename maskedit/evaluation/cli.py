@@ -16,6 +16,8 @@ EXAMPLE = """example:
   maskedit-eval agreement --data celebamask-hq --parser parser.safetensors --vae mask_vae.safetensors
   maskedit-eval parsing --data celebamask-hq --weights parser.safetensors --size 512 --mirror
   maskedit-eval masks --data celebamask-hq --weights mask_vae.safetensors --json figures.json
+  maskedit-eval person --data celebamask-hq --count 20 -o faces
+  maskedit-eval faces --portraits portraits -o faces.png
 """
 
 
@@ -25,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.protocol == "showcase":
             _showcase(given)
+        elif given.protocol == "person":
+            _person(given)
+        elif given.protocol == "faces":
+            _faces(given)
         else:
             _measure(given)
     except UserError as error:
@@ -38,14 +44,15 @@ def _parser() -> argparse.ArgumentParser:
         prog="maskedit-eval", description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     protocols = parser.add_subparsers(dest="protocol", required=True, metavar="PROTOCOL")
-    weights, data, perceptual, size, grid = (argparse.ArgumentParser(add_help=False) for _ in range(5))
+    weights, figures, perceptual, size, grid = (argparse.ArgumentParser(add_help=False) for _ in range(5))
     weights.add_argument("--weights", type=Path, metavar="FILE", help="a .safetensors file (default: the shipped one)")
+    figures.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
+    data = argparse.ArgumentParser(add_help=False, parents=[figures])
     data.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="folder with images/ and masks/")
     data.add_argument(
         "--validation", type=int, default=91, metavar="COUNT",
         help="photos held out, the last ones in sorted order, as in training (default: %(default)s)",
     )  # fmt: skip
-    data.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     perceptual.add_argument(
         "--perceptual", default="none", metavar="NET", help=PERCEPTUAL
     )  # fmt: skip
@@ -77,6 +84,24 @@ def _parser() -> argparse.ArgumentParser:
         help="label maps through a MaskVAE and back",
         description="Encode every held-out label map and decode its mean code, at the MaskVAE's own side.",
     )  # fmt: skip
+    four = protocols.add_parser(
+        "person", parents=[data, weights, size],
+        help="learn faces: how near do renders come, and do they still obey?",
+        description="Render held-out photos before and after learning each face: unedited, and with another face's "
+        "mouth, which is also laid into the photo. Minutes a photo on a CPU.",
+    )  # fmt: skip
+    four.add_argument("--count", type=int, default=20, metavar="COUNT", help="photos to learn (default: %(default)s)")
+    four.add_argument("--steps", type=int, metavar="COUNT", help="steps of learning (default: the editor's)")
+    four.add_argument("--parser", type=Path, metavar="FILE", help="a face parser's weights (default: the shipped ones)")
+    four.add_argument("-o", "--out", type=Path, metavar="FOLDER", help="write a sheet of the faces here")
+    five = protocols.add_parser(
+        "faces", parents=[figures, weights],
+        help="faces in whole photos: are the eyes where people marked them?",
+        description="Find the face of every photo that FOLDER/landmarks.json names, a list of objects with file, "
+        "right_eye and left_eye ([x, y] in pixels, the person's own right and left), and compare the eyes.",
+    )  # fmt: skip
+    five.add_argument("--portraits", type=Path, required=True, metavar="FOLDER", help="photos and landmarks.json")
+    five.add_argument("-o", "--out", type=Path, metavar="FILE", help="write a sheet of the aligned faces here")
     three = protocols.add_parser(
         "showcase", parents=[weights],
         help="edit the bundled portraits, for the README's picture",
@@ -88,16 +113,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(given: argparse.Namespace) -> None:
     """Refuse what would fail only after minutes of measuring."""
-    for name in ("validation", "rows", "size"):
+    for name in ("validation", "rows", "size", "count", "steps"):
         value = getattr(given, name, None)
         if value is not None and value < 1:
             raise UserError(f"--{name} {value} must be at least 1.")
-    if given.protocol in ("reconstruction", "agreement") and given.size is not None:
+    if given.protocol in ("reconstruction", "agreement", "person") and given.size is not None:
         try:
             DmnConfig.check_side(given.size)
         except UserError as error:
             raise UserError(f"--size: {error}") from error
-    for name in ("json", "grid"):
+    # The other commands make a folder of --out, or write nothing else.
+    for name in ("json", "grid", "out") if given.protocol == "faces" else ("json", "grid"):
         path = getattr(given, name, None)
         if path is not None and not path.parent.is_dir():
             raise UserError(f"--{name} {path}: there is no folder {path.parent}.")
@@ -118,6 +144,46 @@ def _measure(given: argparse.Namespace) -> None:
             imaging.write_photo(given.grid, report.sheet(), overwrite=True)
     except OSError as error:
         raise UserError(f"{error.filename} could not be written ({error.strerror}).") from error
+
+
+def _person(given: argparse.Namespace) -> None:
+    _check(given)
+    from maskedit import imaging
+    from maskedit.dataset import find_split, load_pairs
+    from maskedit.evaluation.person import person_figures, sheet
+    from maskedit.models.perceptual import make_perceptual
+    from maskedit.render.renderer import Renderer
+
+    perceptual = make_perceptual("parser" if given.parser is None else f"parser:{given.parser}")
+    renderer = Renderer(given.weights, size=given.size)
+    pairs = load_pairs(find_split(given.data, given.validation)[1], renderer.size)
+    person = person_figures(
+        renderer, perceptual.features.parser, pairs, perceptual, count=given.count, steps=given.steps
+    )
+    print(f"{len(person.rows)} held-out faces learned by {renderer.weights.name}, {renderer.engine}")
+    print("\n".join(person.lines))
+    if given.json is not None:
+        figures = {"protocol": "person", "weights": renderer.weights.name, "size": renderer.size}
+        report = json.dumps(figures | {"mean": person.means, "photos": person.rows}, indent=1)
+        given.json.write_text(report + "\n", encoding="utf-8")
+    if given.out is not None:
+        given.out.mkdir(parents=True, exist_ok=True)
+        print(imaging.write_photo(given.out / "person.png", sheet(person), overwrite=True))
+
+
+def _faces(given: argparse.Namespace) -> None:
+    _check(given)
+    from maskedit import imaging
+    from maskedit.evaluation.faces import faces_figures, sheet
+    from maskedit.face.parser import FaceParser
+
+    parser = FaceParser(given.weights)
+    faces = faces_figures(given.portraits, parser)
+    print("\n".join(faces.lines))
+    if given.json is not None:
+        given.json.write_text(json.dumps(faces.report, indent=1) + "\n", encoding="utf-8")
+    if given.out is not None:
+        print(imaging.write_photo(given.out, sheet(faces), overwrite=True))
 
 
 def _showcase(given: argparse.Namespace) -> None:

@@ -69,7 +69,7 @@ class FaceFinder:
     """
 
     def __init__(self, parser: FaceParser):
-        self._parser = parser
+        self.parser = parser
 
     def find(self, photo: np.ndarray) -> list[Face]:
         """The faces of a photo (H, W, 3) uint8, the largest first; an empty list when there is none.
@@ -83,12 +83,11 @@ class FaceFinder:
             small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         for quarter in (0, 1, 3, 2):
             turned = np.ascontiguousarray(np.rot90(small, -quarter))
-            found = list(self._search(turned))
-            if found:
-                back = [square.turned(4 - quarter, *turned.shape[1::-1]) for square in found]
-                factor = width / small.shape[1]
-                squares = [Square(s.x * factor, s.y * factor, s.side * factor, s.degrees) for s in back]
-                faces = [face for square in squares if (face := self._settled(photo, square)) is not None]
+            back = [square.turned(4 - quarter, *turned.shape[1::-1]) for square in self._search(turned)]
+            factor = width / small.shape[1]
+            squares = [Square(s.x * factor, s.y * factor, s.side * factor, s.degrees) for s in back]
+            faces = [face for square in squares if (face := self._settled(photo, square)) is not None]
+            if faces:
                 return sorted(faces, key=lambda face: -face.square.side)
         return []
 
@@ -101,14 +100,14 @@ class FaceFinder:
         skin = np.ones((1, 1), np.float32)  # where a face may still be: anywhere
         for level in range(_LEVELS):
             side = max(height, width) / 2**level
-            if side < _SMALLEST_WINDOW and level > 0:
-                return
+            if level > 0 and side < max([_SMALLEST_WINDOW, *(square.side / 2 for square in found)]):
+                return  # a face a quarter as large as the one in front is not what the photo is about
             windows = [window for window in _windows(width, height, side) if _share(skin, window, width, height)]
             seen = np.zeros((max(1, round(height / side * 32)), max(1, round(width / side * 32))), np.float32)
             seeds = []
             for some in (windows[start : start + _BATCH] for start in range(0, len(windows), _BATCH)):
-                parsed = self._parser.probabilities(
-                    [cut_square(photo, window, self._parser.size) for window in some], mirror=False
+                parsed = self.parser.probabilities(
+                    [cut_square(photo, window, self.parser.size) for window in some], mirror=False
                 )
                 for window, probabilities in zip(some, parsed, strict=True):
                     _note(seen, window, probabilities[_FACE].sum(axis=0), width, height)
@@ -138,8 +137,8 @@ class FaceFinder:
                 return None
             rests = moved < 0.02 and abs(scale - 1) < 0.04 and abs(after.degrees - square.degrees) < 2
             square = after
-            if rests:
-                return square
+            if rests:  # also around what looks like no face, at once
+                return square if landmarks.confidence >= _SURE else None
         return None
 
     def _settled(self, photo: np.ndarray, square: Square) -> Face | None:
@@ -148,16 +147,16 @@ class FaceFinder:
         if landmarks is None or landmarks.confidence < _SURE:
             return None
         square = aligned_square(landmarks)
-        aligned = cut_square(photo, square, self._parser.size)
-        eyes = pupils(aligned, self._parser.probabilities([aligned], mirror=True)[0])
+        aligned = cut_square(photo, square, self.parser.size)
+        eyes = pupils(aligned, self.parser.probabilities([aligned], mirror=True)[0])
         matrix = square.matrix(1)
         places = landmarks.points[:2] if eyes is None else eyes @ matrix[:, :2].T + matrix[:, 2]
         return Face(square, places, landmarks.confidence)
 
     def _landmarks(self, photo: np.ndarray, square: Square, *, mirror: bool) -> Landmarks | None:
         """Landmarks in pixels of the photo."""
-        view = cut_square(photo, square, self._parser.size)
-        landmarks = find_landmarks(self._parser.probabilities([view], mirror=mirror)[0])
+        view = cut_square(photo, square, self.parser.size)
+        landmarks = find_landmarks(self.parser.probabilities([view], mirror=mirror)[0])
         return None if landmarks is None else landmarks.moved(square.matrix(1))
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 EXAMPLE = """examples:
   maskedit                                 a bundled portrait, ready to paint
-  maskedit me.png --labels me_labels.png   your photo and its label map
+  maskedit me.jpg                          any photo: the face is found and its label map drawn
+  maskedit me.png --labels me_labels.png   a photo and its label map
   maskedit work.maskedit                   a saved session
 """
 
@@ -22,12 +23,19 @@ INTERRUPTED = 130
 """The exit status that shells expect after Ctrl+C."""
 
 
-def main(arguments: Sequence[str] | None = None, *, make_engine: Callable | None = None, on_window=None) -> int:
+def main(
+    arguments: Sequence[str] | None = None,
+    *,
+    make_engine: Callable | None = None,
+    make_finder: Callable | None = None,
+    on_window=None,
+) -> int:
     """Open the editor; returns when its window is closed.
 
     Args:
         arguments: the command line without the program's name; ``sys.argv`` when None.
         make_engine: makes the renderer in the worker's thread; the shipped one when None.
+        make_finder: makes the face finder there, likewise.
         on_window: called with the window once it is shown.
     """
     options = _parser().parse_args(arguments)
@@ -38,13 +46,17 @@ def main(arguments: Sequence[str] | None = None, *, make_engine: Callable | None
     from maskedit.gui.editor import Editor
     from maskedit.gui.files import BUNDLED
     from maskedit.gui.main_window import MainWindow
-    from maskedit.gui.worker import shipped_engine
+    from maskedit.gui.worker import shipped_engine, shipped_finder
 
     application = QApplication.instance() or QApplication(sys.argv[:1])
     application.setApplicationName("maskedit")
     application.setApplicationDisplayName("maskedit")
     theme.apply(application)
-    editor = Editor(make_engine or shipped_engine(options.weights, options.device, options.precision))
+    device, precision = options.device, options.precision
+    editor = Editor(
+        make_engine or shipped_engine(options.weights, device, precision),
+        make_finder or shipped_finder(device, precision),
+    )
     window = MainWindow(editor, QSettings("maskedit", "maskedit"))
     opened = False
     if options.photo is not None:
@@ -126,7 +138,11 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("photo", type=Path, nargs="?", help="a photo or a session; a bundled portrait when left out")
-    parser.add_argument("--labels", type=Path, help="the photo's label map; NAME_labels.png beside it when left out")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        help="the photo's label map; NAME_labels.png beside it when left out, or drawn by the parser",
+    )
     parser.add_argument("--weights", help="a .safetensors checkpoint; the shipped one when left out")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Slot
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPainterPath, QPen, QPointingDevice, QTabletEvent
+from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPainterPath, QPen, QPointingDevice, QTabletEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from maskedit.document.history import Box
 from maskedit.gui.editor import Editor
-from maskedit.gui.qimage import LabelImage
+from maskedit.gui.qimage import LabelImage, tint_image
 from maskedit.gui.tools import Tools, whole
 from maskedit.gui.viewport import Viewport
-from maskedit.gui.views import ImageView
+from maskedit.gui.views import ImageView, outline_path
 from maskedit.labels import NUM_LABELS, palette
+
+_SURE = 0.9
+_HATCH = np.array([[255, 0, 200], [255, 255, 255]], np.uint8)
+"""Magenta and white by turns: no class of either palette has the look of it."""
+
+
+def _hatched(confidence: np.ndarray) -> QImage:
+    """Stripes wherever a parser was unsure, the less transparent the more it was; (H, W) uint8, 255 is sure."""
+    doubt = np.clip(1 - confidence / (255 * _SURE), 0, 1)
+    opacity = np.where(doubt > 0, np.minimum(0.35 + 1.2 * doubt, 0.9), 0)
+    rows, columns = np.indices(confidence.shape)
+    stripes = (rows + columns) // max(1, confidence.shape[0] // 128) % 2
+    return tint_image(opacity, _HATCH[stripes])
 
 
 class LabelCanvas(ImageView):
@@ -32,6 +44,7 @@ class LabelCanvas(ImageView):
         self.isolated = False
         self._outlined: int | None = None
         self._outline: QPainterPath | None = None
+        self._doubt: QImage | None = None
         self._resize_from: tuple[QPointF, int] | None = None
         self._pen_down = False
         self._button = Qt.MouseButton.NoButton
@@ -54,7 +67,15 @@ class LabelCanvas(ImageView):
         self._photo = photo
         document = self._editor.document
         self._labels = LabelImage(document.labels, self._colours())
-        self._outlined = self._outline = None
+        self._outlined = self._outline = self._doubt = None
+        self.update()
+
+    def set_confidence(self, confidence: np.ndarray | None) -> None:
+        """Hatch where the parser was unsure of its labels: (S, S) uint8, 255 is sure; None takes the hatching away.
+
+        It goes by itself when another document is shown.
+        """
+        self._doubt = None if confidence is None else _hatched(confidence)
         self.update()
 
     def refresh_colours(self) -> None:
@@ -110,6 +131,8 @@ class LabelCanvas(ImageView):
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.scale < 1)
             painter.drawImage(rect, self._labels.image)
             painter.setOpacity(1.0)
+            if self._doubt is not None:
+                painter.drawImage(rect, self._doubt)
         self._draw_outline(painter, rect)
         self._draw_lasso(painter)
 
@@ -117,16 +140,7 @@ class LabelCanvas(ImageView):
         """The edge of the class under the cursor: colours alone do not tell all classes apart."""
         if self._outline is None or self.labels_hidden:
             return
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.translate(rect.topLeft())
-        painter.scale(self.scale, self.scale)
-        for colour, width in ((QColor(0, 0, 0, 150), 2.6), (QColor(255, 255, 255, 220), 1.2)):
-            pen = QPen(colour, width)
-            pen.setCosmetic(True)
-            painter.setPen(pen)
-            painter.drawPath(self._outline)
-        painter.restore()
+        self.draw_outline(painter, rect, self._outline, self._labels.image.width())
 
     def _draw_lasso(self, painter: QPainter) -> None:
         points = [self.viewport.to_view(QPointF(*point), self.view_size()) for point in self.tools.lasso]
@@ -150,16 +164,7 @@ class LabelCanvas(ImageView):
             return
         self._outlined, self._outline = label, None
         if label is not None:
-            mask = (self._editor.document.labels == label).astype(np.uint8)
-            contours, _ = cv2.findContours(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT), 1, 2)
-            path = QPainterPath()
-            for contour in contours:
-                corners = [QPointF(float(x) - 0.5, float(y) - 0.5) for x, y in contour[:, 0]]
-                path.moveTo(corners[0])
-                for corner in corners[1:]:
-                    path.lineTo(corner)
-                path.closeSubpath()
-            self._outline = path
+            self._outline = outline_path(self._editor.document.labels == label)
         self.update()
 
     def label_under_cursor(self) -> int | None:

@@ -31,6 +31,10 @@ class Commands:
         self._canvas.abort()
         self._files.open_labels_dialog()
 
+    def on_place_square(self) -> None:
+        self._canvas.abort()
+        self._files.place_square()
+
     def on_open_source(self) -> None:
         self._canvas.abort()
         self._files.source_dialog()
@@ -68,6 +72,14 @@ class Commands:
         self._canvas.abort()
         self._editor.edited(self._editor.document.reset_labels())
 
+    def on_adopt(self) -> None:
+        self._canvas.abort()
+        self._files.adopt_labels()
+
+    def on_parse_photo(self) -> None:
+        self._canvas.abort()
+        self._files.parse_photo()
+
     def on_abort(self) -> None:
         if not self._aborted():
             self._window.message_bar.hide()
@@ -89,6 +101,9 @@ class Commands:
 
     def on_lasso(self) -> None:
         self._editor.set_tool("lasso")
+
+    def on_parse_again(self) -> None:
+        self._editor.set_tool("parse_again")
 
     def on_picker(self) -> None:
         self._editor.set_tool("picker")
@@ -163,6 +178,15 @@ class Commands:
         self._canvas.labels_hidden = on
         self._canvas.update()
 
+    def on_confidence(self, on: bool) -> None:
+        document = self._editor.document
+        self._canvas.set_confidence(None)
+        if on and document is not None:
+            self._files.faces.confidence(document, lambda sure: self._window.show_confidence(document, sure))
+
+    def on_what_changes(self, on: bool) -> None:
+        self._window.show_what_changes(on)
+
     def on_compare(self, on: bool) -> None:
         self._window.result_view.set_split(0.5 if on else None)
 
@@ -173,6 +197,21 @@ class Commands:
 
     def on_render(self) -> None:
         self._editor.render_now()
+
+    def on_whole_face(self, on: bool) -> None:
+        self._editor.set_option("whole_face", on)
+
+    def on_detail(self, on: bool) -> None:
+        self._editor.set_option("detail", on)
+
+    def on_learn(self) -> None:
+        self._editor.learn()
+
+    def on_stop_learning(self) -> None:
+        self._editor.stop_learning()
+
+    def on_forget_face(self) -> None:
+        self._editor.forget_face()
 
     # Help
 

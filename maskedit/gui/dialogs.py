@@ -8,20 +8,16 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
     QFileDialog,
     QGridLayout,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
     QMessageBox,
-    QPushButton,
     QSlider,
     QTreeWidget,
     QTreeWidgetItem,
@@ -30,12 +26,12 @@ from PySide6.QtWidgets import (
 )
 
 import maskedit
-from maskedit import imaging
 from maskedit.document.document import Document
-from maskedit.document.transfer import transfer_labels
 from maskedit.gui.actions import COMMANDS, MOUSE_KEYS
-from maskedit.gui.qimage import photo_image
-from maskedit.labels import FACE_PARTS, LABELS
+from maskedit.gui.crop_dialog import CropDialog
+from maskedit.gui.face_dialog import CROP, FaceDialog
+from maskedit.gui.source_dialog import SourceDialog
+from maskedit.imaging import Square
 
 PHOTOS = "Photos and sessions (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff *.maskedit);;All files (*)"
 LABEL_MAPS = "Label maps (*.png *.bmp *.tif *.tiff);;All files (*)"
@@ -144,7 +140,7 @@ def _message_box(parent: QWidget, title: str, text: str) -> QMessageBox:
 
 @dataclass(frozen=True)
 class Export:
-    """What to write: ``kind`` is ``result``, ``palette``, ``ids``, ``cutout`` or ``sheet``."""
+    """What to write: ``kind`` is ``photo``, ``result``, ``palette``, ``ids``, ``cutout`` or ``sheet``."""
 
     kind: str
     quality: int
@@ -154,7 +150,8 @@ class ExportDialog(QDialog):
     """Which picture to export, and how good a JPEG or WebP."""
 
     KINDS = (
-        ("result", "Result: the edited face"),
+        ("photo", "The whole photo, with the edited face, at its own size"),
+        ("result", "Result: the square with the edited face"),
         ("palette", "Label map, in the published colours"),
         ("ids", "Label map, grey ids 0-18"),
         ("cutout", "Changed region of the result, transparent around it"),
@@ -197,92 +194,6 @@ def ask_export(parent: QWidget) -> Export | None:
     return choice()
 
 
-class SourceDialog(QDialog):
-    """Which classes of another face's label map to take; the outcome shows beside it."""
-
-    SIDE = 220
-
-    def __init__(
-        self, document: Document, source: np.ndarray, parent: QWidget | None = None, *, colour_blind: bool = False
-    ):
-        super().__init__(parent)
-        self._colour_blind = colour_blind
-        self.setWindowTitle("Take labels from another face")
-        self._before = document.snapshot()
-        self._source = imaging.resize_labels(source, (document.width, document.height))
-        self.boxes = [QCheckBox(label.title) for label in LABELS]
-        present = set(np.unique(self._source).tolist())
-        self._after = QLabel()
-        pictures = QHBoxLayout()
-        for caption, widget in (
-            ("Now", self._picture(self._before)),
-            ("Other face", self._picture(self._source)),
-            ("Will be", self._after),
-        ):
-            column = QVBoxLayout()
-            column.addWidget(QLabel(caption), alignment=Qt.AlignmentFlag.AlignHCenter)
-            column.addWidget(widget)
-            pictures.addLayout(column)
-
-        presets = QHBoxLayout()
-        everything = QPushButton("Everything (style copy)")
-        everything.clicked.connect(lambda: self.tick(range(len(LABELS))))
-        presets.addWidget(everything)
-        for title, ids in FACE_PARTS.items():
-            button = QPushButton(title)
-            button.clicked.connect(lambda _=False, ids=ids: self.tick(ids))
-            presets.addWidget(button)
-
-        grid = QGridLayout()
-        for label, box in zip(LABELS, self.boxes, strict=True):
-            box.toggled.connect(self._refresh)
-            if label.id not in present:
-                box.setText(f"{label.title}, not there")
-            grid.addWidget(box, label.id // 4, label.id % 4)
-
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setText("Take")
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addLayout(pictures)
-        layout.addLayout(presets)
-        layout.addLayout(grid)
-        layout.addWidget(self.buttons)
-        self.tick(FACE_PARTS["Smile"])
-
-    def tick(self, ids) -> None:
-        """Tick exactly these classes."""
-        wanted = set(ids)
-        for id, box in enumerate(self.boxes):
-            box.blockSignals(True)
-            box.setChecked(id in wanted)
-            box.blockSignals(False)
-        self._refresh()
-
-    def classes(self) -> frozenset[int] | None:
-        """The ticked ids; None when all are ticked: the whole map."""
-        ticked = frozenset(id for id, box in enumerate(self.boxes) if box.isChecked())
-        return None if len(ticked) == len(LABELS) else ticked
-
-    def _refresh(self) -> None:
-        classes = self.classes()
-        after = self._source if classes is None else transfer_labels(self._before, self._source, classes)
-        self._after.setPixmap(self._pixmap(after))
-        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(classes is None or bool(classes))
-
-    def _picture(self, labels: np.ndarray) -> QLabel:
-        picture = QLabel()
-        picture.setPixmap(self._pixmap(labels))
-        return picture
-
-    def _pixmap(self, labels: np.ndarray) -> QPixmap:
-        image = photo_image(imaging.colourise(labels, colour_blind=self._colour_blind))
-        return QPixmap.fromImage(image).scaled(
-            self.SIDE, self.SIDE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-        )
-
-
 def ask_source(
     parent: QWidget, document: Document, source: np.ndarray, colour_blind: bool
 ) -> tuple[bool, frozenset[int] | None]:
@@ -291,6 +202,32 @@ def ask_source(
     accepted = dialog.exec() == QDialog.DialogCode.Accepted
     dialog.deleteLater()
     return accepted, dialog.classes()
+
+
+def ask_crop(parent: QWidget, photo: np.ndarray, square: Square | None, note: str = "") -> Square | None:
+    """The square of a photo (H, W, 3) uint8 to edit, placed by hand, or None.
+
+    Args:
+        square: where it starts; None is the middle of the photo.
+        note: stands on top: why one is asked, say.
+    """
+    dialog = CropDialog(photo, square, note, parent)
+    accepted = dialog.exec() == QDialog.DialogCode.Accepted
+    dialog.deleteLater()
+    return dialog.square if accepted else None
+
+
+def ask_face(parent: QWidget, photo: np.ndarray, squares: list[Square]) -> int | str | None:
+    """The index of the face to edit among the squares of a photo (H, W, 3) uint8.
+
+    ``"crop"`` when the person wants to place a square by hand instead, None when nothing is to be opened.
+    """
+    dialog = FaceDialog(photo, squares, parent)
+    result = dialog.exec()
+    dialog.deleteLater()
+    if result == CROP:
+        return "crop"
+    return dialog.chosen() if result == QDialog.DialogCode.Accepted else None
 
 
 class CommandPalette(QDialog):

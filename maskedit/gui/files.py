@@ -20,10 +20,14 @@ from maskedit.document.document import Document
 from maskedit.errors import UserError
 from maskedit.gui import dialogs, reading
 from maskedit.gui.editor import Editor
+from maskedit.gui.faces import Faces
 from maskedit.gui.qimage import image_photo
 from maskedit.gui.recovery import Recovery
+from maskedit.render.full_size import full_size
 
 RECENT = 8
+_JPEG = b"\xff\xd8"
+PARSED = "The label map is drawn. Where it is wrong, paint it right and choose Edit > These labels are the photo's own."
 BUNDLED = (("Eileen Collins", "collins"), ("Grace Hopper", "hopper"))
 
 
@@ -44,6 +48,7 @@ class Files(QObject):
         self._editor = editor
         self._settings = settings
         self.recovery = Recovery(editor, self)
+        self.faces = Faces(window, editor)
 
     # Opening ----------------------------------------------------------------------------------------------------
 
@@ -82,27 +87,34 @@ class Files(QObject):
             self.open(path)
 
     def open(self, path: Path, labels: Path | None = None) -> bool:
-        """Open a photo with its label map, or a session; asks for the map if none lies beside the photo."""
+        """Open a session, or a photo: with its label map if there is one, else its face is found and parsed.
+
+        Returns whether another document is open already; a face that is looked for comes later.
+        """
         if not self.may_leave():
             return False
 
         def work() -> None:
-            try:
-                document = reading.read_document(path, labels, read_labels=self.read_labels)
-            except reading.MissingLabels as error:
-                self._editor.message.emit("info", str(error))
-                chosen = dialogs.ask_open(
-                    self._window, f"Label map of {path.name}", str(path.parent), dialogs.LABEL_MAPS
-                )
-                if chosen is None:
-                    return
-                document = reading.read_document(path, chosen, read_labels=self.read_labels)
-            self.show_document(document)
+            document = reading.read_document(path, labels, read_labels=self.read_labels)
             self._remember(path)
+            if isinstance(document, bytes):
+                self._open_face(document, path.stem)
+            else:
+                self.show_document(document)
 
         before = self._editor.document
         self.guarded(work)
         return self._editor.document is not before
+
+    def _open_face(self, data: bytes, name: str) -> None:
+        """Open the face that is in a photo's file, once it is found and parsed."""
+        self.faces.document_of(data, name, self._show_parsed)
+
+    def _show_parsed(self, document: Document) -> None:
+        """A face was found and parsed; meanwhile the person may have gone on painting another one."""
+        if self.may_leave():
+            self.show_document(document)
+            self._editor.message.emit("info", PARSED)
 
     def open_dropped(self, paths: list[Path], image: QImage | None = None) -> None:
         """What was dropped on the window: a file, a photo with its label map in either order, or bare pixels."""
@@ -147,17 +159,30 @@ class Files(QObject):
         self.guarded(work)
 
     def open_pixels(self, photo: np.ndarray, name: str) -> None:
-        """A photo that came without a file (the clipboard): asks for its label map."""
-        if not self.may_leave():
-            return
-        chosen = dialogs.ask_open(self._window, f"Label map of {name}", self._folder(), dialogs.LABEL_MAPS)
-        if chosen is None:
-            return
+        """A photo that came without a file, from the clipboard or another program."""
+        if self.may_leave():
+            self.guarded(lambda: self._open_face(imaging.png_bytes(photo), name))
 
-        def work() -> None:
-            self.show_document(reading.square_document(photo, self.read_labels(chosen), name=name))
+    def place_square(self) -> None:
+        """Move the square of the open document over its photo, and parse what it shows then."""
+        document = self._editor.document
+        if document is not None and self.may_leave():
+            self.guarded(lambda: self.faces.place(document, self._show_parsed))
 
-        self.guarded(work)
+    def parse_photo(self) -> None:
+        """Have the parser draw the open photo's own label map anew."""
+        document = self._editor.document
+        if document is not None and self.may_leave():
+            self.faces.parse(document, lambda labels: self._show_parsed(reading.renewed(document, labels)))
+
+    def adopt_labels(self) -> None:
+        """What is painted is what the photo shows: the label map was wrong, and is corrected now."""
+        document = self._editor.document
+        if document is not None:
+            self.show_document(reading.renewed(document, document.snapshot()))
+            self._editor.document.mark_unsaved()
+            self._editor.history_changed.emit()
+            self._editor.message.emit("info", "These labels are the photo's own now; edits count from here.")
 
     def show_document(self, document: Document) -> None:
         self.recovery.forget(document.edit_count)
@@ -169,12 +194,16 @@ class Files(QObject):
             self.take_source(path)
 
     def take_source(self, path: Path) -> None:
-        """Style copy or attribute transfer from a label map file, a session, or a photo with its map beside it."""
+        """Style copy or attribute transfer from a label map file, a session, or a photo, which is parsed if need be."""
         if self._editor.document is None:
             return
 
         def work() -> None:
-            self.take_labels(reading.source_labels(path, read_labels=self.read_labels), path.stem)
+            source = reading.source_labels(path, read_labels=self.read_labels)
+            if isinstance(source, bytes):
+                self.faces.document_of(source, path.stem, lambda face: self.take_labels(face.snapshot(), path.stem))
+            else:
+                self.take_labels(source, path.stem)
 
         self.guarded(work)
 
@@ -245,8 +274,11 @@ class Files(QObject):
             filters.append("WebP (*.webp)")
             if export.kind != "cutout":  # JPEG knows no transparency
                 filters.append("JPEG (*.jpg *.jpeg)")
-        kind = "labels" if labels_only else export.kind
-        suggestion = Path(self._folder()) / f"{reading.file_stem(document)}_{kind}.png"
+            if export.kind == "photo" and document.origin is not None and document.origin.data.startswith(_JPEG):
+                filters.reverse()  # what the photo was is what one expects of it
+        kind = {"palette": "labels", "ids": "labels", "photo": "edited"}.get(export.kind, export.kind)
+        ending = "jpg" if filters[0].startswith("JPEG") else "png"
+        suggestion = Path(self._folder()) / f"{reading.file_stem(document)}_{kind}.{ending}"
         path = dialogs.ask_save(self._window, "Export", suggestion, ";;".join(filters))
         if path is None:
             return
@@ -262,25 +294,33 @@ class Files(QObject):
             )
 
     def _export(self, path: Path, export: dialogs.Export) -> None:
-        document, result = self._editor.document, self._editor.result
+        document, result, composite = self._editor.document, self._editor.result, self._editor.composite
+        own, labels = document.reference_labels, document.snapshot()
 
         def work() -> None:
             if export.kind in ("palette", "ids"):
-                imaging.write_labels(path, document.snapshot(), kind=export.kind, overwrite=True)
+                imaging.write_labels(path, labels, kind=export.kind, overwrite=True)
+                return
+            metadata = None
+            if export.kind == "photo":
+                picture, metadata = full_size(document, composite)
             elif export.kind == "result":
-                imaging.write_photo(path, result, quality=export.quality, overwrite=True)
+                picture = result
+                metadata = imaging.read_metadata(document.origin.data) if document.origin else imaging.PhotoMetadata()
             elif export.kind == "cutout":
-                changed = document.labels != document.reference_labels
-                imaging.write_photo(path, imaging.cutout(result, changed), quality=export.quality, overwrite=True)
+                picture = imaging.cutout(result, labels != own)
             else:
-                sheet = imaging.before_after_sheet(
-                    document.photo, document.reference_labels, document.snapshot(), result
-                )
-                imaging.write_photo(path, sheet, quality=export.quality, overwrite=True)
+                picture = imaging.before_after_sheet(document.photo, own, labels, result)
+            imaging.write_photo(path, picture, quality=export.quality, overwrite=True, metadata=metadata)
+
+        def written(_: object = None) -> None:
             self._settings.setValue("folder", str(path.parent))
             self._editor.message.emit("info", f"Exported {path.name}.")
 
-        self.guarded(work)
+        if export.kind == "photo":  # not here: a large one takes seconds
+            self._editor.run(lambda _: work(), written, promised=True)
+        elif self.guarded(work):
+            written()
 
     # Leaving and coming back ------------------------------------------------------------------------------------
 

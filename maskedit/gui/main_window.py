@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import QByteArray, QEvent, QPointF, QSettings, QSize, QSizeF, Qt, QTimer, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
@@ -19,26 +20,36 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from maskedit.document.document import Document
 from maskedit.gui import theme
 from maskedit.gui.brush_bar import BrushBar
 from maskedit.gui.canvas import LabelCanvas
 from maskedit.gui.commands import Commands
 from maskedit.gui.digits import DigitEntry
-from maskedit.gui.editor import NO_ENGINE, RENDER_FAILED, TOOLS, Editor
+from maskedit.gui.editor import TOOLS, Editor
 from maskedit.gui.files import BUNDLED, Files
+from maskedit.gui.learn_bar import LearnBar
 from maskedit.gui.menus import Menus
 from maskedit.gui.message_bar import MessageBar
 from maskedit.gui.palette_panel import PalettePanel
+from maskedit.gui.preview import NO_ENGINE, RENDER_FAILED
 from maskedit.gui.qimage import photo_image
 from maskedit.gui.status import StatusLine
 from maskedit.gui.viewport import Viewport
 from maskedit.gui.views import ImageView, ResultView
+from maskedit.gui.worker import LearningProgress
 
 HINT = "Choose a class, paint on the middle picture, and the face on the right follows.   F1: all keys"
 HINT_SECONDS = 12.0
 LOADING = "The face appears here once the network has loaded."
 FAILED = "The render failed. Painting goes on; F5 tries again."
 NOT_LOADED = "The network could not be loaded. Painting goes on; F5 tries again."
+
+
+NEEDS_DOCUMENT = (
+    *("open_labels", "open_source", "place_square", "save", "save_as", "export", "reset", "adopt", "parse_photo"),
+    *("confidence", "render", "only_over"),
+)
 
 
 class MainWindow(QMainWindow):
@@ -62,7 +73,9 @@ class MainWindow(QMainWindow):
         self.palette_panel = PalettePanel(editor)
         self._build_palette()
         self._build_menus()
+        self.learn_bar = LearnBar()
         self.status = StatusLine(self.statusBar(), editor, self.viewport)
+        self.statusBar().addPermanentWidget(self.learn_bar)
         self._connect()
         self._explain_absence("")
         self._list_recent()
@@ -160,6 +173,9 @@ class MainWindow(QMainWindow):
         editor.options_changed.connect(self._update_actions)
         editor.tool_changed.connect(self._tool_changed)
         editor.message.connect(self.message_bar.tell)
+        editor.learning_changed.connect(self._learning_changed)
+        editor.parse_again_wanted.connect(self.files.faces.parse_again)
+        self.learn_bar.cancelled.connect(editor.stop_learning)
         self.palette_panel.hidden_changed.connect(self._hide_classes)
         self.files.recent_changed.connect(self._list_recent)
         self.photo_view.hovered.connect(self._hovered)
@@ -177,11 +193,24 @@ class MainWindow(QMainWindow):
         self.result_view.set_image(None)
         self.canvas.set_photo(photo)
         self.viewport.set_image_size(document.width, document.height)
+        self.result_view.set_overlay(None)
+        self.actions_by_id["confidence"].setChecked(False)  # the canvas has forgotten the other photo's
         self._update_actions()
 
     @Slot()
     def _result_changed(self) -> None:
         self.result_view.set_image(self.editor.result_image)
+        self.show_what_changes(self.actions_by_id["what_changes"].isChecked())
+        self.status.show_outside()
+
+    @Slot(object)
+    def _learning_changed(self, progress: LearningProgress | None) -> None:
+        if progress is None:
+            self.learn_bar.finish()
+        else:
+            near = "" if progress.decibels is None else f" · {progress.decibels:.1f} dB"
+            self.learn_bar.show_progress(progress.done, progress.total, f"Learning this face{near}")
+        self._update_actions()
 
     @Slot(str)
     def _explain_absence(self, state: str) -> None:
@@ -204,11 +233,15 @@ class MainWindow(QMainWindow):
         checked = {tool: editor.tool == tool for tool in TOOLS} | {
             "mirror": editor.mirror,
             "pressure": editor.pressure,
+            "whole_face": editor.blend.whole_face,
+            "detail": editor.blend.detail,
             "live": editor.live.enabled,
             "only_over": has_document and document.only_over is not None,
         }
-        needs_document = ("open_labels", "open_source", "save", "save_as", "export", "reset", "render", "only_over")
-        enabled = dict.fromkeys(needs_document, has_document)
+        enabled = dict.fromkeys(NEEDS_DOCUMENT, has_document)
+        enabled["learn"] = has_document and editor.learning is None
+        enabled["stop_learning"] = editor.learning is not None
+        enabled["forget_face"] = has_document and document.learned is not None
         enabled["undo"] = has_document and document.can_undo
         enabled["redo"] = has_document and document.can_redo
         self.menus.show_state(checked, enabled)
@@ -235,6 +268,16 @@ class MainWindow(QMainWindow):
         self._panels[0].setVisible(on)
         self.actions_by_id["photo_view"].setChecked(on)
         self._settings.setValue("photo_view", on)
+
+    def show_confidence(self, document: Document, confidence: np.ndarray) -> None:
+        """Where the parser was unsure of a document's photo, if that is still wanted."""
+        if document is self.editor.document and self.actions_by_id["confidence"].isChecked():
+            self.canvas.set_confidence(confidence)
+
+    def show_what_changes(self, on: bool) -> None:
+        """Dim in the result what is the photo, bit for bit."""
+        composite = self.editor.composite
+        self.result_view.set_overlay(composite.alpha if on and composite is not None else None)
 
     def show_hint(self) -> None:
         """One line for who opens the editor without a photo."""

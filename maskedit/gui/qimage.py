@@ -38,6 +38,20 @@ def _pixels(image: QImage) -> np.ndarray:
     return rows[:, : image.width() * 4].reshape(image.height(), image.width(), 4)
 
 
+def tint_image(opacity: np.ndarray, colours: np.ndarray) -> QImage:
+    """A translucent QImage to be drawn over another one; it owns its memory.
+
+    Args:
+        opacity: (H, W) float, 0..1.
+        colours: uint8 RGB, (H, W, 3), or (3,) for one colour everywhere.
+    """
+    image = QImage(opacity.shape[1], opacity.shape[0], QImage.Format.Format_ARGB32_Premultiplied)
+    view = _pixels(image)
+    view[..., 2::-1] = np.round(colours * opacity[..., None])
+    view[..., 3] = np.round(255 * opacity)
+    return image
+
+
 class LabelImage:
     """A label map's colours as a premultiplied QImage, of which any box can be brought up to date alone."""
 

@@ -13,72 +13,75 @@ import numpy as np
 from maskedit import imaging, resources
 from maskedit.document import session
 from maskedit.document.document import Document
+from maskedit.document.origin import SIDE, Origin
 from maskedit.errors import UserError
+from maskedit.imaging import Square
+from maskedit.labels import palette
 
-SIDE = 512
-"""Documents are squares of this side in pixels: what the networks are made for."""
-PHOTO_SIZE = "photo_size"
-"""The key in ``Document.extras`` of the photo's [width, height] before its middle square was cut out."""
+_NEAR = 24
+"""Levels of 255: so close to a published colour a lossy label map stays."""
 
 LabelReader = Callable[[Path], np.ndarray]
 
 
-class MissingLabels(UserError):
-    """The photo was found, its label map was not."""
+def read_document(photo: Path, labels: Path | None = None, *, read_labels: LabelReader) -> Document | bytes:
+    """A session as its document, a photo with a label map (the file, or the one beside it) as a square one.
 
-
-def read_document(photo: Path, labels: Path | None = None, *, read_labels: LabelReader) -> Document:
-    """A photo file, with a label map file or the one beside it, as a square document; or a session file.
+    A photo without any label map is read as well, to be sure that it is one; it comes back as the bytes of its file,
+    whose face is still to be found.
 
     Raises:
-        UserError: a file is not what it should be, or there is no label map.
+        UserError: a file is not what it should be.
     """
     if photo.suffix.lower() == session.SUFFIX:
         return session.load_session(photo)
-    pixels = imaging.read_photo(photo)  # first: nobody should be asked for the label map of what is no photo
+    data, _ = imaging.read_source(photo)
+    pixels = imaging.read_photo(photo)  # first: nobody should be asked for anything about what is no photo
     labels = labels or companion_labels(photo)
-    if labels is None:
-        raise MissingLabels(
-            f"{photo.name} has no label map beside it ({photo.stem}_labels.png); choose the one that belongs to it."
-        )
-    return square_document(pixels, read_labels(labels), name=photo.stem)
+    return data if labels is None else square_document(pixels, read_labels(labels), data=data, name=photo.stem)
 
 
-def square_document(photo: np.ndarray, labels: np.ndarray, *, name: str) -> Document:
-    """The middle square of a photo (H, W, 3) and of its label map; remembers the size that the photo had."""
+def square_document(photo: np.ndarray, labels: np.ndarray, *, data: bytes, name: str) -> Document:
+    """The middle square of a photo (H, W, 3), whose file is ``data``, and of its label map."""
     square, label_map = imaging.fit_square(photo, labels, SIDE)
-    document = Document(square, label_map, name=name)
-    document.extras[PHOTO_SIZE] = [photo.shape[1], photo.shape[0]]
-    return document
+    return Document(square, label_map, origin=Origin(data, Square.middle(photo.shape[1], photo.shape[0])), name=name)
 
 
 def with_labels(document: Document, labels: np.ndarray) -> Document:
-    """The same photo with another label map of its own, of the shape of the whole photo or of the square.
+    """The same photo with another label map of its own, of the square on the screen or of the whole photo.
 
     Raises:
-        UserError: the map has neither shape.
+        UserError: the map has the shape of neither.
     """
-    photo, square = imaging.fit_square(document.photo, None, document.width)[0], (document.width, document.height)
-    original = photo_size(document) or square
-    if not any(_same_shape(labels, size) for size in (original, square)):
-        (height, width), (photo_width, photo_height) = labels.shape, original
+    side, size = document.width, photo_size(document)
+    if size is not None and labels.shape == size[::-1]:
+        label_map = imaging.cut_labels(labels, document.origin.square, side, size=size)
+    elif _same_shape(labels, (1, 1)):
+        label_map = imaging.square_labels(labels, side)
+    elif size is not None and _same_shape(labels, size):
+        label_map = imaging.cut_labels(labels, document.origin.square, side, size=size)
+    else:
+        (height, width), (photo_width, photo_height) = labels.shape, size or (side, side)
         raise UserError(
             f"The label map is {width} x {height} px and the photo {photo_width} x {photo_height} px, "
             "which are not the same shape; crop one of them so that both show the same part."
         )
-    other = Document(photo, imaging.square_labels(labels, document.width), name=document.name)
+    return renewed(document, label_map)
+
+
+def renewed(document: Document, labels: np.ndarray) -> Document:
+    """The same photo with ``labels`` (S, S) as its own, and nothing edited yet."""
+    other = Document(document.photo, labels, origin=document.origin, name=document.name)
     other.extras = dict(document.extras)
     return other
 
 
 def photo_size(document: Document) -> tuple[int, int] | None:
-    """(width, height) of the photo before it was cut; None when unknown: a session may hold anything there."""
-    size = document.extras.get(PHOTO_SIZE)
-    if not isinstance(size, list | tuple) or len(size) != 2:
+    """(width, height) of the photo that the document was cut from; None when it came from no photo."""
+    if document.origin is None:
         return None
-    if not all(type(side) is int and 1 <= side <= 100_000 for side in size):
-        return None
-    return size[0], size[1]
+    photo = imaging.read_photo(document.origin.data)
+    return photo.shape[1], photo.shape[0]
 
 
 def _same_shape(labels: np.ndarray, size: tuple[int, int]) -> bool:
@@ -91,11 +94,18 @@ def bundled_document(name: str) -> Document:
     return read_document(*resources.portrait(name), read_labels=imaging.read_labels)
 
 
-def source_labels(path: Path, *, read_labels: LabelReader) -> np.ndarray:
-    """The label map that a file is, holds, or has beside it."""
+def source_labels(path: Path, *, read_labels: LabelReader) -> np.ndarray | bytes:
+    """The label map that a file is, holds, or has beside it; of a photo without one, the bytes of its file.
+
+    Raises:
+        UserError: a file is not what it should be.
+    """
     if path.suffix.lower() == session.SUFFIX:
         return session.load_session(path).snapshot()
-    return read_labels(companion_labels(path) or path)
+    companion = companion_labels(path)
+    if companion is None and not is_label_map(path) and not _is_nearly_label_map(path):
+        return imaging.read_source(path)[0]
+    return read_labels(companion or path)
 
 
 def is_label_map(path: Path) -> bool:
@@ -105,6 +115,19 @@ def is_label_map(path: Path) -> bool:
     except UserError:
         return False
     return True
+
+
+def _is_nearly_label_map(path: Path) -> bool:
+    """Whether the file holds about the published colours: a label map that went through JPEG, not a photo.
+
+    Raises:
+        UserError: the file is no image at all.
+    """
+    colours = imaging.read_photo(path)[::4, ::4].reshape(-1, 1, 3).astype(np.float32)
+    nearest = np.full(len(colours), np.inf, np.float32)
+    for colour in palette().astype(np.float32):
+        nearest = np.minimum(nearest, ((colours[:, 0] - colour) ** 2).sum(axis=1))
+    return bool((nearest < _NEAR**2).mean() > 0.9)
 
 
 def companion_labels(photo: Path) -> Path | None:

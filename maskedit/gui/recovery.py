@@ -35,8 +35,8 @@ class Recovery(QObject):
         self._path: Path | None = None
         self._thread: threading.Thread | None = None
         self._edits_written = 0
-        self._written: tuple[Document, int] | None = None
-        """The document in the recovery file and its revision there."""
+        self._written: tuple[Document, int, bytes | None] | None = None
+        """The document in the recovery file, its revision there, and what was learned of its face by then."""
         self._timer = QTimer(self, interval=SECONDS * 1000)
         self._timer.timeout.connect(self.write)
         self._timer.start()
@@ -60,9 +60,10 @@ class Recovery(QObject):
         if document is None or not document.is_modified or document.stroke is not None or busy:
             return
         self._edits_written = document.edit_count
-        if self._written == (document, document.revision):
+        now = document, document.revision, document.learned
+        if self._written == now:
             return  # the minutes in which nobody paints cost nothing
-        self._written = document, document.revision
+        self._written = now
         copy = document.copy()
         self._path = session.recovery_path(self.folder, document.name)
 

@@ -12,6 +12,7 @@ from maskedit.labels import LABELS
 _PARTS = {
     "pointer": "Pixel and class under the cursor",
     "brush": "Chosen class and brush",
+    "outside": "How much the edit changed outside its own region",
     "zoom": "Zoom",
     "engine": "What renders",
     "preview": "State of the preview",
@@ -61,6 +62,18 @@ class StatusLine(QObject):
             if label is not None:
                 text = f"{int(point.x())}, {int(point.y())} · {LABELS[label].title}"
         self._set("pointer", text)
+
+    def show_outside(self) -> None:
+        """What the edit does to the rest of the photo: nothing, or how much."""
+        composite, text = self._editor.composite, ""
+        if composite is not None:
+            greatest = composite.changed_outside
+            text = f"rest of the photo: {greatest} of 255 changed" if greatest else "rest of the photo: 0 changed"
+            if composite.alpha.all():
+                text = "whole face redrawn"
+            elif not composite.alpha.any():
+                text = "photo unchanged"
+        self._set("outside", text)
 
     @Slot(str)
     def show_preview(self, state: str) -> None:

@@ -52,7 +52,7 @@ class Tools:
             self.move(point, diameter=diameter)
         elif tool == "fill":
             editor.edited(document.fill(*point, editor.label, whole_class=shift))
-        elif tool == "lasso":
+        elif tool in ("lasso", "parse_again"):
             self.lasso.append(point)
             self.lasso_dragged = False
         elif tool == "picker":
@@ -85,10 +85,14 @@ class Tools:
     # Parts of gestures ------------------------------------------------------------------------------------------
 
     def close_lasso(self) -> None:
-        """Fill the region that the lasso's corners enclose."""
+        """Fill the region that the lasso's corners enclose, or have it parsed again."""
         points, self.lasso = self.lasso, []
         document = self._editor.document
-        if document is not None and len(points) >= 3:
+        if document is None or len(points) < 3:
+            return
+        if self._editor.tool == "parse_again":
+            self._editor.parse_again_wanted.emit(points)
+        else:
             self._editor.edited(document.paint_polygon(points, self._editor.label))
 
     def step_back(self) -> None:

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSizeF, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from maskedit.document.history import Box
+from maskedit.gui.qimage import tint_image
 from maskedit.gui.viewport import Viewport
 
 SURROUND = QColor(38, 38, 42)
 """A neutral dark ground in light and dark themes alike: colours are judged against it."""
 WHEEL_STEP = 1.2
+_UNTOUCHED = np.array([48, 48, 52], np.uint8)
+"""Laid over what an edit leaves as it is: dims it and takes its colours away."""
+
+
+def outline_path(mask: np.ndarray) -> QPainterPath:
+    """The edges of a mask (H, W) bool, in its pixels."""
+    edged = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    contours, _ = cv2.findContours(edged, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    path = QPainterPath()
+    for contour in contours:
+        corners = [QPointF(float(x) - 0.5, float(y) - 0.5) for x, y in contour[:, 0]]
+        path.moveTo(corners[0])
+        for corner in corners[1:]:
+            path.lineTo(corner)
+        path.closeSubpath()
+    return path
 
 
 class ImageView(QWidget):
@@ -79,6 +98,19 @@ class ImageView(QWidget):
             painter.setPen(QColor(170, 170, 176))
             room = self.rect().adjusted(16, 16, -16, -16)
             painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty_text)
+
+    def draw_outline(self, painter: QPainter, rect: QRectF, path: QPainterPath, width: int) -> None:
+        """Draw the edge of a region, white on black; ``path`` is in pixels of a map ``width`` px wide."""
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.translate(rect.topLeft())
+        painter.scale(rect.width() / width, rect.width() / width)
+        for colour, thickness in ((QColor(0, 0, 0, 150), 2.6), (QColor(255, 255, 255, 220), 1.2)):
+            pen = QPen(colour, thickness)
+            pen.setCosmetic(True)
+            painter.setPen(pen)
+            painter.drawPath(path)
+        painter.restore()
 
     def _draw_ring(self, painter: QPainter) -> None:
         if self._ring is None:
@@ -164,6 +196,15 @@ class ResultView(ImageView):
         self.split: float | None = None
         """Where the line stands, 0..1 of the image's width; None: no line."""
         self._dragging = False
+        self._overlay: tuple[QImage, QPainterPath] | None = None
+
+    def set_overlay(self, alpha: np.ndarray | None) -> None:
+        """Show what will change, (S, S) float32 0..1: the rest is dimmed and loses colour; None dims nothing."""
+        self._overlay = None
+        if alpha is not None:
+            # Below half a grey level nothing is seen to change.
+            self._overlay = tint_image(0.65 * (1 - alpha), _UNTOUCHED), outline_path(alpha > 1 / 512)
+        self.update()
 
     def set_split(self, split: float | None) -> None:
         self.split = None if split is None else min(max(split, 0.0), 1.0)
@@ -178,6 +219,10 @@ class ResultView(ImageView):
             painter.drawImage(rect, self.before)
             return
         super().draw_content(painter, rect)
+        if self._overlay is not None and self.image is not None:
+            tint, edge = self._overlay
+            painter.drawImage(rect, tint)
+            self.draw_outline(painter, rect, edge, tint.width())
         if self.split is None or self.before is None or self.image is None:
             return
         line = self._line(rect)

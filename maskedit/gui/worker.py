@@ -9,14 +9,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 from PySide6.QtGui import QImage
 
 from maskedit.errors import UserError
+from maskedit.gui.jobs import JobQueue
 from maskedit.gui.qimage import photo_image
+from maskedit.render.compositing import Blend, Composite, compose
+
+SHOW_EVERY = 10
+"""Steps of learning between two live pictures: together with the parsing of a glance, about four seconds."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,14 @@ class RenderRequest:
 
     sequence: int
     """Grows with every request; results come back with it, and older ones than the shown are dropped."""
-    revision: int
-    """The document's revision that ``labels`` are."""
+    state: tuple
+    """What the editor showed when it asked; the result is up to date as long as it shows the same."""
     photo: np.ndarray
     reference_labels: np.ndarray
     labels: np.ndarray
+    blend: Blend
+    learned: bytes | None
+    """What was learned of the photo's face, as `Document.learned`."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +45,35 @@ class Rendered:
     """A finished render, on its way back to the GUI thread."""
 
     request: RenderRequest
-    pixels: np.ndarray
+    composite: Composite
     image: QImage
     seconds: float
     engine: str
     notice: str
+    provisional: bool = False
+    """Whether a face is being learned: the picture shows how far that is, not what was asked for."""
+
+
+@dataclass(frozen=True)
+class LearningProgress:
+    """How far the learning of a face has come."""
+
+    photo: np.ndarray
+    """Whose face."""
+    done: int
+    total: int
+    decibels: float | None = None
+    """PSNR of the unedited render against the photo, at the last live picture."""
+    learned: bytes | None = None
+    """The outcome, at the end; None before it, and when it was stopped."""
+    ended: bool = False
 
 
 class Engine(Protocol):
     """What the worker needs of a renderer; ``maskedit.Renderer`` is one.
 
-    ``about``, a few lines on its weights and their licence, is shown where there is one.
+    ``about``, a few lines on its weights and their licence, is shown where there is one. ``learn``, ``load_learned``
+    and ``forget``, as `Renderer` has them, are needed once somebody wants a face learned.
     """
 
     engine: str
@@ -76,18 +102,44 @@ class Mailbox:
 
 
 class RenderWorker(QObject):
-    """Makes the engine, then renders what it finds in the mailbox each time it is woken."""
+    """Makes the engine, then does what waits each time it is woken: a job, a render, a step of learning.
+
+    Args:
+        make_finder: makes a `maskedit.face.locate.FaceFinder`, the first time that a job asks for ``finder``.
+    """
 
     ready = Signal(str, str)  # engine, about
     rendered = Signal(object)
     failed = Signal(int, str)
+    job_done = Signal(object, object)  # job, what it returned
+    job_failed = Signal(object, str)
+    learning_moved = Signal(object)  # LearningProgress
+    learning_failed = Signal(str)
+    glimpsed = Signal(object)  # Rendered: a live picture that nobody asked for
+    _again = Signal()
 
-    def __init__(self, mailbox: Mailbox, make_engine: Callable[[], Engine]):
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        jobs: JobQueue,
+        make_engine: Callable[[], Engine],
+        make_finder: Callable[[], Any],
+    ):
         super().__init__()
         self._mailbox = mailbox
-        self._make_engine = make_engine
+        self._jobs = jobs
+        self._make_engine, self._make_finder = make_engine, make_finder
         self._engine: Engine | None = None
+        self._finder: Any = None
         self._target: tuple[np.ndarray, np.ndarray] | None = None
+        self._worn: bytes | None = None
+        """What was learned of the target and is in the engine."""
+        self._unedited: np.ndarray | None = None
+        """The render of the target's own label map, as the engine stands."""
+        self._learning: Any = None
+        self._decibels: float | None = None
+        self._last: RenderRequest | None = None
+        self._again.connect(self.work, Qt.ConnectionType.QueuedConnection)
 
     @Slot()
     def start(self) -> None:
@@ -104,27 +156,150 @@ class RenderWorker(QObject):
 
     @Slot()
     def work(self) -> None:
-        """Render the newest request, if there is one."""
-        request = self._mailbox.take()
-        if request is None:
+        """Do one thing that waits, and come again for the next: between two, the thread can be told to end."""
+        if (job := self._jobs.take()) is not None:
+            self._run(job)
+        elif (request := self._mailbox.take()) is not None:
+            self._answer(request)
+        elif self._learning is not None:
+            self._learn_on()
+        else:
             return
+        self._again.emit()
+
+    @Slot()
+    def leave(self) -> None:
+        """Do what was promised, then end the thread."""
+        self._jobs.keep_promised()
+        while (job := self._jobs.take()) is not None:
+            self._run(job)
+        QThread.currentThread().quit()
+
+    # Jobs -------------------------------------------------------------------------------------------------------
+
+    @property
+    def finder(self) -> Any:
+        """The face finder, with its parser."""
+        if self._finder is None:
+            self._finder = self._make_finder()
+        return self._finder
+
+    def _run(self, job) -> None:
         try:
-            if self._engine is None:
-                self._engine = self._make_engine()
-                self._tell_ready()
-            target = (request.photo, request.reference_labels)
-            if self._target is None or any(ours is not new for ours, new in zip(self._target, target, strict=True)):
-                self._engine.set_target(*target)
-                self._target = target
-            result = self._engine.render(request.labels)
-            image = photo_image(result.image)
+            result = job.work(self)
+        except Exception as error:
+            self.job_failed.emit(job, explain(error))
+        else:
+            self.job_done.emit(job, result)
+
+    # Rendering --------------------------------------------------------------------------------------------------
+
+    def _answer(self, request: RenderRequest) -> None:
+        try:
+            rendered = self._render(request)
         except Exception as error:
             # The next run starts clean, whatever state the failed one left behind.
-            self._target = None
+            self._drop_learning()
+            self._target = self._worn = self._unedited = None
             self.failed.emit(request.sequence, explain(error))
-            return
-        rendered = Rendered(request, result.image, image, result.seconds, result.engine, result.notice)
-        self.rendered.emit(rendered)
+        else:
+            self._last = request
+            self.rendered.emit(rendered)
+
+    def _render(self, request: RenderRequest) -> Rendered:
+        self._aim(request.photo, request.reference_labels, request.learned)
+        result = self._engine.render(request.labels)
+        learns = self._learning is not None
+        # What is being learned shows in the face itself.
+        edited, blend = result.image, Blend(whole_face=True) if learns else request.blend
+        unchanged = np.array_equal(request.labels, request.reference_labels)
+        if blend.whole_face or unchanged:
+            unedited = edited
+        else:
+            if self._unedited is None:
+                self._unedited = self._engine.render(request.reference_labels).image
+            unedited = self._unedited
+        if unchanged:
+            self._unedited = edited
+        composite = compose(request.photo, request.reference_labels, request.labels, edited, unedited, blend)
+        image = photo_image(composite.image)
+        return Rendered(request, composite, image, result.seconds, result.engine, result.notice, provisional=learns)
+
+    def _aim(self, photo: np.ndarray, reference_labels: np.ndarray, learned: bytes | None) -> None:
+        """Make the engine render this photo with what was learned of it."""
+        if self._engine is None:
+            self._engine = self._make_engine()
+            self._tell_ready()
+        target = (photo, reference_labels)
+        if self._target is None or any(ours is not new for ours, new in zip(self._target, target, strict=True)):
+            self._drop_learning()
+            self._engine.set_target(*target)
+            self._target, self._worn, self._unedited = target, None, None
+        if learned is not self._worn and self._learning is None:
+            if learned is None:
+                self._engine.forget()
+            else:
+                self._engine.load_learned(learned)
+            self._worn, self._unedited = learned, None
+
+    # Learning ---------------------------------------------------------------------------------------------------
+
+    def begin_learning(self, photo: np.ndarray, reference_labels: np.ndarray) -> None:
+        """Learn the face of a photo, a step at a time, from the weights of the file; for a job."""
+        self._drop_learning()
+        self._aim(photo, reference_labels, None)
+        self._learning, self._decibels = self._engine.learn(), None
+        self._tell_progress()
+
+    def stop_learning(self) -> None:
+        """Back to how the engine rendered before, without a trace; for a job."""
+        self._drop_learning()
+
+    def _learn_on(self) -> None:
+        learning = self._learning
+        try:
+            learning.step()
+            if learning.done >= learning.total:
+                self._worn, self._learning, self._unedited = learning.finish(), None, None
+                self._tell_progress(learning, learned=self._worn)
+            else:
+                if learning.done % SHOW_EVERY == 0:
+                    learning.show()
+                    self._glimpse()
+                self._tell_progress()
+        except Exception as error:
+            self._drop_learning()
+            self.learning_failed.emit(explain(error))
+
+    def _glimpse(self) -> None:
+        """The picture as it would be with what is learned by now."""
+        photo, reference_labels = self._target
+        self._unedited = self._engine.render(reference_labels).image
+        difference = self._unedited.astype(np.float32) - photo
+        self._decibels = float(10 * np.log10(255**2 / max(float((difference**2).mean()), 1e-6)))
+        if self._last is not None and self._last.photo is photo:
+            self.glimpsed.emit(self._render(self._last))
+
+    def _drop_learning(self) -> None:
+        """Forget a learning under way."""
+        learning, self._learning = self._learning, None
+        if learning is not None:
+            learning.cancel()
+            self._unedited = None
+            self._tell_progress(learning, ended=True)
+
+    def _tell_progress(self, learning: Any = None, *, learned: bytes | None = None, ended: bool = False) -> None:
+        learning = learning or self._learning
+        self.learning_moved.emit(
+            LearningProgress(
+                photo=self._target[0],
+                done=learning.done,
+                total=learning.total,
+                decibels=self._decibels,
+                learned=learned,
+                ended=ended or learned is not None,
+            )
+        )
 
 
 def explain(error: Exception) -> str:
@@ -142,5 +317,17 @@ def shipped_engine(weights: str | None, device: str, precision: str) -> Callable
         from maskedit.render.renderer import Renderer
 
         return Renderer(weights, device=device, precision=precision)
+
+    return make
+
+
+def shipped_finder(device: str, precision: str) -> Callable[[], Any]:
+    """A function that loads the shipped face parser when the worker calls it."""
+
+    def make() -> Any:
+        from maskedit.face.locate import FaceFinder
+        from maskedit.face.parser import FaceParser
+
+        return FaceFinder(FaceParser(device=device, precision=precision))
 
     return make

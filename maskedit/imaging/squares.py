@@ -36,8 +36,9 @@ class Square:
 
     @classmethod
     def middle(cls, width: int, height: int) -> Square:
-        """The middle square of a photo."""
-        return cls(width / 2, height / 2, float(min(width, height)))
+        """The middle square of a photo, on whole pixels, as `imaging.fit_square` cuts it."""
+        short = min(width, height)
+        return cls((width - short) // 2 + short / 2, (height - short) // 2 + short / 2, short)
 
     def matrix(self, side: int) -> np.ndarray:
         """(2, 3) float64: from continuous pixels of the square drawn with ``side`` px to those of the photo."""
@@ -87,6 +88,22 @@ def cut_square(photo: np.ndarray, square: Square, side: int) -> np.ndarray:
     if weight.any():
         blurred = cv2.GaussianBlur(result, (0, 0), side * 0.02, borderType=cv2.BORDER_REFLECT)
         result = np.round(result + weight[..., None] * (blurred.astype(np.float32) - result)).astype(np.uint8)
+    return result
+
+
+def cut_labels(labels: np.ndarray, square: Square, side: int, *, size: tuple[int, int]) -> np.ndarray:
+    """What a square shows of a label map (h, w) uint8 of a whole photo, as (side, side) uint8; background outside.
+
+    Args:
+        size: (width, height) of the photo whose pixels the square is in; the map may be of another size.
+    """
+    matrix = square.matrix(side) * [[labels.shape[1] / size[0]], [labels.shape[0] / size[1]]]
+    grid = np.arange(side) + 0.5
+    columns = np.floor(matrix[0, 0] * grid + matrix[0, 1] * grid[:, None] + matrix[0, 2]).astype(np.int64)
+    rows = np.floor(matrix[1, 0] * grid + matrix[1, 1] * grid[:, None] + matrix[1, 2]).astype(np.int64)
+    inside = (columns >= 0) & (columns < labels.shape[1]) & (rows >= 0) & (rows < labels.shape[0])
+    result = np.zeros((side, side), np.uint8)
+    result[inside] = labels[rows[inside], columns[inside]]
     return result
 
 

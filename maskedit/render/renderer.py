@@ -1,11 +1,13 @@
 """Set the photo once, render many label maps: numpy outside, torch inside.
 
 The style code depends on the photo and its own label map only, so it is computed once per photo; a render is one
-pass of the generator (MaskGAN section 3.1).
+pass of the generator (MaskGAN section 3.1). What was learned of one face (``maskedit.render.learning``) takes the place
+of some of the generator's weights, and of the style code, until there is another photo.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +18,17 @@ import numpy as np
 import torch
 
 from maskedit import imaging
+from maskedit.document.transfer import transfer_labels
 from maskedit.errors import UserError
-from maskedit.labels import NUM_LABELS
+from maskedit.labels import FACE_PARTS, NUM_LABELS
 from maskedit.models.checkpoint import Header, load_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.device import choose_device, choose_precision
+from maskedit.models.parser import Parser
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
-from maskedit.resources import default_weights
+from maskedit.render import learning
+from maskedit.render.learning import STYLE, Learned, Learning, trained_names
+from maskedit.resources import default_weights, portrait
 
 T = TypeVar("T")
 
@@ -68,6 +74,8 @@ class Renderer:
         chosen = choose_device(device)
         choose_precision(precision, chosen)  # a wrong word is told before a large file is read
         self._network, self.header = load_checkpoint(self.weights)
+        # Now, not when something is learned: by then another file may stand there.
+        self._fingerprint = hashlib.sha256(self.weights.read_bytes()).hexdigest()
         self.size = self.header.config.size if size is None else size
         DmnConfig.check_side(self.size)
         self._notice = ""
@@ -80,6 +88,8 @@ class Renderer:
             self._move(torch.device("cpu"))
         self._target: tuple[np.ndarray, np.ndarray] | None = None
         self._style: torch.Tensor | None = None
+        self._learned: Learned | None = None
+        self._kept: Learned = {}
 
     header: Header
     """Configuration and model card of the weights."""
@@ -105,12 +115,17 @@ class Renderer:
     def set_target(self, photo: np.ndarray, reference_labels: np.ndarray) -> None:
         """The photo whose style every render takes, and its own label map.
 
+        Another photo or another label map than before forgets what was learned.
+
         Args:
             photo: (S, S, 3) uint8 RGB, square.
             reference_labels: (S, S) uint8 ids of ``LABELS``.
         """
         side = _check_photo(photo)
         _check_labels(reference_labels, side)
+        if self._target is not None and all(map(np.array_equal, self._target, (photo, reference_labels))):
+            return
+        self.forget()
         self._target = (photo.copy(), reference_labels.copy())
         self._style = None
 
@@ -134,23 +149,120 @@ class Renderer:
             image = imaging.resize_photo(image, (side, side))
         return RenderResult(image, time.perf_counter() - started, self.engine, notice)
 
+    def learn(self, steps: int | None = None) -> Learning:
+        """Begin to learn the target's face: fine-tune on the photo, so that renders show this very person.
+
+        Args:
+            steps: how many; as many as do for a photo when None.
+
+        Raises:
+            UserError: no target yet, fewer than one step, or too little memory on the GPU.
+        """
+        if self._target is None:
+            raise UserError("There is no photo to learn: call set_target first.")
+        if steps is not None and steps < 1:
+            raise UserError(f"{steps} steps of learning came; wanted 1 or more.")
+        try:
+            return self._learning(learning.STEPS if steps is None else steps)
+        except torch.OutOfMemoryError:
+            pass
+        self._empty_cache()
+        raise UserError(learning.TOO_LITTLE_MEMORY)
+
+    @property
+    def learned(self) -> bool:
+        """Whether renders use what was learned of the target's face."""
+        return self._learned is not None
+
+    def forget(self) -> None:
+        """Render with the weights of the file again, bit for bit."""
+        self._wear(None)
+
+    def load_learned(self, data: bytes) -> None:
+        """Render with what ``Learning.finish`` gave for this target. ``data`` may come from anywhere.
+
+        Raises:
+            UserError: no target yet; bytes that are damaged or belong to other weights. Nothing changes.
+        """
+        if self._target is None:
+            raise UserError("There is no photo that a learned face could belong to: call set_target first.")
+        values = self._network.config.style_values
+        self._wear(learning.unpack(data, self._base, self._fingerprint, style_values=values))
+
+    def _learning(self, steps: int) -> Learning:
+        target, before = self._target, self._learned
+
+        def wear(learned: Learned | None) -> None:
+            if self._target is target:  # what is learned of one face is nothing to another
+                self._wear(before if learned is None else learned)
+
+        photo, labels = target
+        with torch.inference_mode():
+            style = self._style_code()
+        return Learning(
+            self._network,
+            style,
+            self._photo(photo, torch.float32),
+            self._ids(labels)[None],
+            edits=[self._ids(edit)[None] for edit in self._edits(labels)],
+            parser=load_checkpoint(default_weights("parser"), Parser)[0],
+            base=self._base,
+            steps=steps,
+            precision=self.precision,
+            fingerprint=self._fingerprint,
+            wear=wear,
+        )
+
+    @staticmethod
+    def _edits(labels: np.ndarray) -> list[np.ndarray]:
+        """The label map (S, S) uint8 with what bundled portraits wear and make of their faces, one edit a portrait."""
+        portraits = [imaging.read_labels(portrait(name)[1]) for name in ("collins", "hopper")]
+        parts = [id for name, ids in FACE_PARTS.items() if name != "Hair" for id in ids]
+        return [transfer_labels(labels, imaging.resize_labels(each, labels.shape), parts) for each in portraits]
+
+    def _wear(self, learned: Learned | None) -> None:
+        """Put what was learned into the network, or what the file holds when None."""
+        if self._learned is not learned:
+            source = self._base if learned is None else learned
+            with torch.no_grad():
+                for name in self._base:
+                    self._network.get_parameter(name).copy_(source[name])
+        self._learned = learned
+        self._style = None
+
+    @property
+    def _base(self) -> Learned:
+        """What learning changes, as the file has it, on the CPU; kept from the first time on that it is asked for."""
+        if not self._kept:
+            names = trained_names(self._network)
+            self._kept = {name: self._network.get_parameter(name).detach().to("cpu", copy=True) for name in names}
+        return self._kept
+
     def _render(self, labels: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            if self._style is None:
-                photo, reference = self._target
-                self._style = self._network.style(self._photo(photo), self._one_hot(reference))
-            return tensor_to_photo(self._network.generate(self._one_hot(labels), self._style)[0])
+            return tensor_to_photo(self._network.generate(self._one_hot(labels), self._style_code())[0])
 
-    def _photo(self, photo: np.ndarray) -> torch.Tensor:
+    def _style_code(self) -> torch.Tensor:
+        if self._style is None:
+            if self._learned is None:
+                photo, reference = self._target
+                self._style = self._network.style(self._photo(photo, self.precision), self._one_hot(reference))
+            else:
+                self._style = self._learned[STYLE].to(self.device, self.precision)
+        return self._style
+
+    def _photo(self, photo: np.ndarray, precision: torch.dtype) -> torch.Tensor:
         if photo.shape[0] != self.size:
             photo = imaging.resize_photo(photo, (self.size, self.size))
-        return photo_to_tensor(photo).to(self.device, self.precision, memory_format=self._memory_format)
+        return photo_to_tensor(photo).to(self.device, precision, memory_format=self._memory_format)
 
-    def _one_hot(self, labels: np.ndarray) -> torch.Tensor:
+    def _ids(self, labels: np.ndarray) -> torch.Tensor:
         if labels.shape[0] != self.size:
             labels = imaging.resize_labels(labels, (self.size, self.size))
-        ids = torch.from_numpy(np.array(labels)).to(self.device)
-        return one_hot(ids, dtype=self.precision).contiguous(memory_format=self._memory_format)
+        return torch.from_numpy(np.array(labels)).to(self.device)
+
+    def _one_hot(self, labels: np.ndarray) -> torch.Tensor:
+        return one_hot(self._ids(labels), dtype=self.precision).contiguous(memory_format=self._memory_format)
 
     def _with_memory(self, work: Callable[[], T]) -> tuple[T, str]:
         """Run ``work``; out of GPU memory empties the cache and tries once more, then moves to the CPU for good."""

@@ -18,12 +18,15 @@ from maskedit.document import session
 from maskedit.document.document import Document
 from maskedit.gui.editor import Editor
 from maskedit.gui.main_window import MainWindow
+from maskedit.imaging import Square
 from tests.faces import draw_face
 
 LEFT, RIGHT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton
 NONE, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 CTRL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
 SIDE = 256
+FOUND = Square(200, 150, 160)
+"""Where the fake finder finds a face."""
 
 
 class FakeEngine:
@@ -62,6 +65,8 @@ class Answers:
         "ask_recover",
         "ask_export",
         "ask_source",
+        "ask_crop",
+        "ask_face",
         "ask_lossy",
         "ask_order",
         "ask_command",
@@ -98,9 +103,42 @@ def leave_behind(folder: Path, *, name: str = "lost", age: float = 0.0) -> Path:
     return path
 
 
-def make_window(engine, *, document: Document | None = None, start: bool = True) -> MainWindow:
-    """A window as ``main`` makes it; ``engine`` is one, or a function that makes one."""
-    editor = Editor(engine if callable(engine) else lambda: engine)
+class FakeFinder:
+    """Finds ``squares`` in every photo; parses each to a drawn face's map, with doubt in its upper left corner."""
+
+    def __init__(self, *squares: Square):
+        self.squares = squares
+        self.photos: list[np.ndarray] = []
+        self.parser = self
+
+    def find(self, photo):
+        self.photos.append(photo)
+        return [SimpleNamespace(square=square) for square in self.squares]
+
+    def parse(self, photo):
+        return draw_face(photo.shape[0], seed=3)[1]
+
+    def parse_with_confidence(self, photo):
+        confidence = np.full(photo.shape[:2], 255, np.uint8)
+        confidence[:40, :40] = 60
+        return SimpleNamespace(labels=self.parse(photo), confidence=confidence)
+
+    def parse_part(self, photo, document, part):
+        return np.full(part.shape, 14, np.uint8)
+
+
+def make_window(
+    engine, *, document: Document | None = None, start: bool = True, finder=None, whole_face: bool = True
+) -> MainWindow:
+    """A window as ``main`` makes it; ``engine`` is one, or a function that makes one.
+
+    Args:
+        finder: finds faces and parses; one that finds ``FOUND`` when None.
+        whole_face: whether the engine's picture is shown as it is, and not laid into the photo.
+    """
+    finder = finder or FakeFinder(FOUND)
+    editor = Editor(engine if callable(engine) else lambda: engine, lambda: finder)
+    editor.set_option("whole_face", whole_face)
     window = MainWindow(editor, QSettings("maskedit", "maskedit"))
     window.files.show_document(document or make_document())
     window.resize(1200, 640)

@@ -87,7 +87,8 @@ def test_the_shortcut_sheet_holds_every_key(window):
 
 def test_the_export_dialog(window):
     dialog = dialogs.ExportDialog(window)
-    dialog.kind.setCurrentIndex(1)
+    assert dialog.choice() == dialogs.Export("photo", 95)
+    dialog.kind.setCurrentIndex(2)
     dialog.quality.setValue(80)
     assert dialog.choice() == dialogs.Export("palette", 80)
     dialog.deleteLater()

@@ -13,7 +13,20 @@ from maskedit.gui.dialogs import Export
 from maskedit.gui.qimage import photo_image
 from maskedit.labels import BISENET_ORDER
 from tests.faces import draw_face
-from tests.gui.harness import CTRL, LEFT, NONE, SHIFT, FakeEngine, click, drag, key, make_document, settle, wait
+from tests.gui.harness import (
+    CTRL,
+    FOUND,
+    LEFT,
+    NONE,
+    SHIFT,
+    FakeEngine,
+    click,
+    drag,
+    key,
+    make_document,
+    settle,
+    wait,
+)
 
 
 @pytest.fixture
@@ -54,19 +67,6 @@ def test_open_a_photo_with_its_labels_beside_it(window, answers, face):
     assert window.files.recent() == [face[0]]
     assert [action.text() for action in window._recent_menu.actions()] == [str(face[0])]
     settle(window)
-
-
-def test_a_photo_without_labels_asks_for_them(window, answers, face, tmp_path):
-    alone = tmp_path / "elsewhere" / "photo.png"
-    alone.parent.mkdir()
-    alone.write_bytes(face[0].read_bytes())
-    before = window.editor.document
-    answers.ask_open = [None]
-    assert not window.files.open(alone)
-    assert window.editor.document is before
-    answers.ask_open = [face[1]]
-    assert window.files.open(alone)
-    assert np.array_equal(window.editor.document.labels, face[3])
 
 
 @pytest.mark.parametrize("content", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n" + b"\0" * 60])
@@ -120,15 +120,17 @@ def test_drop_a_photo_and_its_labels_in_any_order(window, face, tmp_path, order)
 
 
 def test_drop_and_paste_pixels(window, answers, face):
-    answers.ask_open = [face[1], face[1]]
+    expected = imaging.cut_square(face[2], FOUND, 512)
     data = QMimeData()
     data.setImageData(photo_image(face[2]))
     drop(window, data)
-    assert np.array_equal(window.editor.document.photo, face[2])
-    window.files.show_document(make_document())
+    wait(lambda: window.editor.document.name == "dropped photo")
+    assert np.array_equal(window.editor.document.photo, expected)
     QApplication.clipboard().setImage(photo_image(face[2]))
     key(window, Qt.Key.Key_V, CTRL)
-    assert np.array_equal(window.editor.document.photo, face[2])
+    wait(lambda: window.editor.document.name == "pasted photo")
+    assert np.array_equal(window.editor.document.photo, expected)
+    assert np.array_equal(imaging.read_photo(window.editor.document.origin.data), face[2])
     QApplication.clipboard().setText("no image")
     window.messages.clear()
     key(window, Qt.Key.Key_V, CTRL)

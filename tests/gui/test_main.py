@@ -7,12 +7,14 @@ import threading
 import time
 import traceback
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
-from maskedit import imaging
+from maskedit import imaging, resources
 from maskedit.document import session
 from maskedit.gui import dialogs
 from maskedit.gui.app import main
@@ -42,6 +44,72 @@ def run_main(arguments, scenario, **options) -> int:
     return code
 
 
+def test_a_photo_is_found_parsed_painted_and_exported_at_full_size(qapp, answers, tmp_path):
+    """The shipped parser, a tiny generator, the real window: outside the edit the photo stays bit for bit."""
+    import torch
+
+    from maskedit.models.checkpoint import save_checkpoint
+    from maskedit.models.config import PRESETS
+    from maskedit.models.dense_mapping import DenseMappingNetwork
+
+    torch.manual_seed(1)
+    weights = save_checkpoint(tmp_path / "tiny.safetensors", DenseMappingNetwork(PRESETS["tiny"]), {})
+    portrait = imaging.read_photo(resources.portrait("collins")[0])
+    photo = np.full((900, 1200, 3), 90, np.uint8)
+    photo[150:850, 350:1050] = imaging.resize_photo(portrait, (700, 700))
+    turned = Image.fromarray(np.rot90(photo))  # as a camera held on its side stores it, and says so
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a camera"
+    turned.save(tmp_path / "me.png", exif=exif)
+    assert np.array_equal(imaging.read_photo(tmp_path / "me.png"), photo)
+
+    def scenario(window):
+        editor = window.editor
+        wait(lambda: editor.document.name == "me", 240)
+        document = editor.document
+        square = document.origin.square
+        assert np.hypot(square.x - 700, square.y - 500) < 40
+        assert 560 < square.side < 840
+        settle(window)
+        assert window.status["outside"] == "photo unchanged"
+        assert np.array_equal(editor.result, document.photo)
+        lips = np.isin(document.labels, FACE_PARTS["Smile"])
+        assert lips.sum() > 2000
+        y, x = (int(place.mean()) for place in np.nonzero(lips))
+        editor.set_label(BY_NAME["mouth"].id)
+        editor.set_brush(24)
+        drag(window, (x - 30, y), (x + 30, y))
+        settle(window)
+        assert window.status["outside"] == "rest of the photo: 0 changed"
+        answers.ask_export = [Export("photo", 95)]
+        answers.ask_save = [tmp_path / "out.png"]
+        key(window, Qt.Key.Key_E, CTRL)
+        wait((tmp_path / "out.png").is_file)
+        region = editor.composite.alpha > 0
+        answers.ask_unsaved = ["discard"]
+        return square, region
+
+    found = []
+    code = run_main(
+        [str(tmp_path / "me.png"), "--weights", str(weights), "--device", "cpu", "--precision", "float32"],
+        lambda window: found.append(scenario(window)),
+    )
+    assert code == 0
+    square, region = found[0]
+    edited = imaging.read_photo(tmp_path / "out.png")
+    assert edited.shape == photo.shape
+    changed = (edited != photo).any(axis=2)
+    assert changed.sum() > 500
+    # Where the edit's region lies in the photo, and two pixels around it for what lies between pixels.
+    back = cv2.invertAffineTransform(square.matrix(512))
+    seen = cv2.warpAffine(region.astype(np.float32), back, (1200, 900), flags=cv2.WARP_INVERSE_MAP) > 0
+    assert not changed[~cv2.dilate(seen.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)].any()
+    with Image.open(tmp_path / "out.png") as file:
+        exif = file.getexif()
+    assert (exif.get(0x0112, 1), exif[0x010F]) == (1, "a camera")
+    assert "edited with maskedit" in exif[0x0131]
+
+
 def test_end_to_end(qapp, answers, tmp_path):
     import torch
 
@@ -65,7 +133,7 @@ def test_end_to_end(qapp, answers, tmp_path):
         """The result is exactly the render of the labels as they stand."""
         settle(window)
         editor = window.editor
-        assert editor._result_revision == editor.document.revision
+        assert editor.up_to_date
         expected = renderer.render(editor.document.snapshot()).image
         assert np.abs(editor.result.astype(int) - expected).max() <= 2
         return editor.result.copy()
@@ -79,8 +147,8 @@ def test_end_to_end(qapp, answers, tmp_path):
     def scenario(window):
         editor = window.editor
         assert editor.document.name == "collins"
-        answers.ask_open = [tmp_path / "me.png", tmp_path / "me_mask.png"]
-        key(window, Qt.Key.Key_O, CTRL)
+        editor.set_option("whole_face", True)
+        window.files.open(tmp_path / "me.png", tmp_path / "me_mask.png")
         document = editor.document
         assert document.name == "me"
         assert np.array_equal(document.labels, labels)

@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_200_fast_edits_cost_few_renders(open_window, seconds):
     else:
         assert editor.renders - before <= 15
     assert belongs(window)
-    assert editor._result_revision == editor.document.revision
+    assert editor.up_to_date
 
 
 def test_the_window_never_waits_for_the_engine(open_window):
@@ -136,9 +137,16 @@ def test_an_older_result_never_shows(window):
     old, image = np.zeros_like(editor.result), editor.result_image
     document = editor.document
     request = RenderRequest(
-        editor._shown - 1, document.revision, document.photo, document.reference_labels, document.snapshot()
+        sequence=editor._shown - 1,
+        state=editor._state(),
+        photo=document.photo,
+        reference_labels=document.reference_labels,
+        labels=document.snapshot(),
+        blend=editor.blend,
+        learned=None,
     )
-    editor._render_finished(Rendered(request, old, photo_image(old), 0.01, "fake", ""))
+    composite = replace(editor.composite, image=old)
+    editor._render_finished(Rendered(request, composite, photo_image(old), 0.01, "fake", ""))
     assert editor.result_image is image
     assert belongs(window)
 

@@ -1,0 +1,260 @@
+"""What ``maskedit-edit`` does with one photo: the way through the house that the window takes, without the window."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from maskedit import imaging
+from maskedit.document import orders
+from maskedit.document.document import Document
+from maskedit.document.origin import SIDE, Origin
+from maskedit.errors import UserError
+from maskedit.face.locate import FaceFinder
+from maskedit.face.opening import parsed_document
+from maskedit.face.parser import FaceParser
+from maskedit.imaging import Square
+from maskedit.render.compositing import Blend, Composite, compose
+from maskedit.render.pasting import paste_back
+from maskedit.render.renderer import Renderer
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is wanted of every photo."""
+
+    parse_only: bool = False
+    """Write the aligned square and its label map, edit nothing."""
+    labels: Path | None = None
+    """The edited label map, or a folder with one for each photo."""
+    source: Path | None = None
+    """The label map or the photo of another face, whose labels are taken."""
+    classes: tuple[int, ...] | None = None
+    """The ids to take; all of them when None."""
+    own_labels: Path | None = None
+    """The photos' own label map, or a folder with one for each photo; they are parsed when None."""
+    face: int = 1
+    """Which face, from 1 for the largest; 0 for all of them."""
+    square: Square | None = None
+    """Where the face is; it is found when None."""
+    blend: Blend = field(default_factory=Blend)
+    learn: int | None = None
+    """Steps of learning each face; 0 for as many as do, None for none."""
+    crop_only: bool = False
+    """Write the edited square, not the whole photo."""
+    weights: Path | None = None
+    parser: Path | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    quality: int = 95
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photo and where its result goes."""
+
+    photo: Path
+    out: Path
+    """The edited photo; with ``parse_only``, the aligned square, beside which ``_labels.png`` and ``.json`` go."""
+
+    def outputs(self, options: Options, faces: int) -> list[Path]:
+        """The file of each face, or one for all of them where the whole photo is written."""
+        if options.face or not (options.parse_only or options.crop_only):
+            return [self.out]
+        return [self.out.with_stem(f"{self.out.stem}_{number}") for number in range(1, faces + 1)]
+
+    def finished(self, options: Options) -> Path | None:
+        """What tells that an earlier run has done this photo; None when it has not."""
+        (first,) = self.outputs(options, 1)
+        last_written = first.with_suffix(".json") if options.parse_only else first
+        return last_written if last_written.exists() else None
+
+
+class Editor:
+    """Edits photo after photo with networks that are loaded once.
+
+    Args:
+        options: what is wanted of every photo.
+        say: takes sentences for the person, about label maps that were not taken as they stand.
+
+    Raises:
+        UserError: weights, a device or the source that are not what they should be.
+    """
+
+    def __init__(self, options: Options, say: Callable[[str], None] = print):
+        self._options, self._say = options, say
+        device, precision = options.device, options.precision
+        self._parser = FaceParser(options.parser, device=device, precision=precision)
+        self._finder = FaceFinder(self._parser)
+        self._renderer: Renderer | None = None
+        if not options.parse_only:
+            self._renderer = Renderer(options.weights, device=device, precision=precision)
+        self._source = None if options.source is None else self._read_source(options.source)
+
+    def run(self, job: Job) -> str:
+        """Edit a photo, or parse it; returns one line that tells what was found and where it was written.
+
+        Raises:
+            UserError: the photo or its label map cannot be read, the photo shows no such face, or the disk refuses.
+        """
+        started = time.perf_counter()
+        data, _ = imaging.read_source(job.photo)
+        photo = imaging.read_photo(data)
+        squares, found = self._squares(photo)
+        outputs = job.outputs(self._options, len(squares))
+        work = self._parse if self._options.parse_only else self._edit
+        told = work(job, data, photo, squares, outputs)
+        written = ", ".join(map(str, outputs))
+        return f"{job.photo}: {found} -> {written}; {told}{time.perf_counter() - started:.1f} s"
+
+    def _squares(self, photo: np.ndarray) -> tuple[dict[Square, float | None], str]:
+        """Which squares of the photo to work on, with the finder's confidence, and what to tell about them."""
+        wanted = self._options.face
+        if self._options.square is not None:
+            return {self._options.square: None}, "the given square"
+        found = self._finder.find(photo)
+        if not found:
+            raise UserError("no face was found; if there is one, say where with --square.")
+        if wanted > len(found):
+            came = "one face was" if len(found) == 1 else f"{len(found)} faces were"
+            raise UserError(f"{came} found, and face {wanted} is wanted; give --face 1 to {len(found)}, or all.")
+        chosen = found[wanted - 1 : wanted] if wanted else found
+        title = f"face {wanted} of {len(found)}" if wanted else f"{len(found)} faces"
+        sides = ", ".join(f"{face.square.side:.0f}" for face in chosen)
+        sure = min(face.confidence for face in chosen)
+        return {face.square: face.confidence for face in chosen}, f"{title} ({sides} px, {sure:.0%} sure)"
+
+    # Parsing only -----------------------------------------------------------------------------------------------
+
+    def _parse(
+        self, job: Job, data: bytes, photo: np.ndarray, squares: dict[Square, float | None], outputs: list[Path]
+    ) -> str:
+        """Write the aligned squares, their label maps, and where in the photo they were."""
+        overwrite, metadata = self._options.overwrite, imaging.read_metadata(data)
+        # Each place after its pictures, the first face's last: what a cut-off run has not finished is done again.
+        for (square, confidence), out in reversed(list(zip(squares.items(), outputs, strict=True))):
+            document = parsed_document(data, square, self._parser, name=job.photo.stem)
+            # The pictures of an unfinished face may be there already, and are as good as none.
+            imaging.write_photo(out, document.photo, overwrite=True, metadata=metadata)
+            imaging.write_labels(out.with_name(f"{out.stem}_labels.png"), document.labels, overwrite=True)
+            place = {
+                "photo": job.photo.name,
+                "size": [photo.shape[1], photo.shape[0]],
+                "square": [square.x, square.y, square.side, square.degrees],
+                "confidence": confidence,
+            }
+            imaging.atomic_write_bytes(
+                out.with_suffix(".json"), json.dumps(place).encode() + b"\n", overwrite=overwrite
+            )
+        return ""
+
+    # Editing ----------------------------------------------------------------------------------------------------
+
+    def _edit(
+        self, job: Job, data: bytes, photo: np.ndarray, squares: dict[Square, float | None], outputs: list[Path]
+    ) -> str:
+        """Write the photo with its edited faces, or these alone."""
+        options, results = self._options, []
+        outside, changed = 0, 0.0
+        for square in squares:
+            document = self._document(job, data, photo, square)
+            self._change(document, job)
+            composite = self._composite(document)
+            if options.crop_only:
+                results.append(composite.image)
+            else:
+                photo = paste_back(photo, square, composite)
+            outside = max(outside, composite.changed_outside)
+            changed = max(changed, float(np.mean(document.labels != document.reference_labels)))
+        metadata = imaging.read_metadata(data)
+        for out, image in reversed(list(zip(outputs, results if options.crop_only else [photo], strict=True))):
+            imaging.write_photo(out, image, quality=options.quality, overwrite=options.overwrite, metadata=metadata)
+        return f"{changed:.1%} of the label map changed, changed outside the edit: {outside}; "
+
+    def _document(self, job: Job, data: bytes, photo: np.ndarray, square: Square) -> Document:
+        """The face with its own label map."""
+        if self._options.own_labels is None:
+            return parsed_document(data, square, self._parser, name=job.photo.stem)
+        own = imaging.square_labels(self._square_map(self._options.own_labels, job), SIDE)
+        face = imaging.cut_square(photo, square, SIDE)
+        return Document(face, own, origin=Origin(data, square), name=job.photo.stem)
+
+    def _change(self, document: Document, job: Job) -> None:
+        """Bring the wanted labels into a document."""
+        if self._options.labels is not None:
+            document.replace_labels(self._square_map(self._options.labels, job), name="Labels")
+        elif self._source is not None:
+            document.replace_labels(self._source, classes=self._options.classes, name="Source")
+
+    def _composite(self, document: Document) -> Composite:
+        """Render a document twice, with what was learned of it if that is wanted, and lay the edit into it."""
+        renderer, options = self._renderer, self._options
+        renderer.set_target(document.photo, document.reference_labels)
+        if options.learn is not None:
+            learning = renderer.learn(options.learn or None)
+            for _ in tqdm(range(learning.total), desc="learning the face", leave=False, disable=None):
+                learning.step()
+            learning.finish()
+        edited, unedited = renderer.render(document.labels), renderer.render(document.reference_labels)
+        for notice in filter(None, (edited.notice, unedited.notice)):
+            self._say(notice)
+        return compose(
+            document.photo,
+            document.reference_labels,
+            document.snapshot(),
+            edited.image,
+            unedited.image,
+            options.blend,
+        )
+
+    # Label maps -------------------------------------------------------------------------------------------------
+
+    def _square_map(self, path: Path, job: Job) -> np.ndarray:
+        """The label map of a photo's square: a file, or the one in a folder that is called after the photo."""
+        if path.is_dir():
+            names = f"{job.photo.stem}_labels.png", f"{job.photo.stem}.png"
+            found = [path / name for name in names if (path / name).is_file()]
+            if not found:
+                raise UserError(f"there is no label map of it in {path}; wanted {' or '.join(names)}.")
+            path = found[0]
+        labels = self._read_labels(path)
+        if labels.shape[0] != labels.shape[1]:
+            raise UserError(
+                f"the label map {path.name} is {labels.shape[1]} x {labels.shape[0]} px; wanted that of the square "
+                "which --parse-only writes."
+            )
+        return labels
+
+    def _read_labels(self, path: Path) -> np.ndarray:
+        """A label map file in our order of classes; what was not exact about it is told."""
+        file = imaging.read_label_file(path)
+        labels, notes = file.labels, list(file.notes)
+        order = orders.likely_order(labels)
+        if order is not None:
+            labels = orders.remapped(labels, order)
+            notes.append(f"The label map was in the class order of {order} and has been remapped.")
+        for note in notes:
+            self._say(f"{path.name}: {note}")
+        return labels
+
+    def _read_source(self, path: Path) -> np.ndarray:
+        """(512, 512) uint8: the middle of a label map, or the largest face of a photo, parsed."""
+        try:
+            return imaging.square_labels(self._read_labels(path), SIDE)
+        except UserError as error:
+            no_map = error
+        data, _ = imaging.read_source(path)
+        try:
+            faces = self._finder.find(imaging.read_photo(data))
+        except UserError:
+            faces = []
+        if not faces:
+            raise UserError(f"--source: {no_map} As a photo, {path.name} shows no face.") from no_map
+        return parsed_document(data, faces[0].square, self._parser, name=path.stem).labels

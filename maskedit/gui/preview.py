@@ -1,0 +1,367 @@
+"""The live preview: what the worker is asked for, what it answers, and which answer the screen shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
+from PySide6.QtGui import QImage
+
+from maskedit.document.document import Document
+from maskedit.gui.jobs import Job, JobQueue
+from maskedit.gui.live import LiveScheduler
+from maskedit.gui.worker import Engine, LearningProgress, Mailbox, Rendered, RenderRequest, RenderWorker
+from maskedit.render.compositing import Blend, Composite
+
+STARTING, NO_ENGINE = "starting", "no engine"
+RENDER_FAILED = "render failed"
+
+
+class Preview(QObject):
+    """A document, and the picture of it that the worker's thread keeps up to date; `Editor` adds the painting.
+
+    Args:
+        make_engine: called once, in the worker's thread, to load torch and the weights.
+        make_finder: called there when a face is to be found or parsed, likewise.
+    """
+
+    document_changed = Signal()
+    history_changed = Signal()
+    result_changed = Signal()
+    preview_changed = Signal(str)
+    engine_changed = Signal(str)
+    options_changed = Signal()
+    learning_changed = Signal(object)  # LearningProgress, or None: nothing is being learned
+    message = Signal(str, str)  # level ("info", "error"), text
+    _wake = Signal()
+    _leave = Signal()
+
+    def __init__(
+        self,
+        make_engine: Callable[[], Engine],
+        make_finder: Callable[[], object] | None = None,
+        parent: QObject | None = None,
+    ):
+        super().__init__(parent)
+        self.document: Document | None = None
+        self.blend = Blend()
+        """How an edit is laid into the photo."""
+        self.composite: Composite | None = None
+        self.result: np.ndarray | None = None
+        self.result_image: QImage | None = None
+        self.engine = STARTING
+        self.about = ""
+        """A few lines about the weights and their licence, once they are loaded."""
+        self._result_state: tuple | None = None
+        self._promised = 0
+        self.learning: LearningProgress | None = None
+        """How far the learning of this document's face has come; None while nothing is learned."""
+        self._sequence = 0
+        self._oldest_wanted = 0
+        self._shown = 0
+        self._waiting: list[tuple[Callable[[], None], Callable[[str], None] | None]] = []
+        self._failed = ""
+        self.renders = 0
+
+        self.live = LiveScheduler(time.monotonic)
+        self._timer = QTimer(self, singleShot=True)
+        self._timer.timeout.connect(self._render_if_due)
+        self._started_at = 0.0
+        self._ticker = QTimer(self, interval=100)
+        self._ticker.timeout.connect(self._tell_state)
+
+        self._mailbox, self._jobs = Mailbox(), JobQueue()
+        self._thread = QThread()
+        self._thread.setObjectName("render")
+        self._worker = RenderWorker(self._mailbox, self._jobs, make_engine, make_finder or _no_finder)
+        self._worker.moveToThread(self._thread)
+        self._thread.started.connect(self._worker.start)
+        self._wake.connect(self._worker.work)
+        self._leave.connect(self._worker.leave)
+        self._worker.ready.connect(self._engine_ready)
+        self._worker.rendered.connect(self._render_finished)
+        self._worker.failed.connect(self._render_failed)
+        self._worker.job_done.connect(self._job_done)
+        self._worker.job_failed.connect(self._job_failed)
+        self._worker.glimpsed.connect(self._show)
+        self._worker.learning_moved.connect(self._learning_moved)
+        self._worker.learning_failed.connect(self._learning_failed)
+
+    # Document and picture ---------------------------------------------------------------------------------------
+
+    def set_document(self, document: Document) -> None:
+        """Show another document; what is still rendering for the old one will be dropped."""
+        self.document = document
+        self.result = self.result_image = self.composite = self._result_state = None
+        self._learn_nothing()
+        self._oldest_wanted = self._sequence + 1
+        self._failed = ""
+        if self._mailbox.take() is not None:
+            self.live.finished(None)  # the worker has not begun with it, and will never answer
+        self.live.reset()
+        self.document_changed.emit()
+        self.history_changed.emit()
+        self._give_up("another photo was opened")
+        self.live.force()
+        self._schedule()
+
+    def start(self) -> None:
+        """Start the worker; torch loads there while the window is already up."""
+        self._thread.start()
+        self._schedule()
+        self._tell_state()
+
+    def set_live(self, on: bool) -> None:
+        self.live.enabled = on
+        self.options_changed.emit()
+        self._schedule()
+        self._tell_state()
+
+    @Slot()
+    def render_now(self) -> None:
+        self.live.force()
+        self._schedule()
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether the result is the render of the label map as it stands."""
+        return self.document is not None and self._result_state == self._state()
+
+    def _state(self) -> tuple:
+        """What a render depends on, besides the photo."""
+        return self.document.revision, self.blend, self.document.learned
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether somebody waits for a result that is up to date, or for a file."""
+        return bool(self._waiting) or self._promised > 0
+
+    def _restyled(self) -> None:
+        """The same label map is to be shown in another way."""
+        self.live.force()
+        self._schedule()
+        self._tell_state()
+
+    def when_up_to_date(self, then: Callable[[], None], otherwise: Callable[[str], None] | None = None) -> None:
+        """Call ``then`` once the result belongs to the label map as it stands; at once if it does already.
+
+        When that never comes, because the render failed or another document was opened, ``otherwise`` is called with
+        the reason: who was promised something must hear that it is off.
+        """
+        if self.up_to_date:
+            then()
+        else:
+            self._waiting.append((then, otherwise))
+            self.render_now()
+
+    def _give_up(self, reason: str) -> None:
+        """Nobody who waits will get the result waited for."""
+        waiting, self._waiting = self._waiting, []
+        for _, otherwise in waiting:
+            if otherwise is not None:
+                otherwise(reason)
+
+    def _schedule(self) -> None:
+        delay = self.live.delay()
+        if delay is None or self.document is None or not self._thread.isRunning():
+            self._timer.stop()
+        elif delay == 0:
+            self._timer.stop()
+            self._submit()
+        else:
+            self._timer.start(max(1, round(delay * 1000)))
+
+    @Slot()
+    def _render_if_due(self) -> None:
+        self._schedule()
+
+    def _submit(self) -> None:
+        document = self.document
+        self._sequence += 1
+        self._mailbox.put(
+            RenderRequest(
+                sequence=self._sequence,
+                state=self._state(),
+                photo=document.photo,
+                reference_labels=document.reference_labels,
+                labels=document.snapshot(),
+                blend=self.blend,
+                learned=document.learned,
+            )
+        )
+        self.live.started()
+        self._started_at = time.monotonic()
+        self._failed = ""
+        self.renders += 1
+        self._wake.emit()
+        self._ticker.start()
+        self._tell_state()
+
+    @Slot(object)
+    def _render_finished(self, rendered: Rendered) -> None:
+        self.live.finished(rendered.seconds)
+        self._show(rendered)
+        self._set_engine(rendered.engine)
+        if self.up_to_date:
+            waiting, self._waiting = self._waiting, []
+            for then, _ in waiting:
+                then()
+        elif self._waiting and self.learning is None:
+            self.live.force()  # whatever is learned comes with a render of its own
+        self._after_render()
+
+    @Slot(object)
+    def _show(self, rendered: Rendered) -> None:
+        """A picture has come: on the screen with it."""
+        request = rendered.request
+        # One for another document, or older than the one on the screen, never shows.
+        if request.sequence < max(self._oldest_wanted, self._shown):
+            return
+        self._shown = request.sequence
+        self._result_state = None if rendered.provisional else request.state
+        self.composite, self.result_image = rendered.composite, rendered.image
+        self.result = rendered.composite.image
+        self.result_changed.emit()
+        if rendered.notice:
+            self.message.emit("info", rendered.notice)
+
+    @Slot(int, str)
+    def _render_failed(self, sequence: int, reason: str) -> None:
+        if sequence < 0:
+            self._set_engine(NO_ENGINE)
+            if self.live.in_flight:
+                return  # the request that waits will fail in the same way, and say so
+        else:
+            self.live.finished(None)
+        self._failed, why = reason, reason.rstrip(".")
+        if self.live.enabled:
+            self.set_live(False)
+            reason += " Live preview is off; painting goes on. Press F5 to render again."
+        self.message.emit("error", reason)
+        self._give_up(f"the render failed ({why})")  # after the message: a broken promise is what must stay readable
+        self._after_render()
+
+    def _after_render(self) -> None:
+        self._ticker.stop()
+        self._schedule()
+        self._tell_state()
+
+    @Slot(str, str)
+    def _engine_ready(self, engine: str, about: str) -> None:
+        self.about = about
+        self._set_engine(engine)
+
+    def _set_engine(self, engine: str) -> None:
+        if engine != self.engine:
+            self.engine = engine
+            self.engine_changed.emit(engine)
+
+    @Slot()
+    def _tell_state(self) -> None:
+        if self._ticker.isActive():
+            loading = self.engine == STARTING
+            state = "loading" if loading else f"rendering {time.monotonic() - self._started_at:.1f} s"
+        elif self._failed:
+            state = RENDER_FAILED
+        elif self.learning is not None:
+            state = "learning"
+        elif self.document is None:
+            state = ""
+        else:
+            state = "up to date" if self.up_to_date else "out of date"
+        self.preview_changed.emit(state)
+
+    # Other work of the worker -----------------------------------------------------------------------------------
+
+    def run(
+        self,
+        work: Callable[[RenderWorker], object],
+        then: Callable[[Any], None],
+        otherwise: Callable[[str], None] | None = None,
+        *,
+        promised: bool = False,
+    ) -> None:
+        """Have ``work`` done in the worker's thread; see `Job`. A failure nobody wants to hear of becomes a message."""
+        self._promised += promised
+        self._jobs.put(Job(work, then, otherwise or partial(self.message.emit, "error"), promised))
+        self._wake.emit()
+
+    @Slot(object, object)
+    def _job_done(self, job: Job, result: object) -> None:
+        self._promised -= job.promised
+        job.then(result)
+
+    @Slot(object, str)
+    def _job_failed(self, job: Job, reason: str) -> None:
+        self._promised -= job.promised
+        job.otherwise(reason)
+
+    def learn(self) -> None:
+        """Learn the face of this document; `learning_changed` tells how far it is."""
+        photo, labels = self.document.photo, self.document.reference_labels
+        self.run(lambda worker: worker.begin_learning(photo, labels), lambda _: None)
+
+    def stop_learning(self) -> None:
+        """Render as before the learning began."""
+        self.run(lambda worker: worker.stop_learning(), lambda _: None)
+
+    def forget_face(self) -> None:
+        """Drop what was learned of this face."""
+        self._set_learned(None)
+
+    def _set_learned(self, learned: bytes | None) -> None:
+        self.document.learned = learned
+        self.history_changed.emit()
+        self._restyled()
+
+    def _learn_nothing(self) -> None:
+        if self.learning is not None:
+            self.learning = None
+            self.learning_changed.emit(None)
+
+    @Slot(object)
+    def _learning_moved(self, progress: LearningProgress) -> None:
+        if self.document is None or progress.photo is not self.document.photo:
+            return
+        if not progress.ended:
+            self.learning = progress
+            self.learning_changed.emit(progress)
+            self._tell_state()
+            return
+        self._learn_nothing()
+        if progress.learned is None:
+            self._restyled()
+        else:
+            self._set_learned(progress.learned)
+
+    @Slot(str)
+    def _learning_failed(self, reason: str) -> None:
+        self.message.emit("error", f"The face was not learned: {reason}")
+
+    # Leaving ----------------------------------------------------------------------------------------------------
+
+    def stop(self, seconds: float = 5.0) -> bool:
+        """Drop what waits but promised files, and end the worker; False when that takes longer."""
+        self._timer.stop()
+        self._ticker.stop()
+        self._waiting.clear()
+        self._mailbox.put(None)
+        worker = self._worker
+        for signal in (worker.ready, worker.rendered, worker.failed, worker.job_done, worker.job_failed):
+            signal.disconnect()
+        for signal in (worker.glimpsed, worker.learning_moved, worker.learning_failed):
+            signal.disconnect()
+        self._leave.emit()
+        return self.join(seconds)
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the worker's end; False when a render takes longer."""
+        return self._thread.wait(round(seconds * 1000))
+
+
+def _no_finder() -> object:
+    raise RuntimeError("this editor was made without a face finder")

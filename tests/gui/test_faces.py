@@ -1,0 +1,420 @@
+"""Photos without a label map: faces are found, chosen, placed by hand and parsed, and laid back into the photo."""
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+
+from maskedit import imaging
+from maskedit.document import session
+from maskedit.errors import UserError
+from maskedit.gui.dialogs import Export
+from maskedit.imaging import Square
+from tests.faces import draw_face
+from tests.gui.harness import (
+    CTRL,
+    FOUND,
+    FakeEngine,
+    FakeFinder,
+    click,
+    drag,
+    key,
+    make_document,
+    settle,
+    wait,
+)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A photo file of 400 x 300 px without a label map."""
+    pixels = imaging.resize_photo(draw_face(400, 5)[0], (400, 300))
+    imaging.write_photo(tmp_path / "holiday.png", pixels)
+    return tmp_path / "holiday.png", pixels
+
+
+class OffEngine(FakeEngine):
+    """Draws another person: everything lighter than the photo's labels would have it."""
+
+    def render(self, labels):
+        result = super().render(labels)
+        result.image = (result.image // 3 + 120).astype(np.uint8)
+        return result
+
+
+# Finding
+
+
+def test_the_only_face_is_cut_out_and_parsed(window, answers, photo):
+    before = window.editor.document
+    assert not window.files.open(photo[0])
+    assert window.editor.document is before
+    assert ("info", "Looking for faces in holiday…") in window.messages
+    wait(lambda: window.editor.document is not before)
+    document = window.editor.document
+    assert document.name == "holiday"
+    assert document.origin.square == FOUND
+    assert document.origin.data == photo[0].read_bytes()
+    assert np.array_equal(document.photo, imaging.cut_square(photo[1], FOUND, 512))
+    assert np.array_equal(document.labels, draw_face(512, seed=3)[1])
+    assert window.files.recent() == [photo[0]]
+    settle(window)
+
+
+def test_of_several_faces_the_person_picks_one(open_window, answers, photo):
+    others = Square(100, 100, 90), Square(300, 200, 80, 20)
+    window = open_window(FakeEngine(), finder=FakeFinder(FOUND, *others))
+    seen = []
+
+    def pick(parent, pixels, squares):
+        seen.append((pixels.shape, squares))
+        return 2
+
+    answers.ask_face = [pick]
+    window.files.open(photo[0])
+    wait(lambda: window.editor.document.name == "holiday")
+    assert seen == [((300, 400, 3), [FOUND, *others])]
+    assert window.editor.document.origin.square == others[1]
+
+
+@pytest.mark.parametrize("answer", ["place", "give up"])
+@pytest.mark.parametrize("faces", [0, 2])
+def test_a_face_that_is_not_found_is_placed_by_hand(open_window, answers, photo, faces, answer):
+    window = open_window(FakeEngine(), finder=FakeFinder(*[FOUND, Square(1, 1, 9)][:faces]))
+    before, placed = window.editor.document, Square(150, 120, 100, -10)
+    answers.ask_face = ["crop"] * (faces > 0)
+    answers.ask_crop = [placed if answer == "place" else None]
+    window.files.open(photo[0])
+    if answer == "place":
+        wait(lambda: window.editor.document is not before)
+        assert window.editor.document.origin.square == placed
+    else:
+        wait(lambda: ("info", "holiday was not opened.") in window.messages)
+        assert window.editor.document is before
+    assert answers.asked[-1] == "ask_crop"
+
+
+def test_only_the_last_photo_asked_for_opens(open_window, answers, photo, tmp_path):
+    finder = FakeFinder(FOUND)
+    window = open_window(FakeEngine(), finder=finder, start=False)
+    (tmp_path / "second.png").write_bytes(photo[0].read_bytes())
+    window.files.open(photo[0])
+    window.files.open(tmp_path / "second.png")
+    window.editor.start()
+    wait(lambda: window.editor.document.name == "second")
+    settle(window)
+    assert len(finder.photos) == 2
+    assert window.editor.document.name == "second"
+
+
+def test_what_was_painted_while_a_face_was_looked_for_is_not_lost(window, answers, photo):
+    before = window.editor.document
+    window.files.open(photo[0])
+    click(window, 60, 220)
+    assert before.is_modified
+    answers.ask_unsaved = ["cancel"]
+    wait(lambda: "ask_unsaved" in answers.asked)
+    assert window.editor.document is before
+
+
+def test_a_parser_that_fails_is_one_message(open_window, answers, photo):
+    class Broken(FakeFinder):
+        def find(self, photo):
+            raise UserError("The parser is missing: install maskedit again.")
+
+    window = open_window(FakeEngine(), finder=Broken())
+    settle(window)
+    before = window.editor.document
+    window.files.open(photo[0])
+    wait(lambda: ("error", "The parser is missing: install maskedit again.") in window.messages)
+    assert window.editor.document is before
+    click(window, 60, 220)
+    settle(window)
+
+
+def test_a_source_photo_is_parsed(window, answers, photo):
+    document = window.editor.document
+    answers.ask_source = [(True, None)]
+    window.files.take_source(photo[0])
+    wait(lambda: document.history.names == ["Take labels from holiday"])
+    assert np.array_equal(document.labels, imaging.resize_labels(draw_face(512, seed=3)[1], (256, 256)))
+
+
+# Corrections
+
+
+def test_the_square_can_be_placed_anew(window, answers, photo):
+    window.files.open(photo[0])
+    wait(lambda: window.editor.document.name == "holiday")
+    asked = []
+
+    def move(parent, pixels, square, note=""):
+        asked.append((pixels.shape, square, note))
+        return Square(190, 150, 140, 5)
+
+    answers.ask_crop = [move]
+    key(window, Qt.Key.Key_R, CTRL)
+    wait(lambda: window.editor.document.origin.square != FOUND)
+    assert asked == [((300, 400, 3), FOUND, "")]
+    document = window.editor.document
+    assert np.array_equal(document.photo, imaging.cut_square(photo[1], Square(190, 150, 140, 5), 512))
+    # Also a document that came from no file has a square: all of it.
+    window.files.show_document(make_document())
+    answers.ask_crop = [Square(128, 128, 100)]
+    window.files.place_square()
+    wait(lambda: window.editor.document.origin is not None)
+    assert window.editor.document.width == 512
+
+
+def test_corrected_labels_become_the_photos_own(window, answers):
+    click(window, 60, 220)
+    before = window.editor.document
+    corrected = before.snapshot()
+    assert not np.array_equal(corrected, before.reference_labels)
+    window.actions_by_id["adopt"].trigger()
+    document = window.editor.document
+    assert np.array_equal(document.reference_labels, corrected)
+    assert np.array_equal(document.labels, corrected)
+    assert document.is_modified  # nothing of it is on the disk
+    assert window.isWindowModified()
+
+
+def test_the_photo_is_parsed_anew(window):
+    before = window.editor.document
+    window.actions_by_id["parse_photo"].trigger()
+    wait(lambda: window.editor.document is not before)
+    assert np.array_equal(window.editor.document.reference_labels, draw_face(256, seed=3)[1])
+    assert np.array_equal(window.editor.document.photo, before.photo)
+
+
+def test_parse_again_inside_a_lasso(window):
+    document = window.editor.document
+    before = document.snapshot()
+    key(window, Qt.Key.Key_R)
+    assert window.editor.tool == "parse_again"
+    drag(window, (20, 200), (90, 200), (90, 250), (20, 250))
+    wait(lambda: document.history.names == ["Parse again"])
+    changed = document.labels != before
+    assert changed[205:245, 25:85].all()
+    assert (document.labels[changed] == 14).all()
+    rows, columns = np.nonzero(changed)
+    assert rows.min() >= 199
+    assert columns.max() <= 91
+    settle(window)
+    drag(window, (20, 200), (90, 200), (90, 250), (20, 250))
+    wait(lambda: any(text.startswith("The parser sees there") for _, text in window.messages))
+    assert document.history.names == ["Parse again"]
+
+
+def test_where_the_parser_was_unsure(window):
+    settle(window)
+    plain = window.canvas.grab().toImage()
+    key(window, Qt.Key.Key_U)
+    wait(lambda: window.canvas.grab().toImage() != plain)
+    window.files.show_document(make_document())
+    assert not window.actions_by_id["confidence"].isChecked()
+    settle(window)
+    assert window.canvas.grab().toImage() == plain
+
+
+# The same person
+
+
+def test_only_the_edit_changes_and_the_status_line_says_so(open_window, answers, photo, tmp_path):
+    window = open_window(OffEngine(), whole_face=False)
+    window.files.open(photo[0])
+    wait(lambda: window.editor.document.name == "holiday")
+    settle(window)
+    editor, document = window.editor, window.editor.document
+    assert np.array_equal(editor.result, document.photo)
+    assert window.status["outside"] == "photo unchanged"
+    editor.set_brush(60)
+    click(window, 250, 250)
+    settle(window)
+    changed = (editor.result != document.photo).any(axis=2)
+    assert changed[240:260, 240:260].any()
+    assert not changed[:150].any()
+    assert not changed[:, :150].any()
+    assert window.status["outside"] == "rest of the photo: 0 changed"
+    whole = editor.result
+    window.actions_by_id["detail"].trigger()
+    settle(window)
+    assert not editor.blend.detail
+    assert not np.array_equal(editor.result, whole)
+    window.actions_by_id["whole_face"].trigger()
+    settle(window)
+    assert window.status["outside"] == "whole face redrawn"
+    assert (editor.result != document.photo).mean() > 0.9
+    window.actions_by_id["whole_face"].trigger()
+    window.actions_by_id["detail"].trigger()
+    answers.ask_export = [Export("photo", 95)]
+    answers.ask_save = [tmp_path / "out.png"]
+    window.actions_by_id["export"].trigger()
+    wait(lambda: window.messages[-1][1] == "Exported out.png.")
+    edited = imaging.read_photo(tmp_path / "out.png")
+    touched = (edited != photo[1]).any(axis=2)
+    assert touched.any()
+    x, y = FOUND.matrix(512)[:, :2] @ [250, 250] + FOUND.matrix(512)[:, 2]
+    rows, columns = np.nonzero(touched)
+    assert np.abs(rows.mean() - y) < 5
+    assert np.abs(columns.mean() - x) < 5
+    assert touched.sum() < np.pi * 30**2
+
+
+def test_what_will_change_is_shown(open_window):
+    window = open_window(OffEngine(), whole_face=False)
+    settle(window)
+    window.editor.set_brush(60)
+    click(window, 128, 128)
+    settle(window)
+    plain = window.result_view.grab().toImage()
+    key(window, Qt.Key.Key_W)
+    assert window.result_view.grab().toImage() != plain
+    key(window, Qt.Key.Key_W)
+    assert window.result_view.grab().toImage() == plain
+
+
+class LearningEngine(FakeEngine):
+    """Learns to draw the photo itself, in 25 steps."""
+
+    def __init__(self):
+        super().__init__()
+        self.photo, self.level, self.loaded = None, 0.0, []
+        self.cancelled = 0
+
+    def set_target(self, photo, reference_labels):
+        super().set_target(photo, reference_labels)
+        self.photo, self.level = photo, 0.0
+
+    def render(self, labels):
+        result = super().render(labels)
+        result.image = np.round(result.image * (1 - self.level) + self.photo * self.level).astype(np.uint8)
+        return result
+
+    def learn(self, steps=None):
+        return FakeLearning(self)
+
+    def load_learned(self, data):
+        self.loaded.append(data)
+        self.level = 1.0
+
+    def forget(self):
+        self.level = 0.0
+
+
+class FakeLearning:
+    total = 25
+
+    def __init__(self, engine):
+        self.engine, self.done = engine, 0
+
+    def step(self):
+        self.done += 1
+        return 1.0
+
+    def show(self):
+        self.engine.level = self.done / self.total
+
+    def finish(self):
+        self.engine.level = 1.0
+        return b"learned"
+
+    def cancel(self):
+        self.engine.level = 0.0
+        self.engine.cancelled += 1
+
+
+def test_a_face_is_learned_shown_kept_and_forgotten(open_window, answers, tmp_path):
+    engine = LearningEngine()
+    window = open_window(engine)
+    settle(window)
+    editor, document = window.editor, window.editor.document
+    first, seen, pictures = editor.result.copy(), [], []
+    editor.learning_changed.connect(seen.append)
+    editor.result_changed.connect(lambda: pictures.append(editor.result.copy()))
+    window.actions_by_id["learn"].trigger()
+    wait(lambda: document.learned is not None)
+    settle(window)
+    assert [each.done for each in seen if each is not None][-1] == 24
+    assert seen[-1] is None
+    assert max(each.decibels or 0 for each in seen if each is not None) > 10
+    assert len(pictures) == 3  # after 10 and 20 steps, and at the end
+    errors = [np.abs(picture.astype(int) - document.photo).mean() for picture in (first, *pictures)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] == 0
+    assert document.learned == b"learned"
+    assert document.is_modified
+    assert engine.loaded == []  # it is in the engine already
+    session.save_session(tmp_path / "face.maskedit", document)
+    document.mark_saved()
+    window.actions_by_id["forget_face"].trigger()
+    settle(window)
+    assert np.array_equal(editor.result, first)
+    answers.ask_unsaved = ["discard"]
+    window.files.open(tmp_path / "face.maskedit")
+    settle(window)
+    assert engine.loaded == [b"learned"]
+    assert np.array_equal(editor.result, document.photo)
+
+
+def test_learning_can_be_stopped_without_a_trace(open_window):
+    engine = LearningEngine()
+    FakeLearning.total = 10**6
+    try:
+        window = open_window(engine)
+        settle(window)
+        editor, first = window.editor, window.editor.result.copy()
+        window.actions_by_id["learn"].trigger()
+        wait(lambda: editor.learning is not None and editor.learning.done > 30)
+        assert not window.actions_by_id["learn"].isEnabled()
+        assert not editor.up_to_date  # the picture is on its way
+        click(window, 60, 220)  # painting goes on
+        assert editor.document.is_modified
+        editor.document.undo()
+        window.learn_bar.cancelled.emit()
+        wait(lambda: editor.learning is None)
+        settle(window)
+        assert engine.cancelled == 1
+        assert editor.document.learned is None
+        assert np.array_equal(editor.result, first)
+        # Another document ends a learning, too.
+        window.actions_by_id["learn"].trigger()
+        wait(lambda: editor.learning is not None and editor.learning.done > 0)
+        window.files.show_document(make_document(seed=2))
+        settle(window)
+        assert editor.learning is None
+        assert engine.cancelled == 2
+        assert editor.document.learned is None
+    finally:
+        FakeLearning.total = 25
+
+
+def test_learning_that_fails_is_one_message(open_window):
+    class Astray(LearningEngine):
+        def learn(self, steps=None):
+            learning = FakeLearning(self)
+
+            def step():
+                raise UserError("It went astray.")
+
+            learning.step = step
+            return learning
+
+    window = open_window(Astray())
+    settle(window)
+    first = window.editor.result.copy()
+    window.actions_by_id["learn"].trigger()
+    wait(lambda: ("error", "The face was not learned: It went astray.") in window.messages)
+    settle(window)
+    assert window.editor.learning is None
+    assert np.array_equal(window.editor.result, first)
+
+
+def test_a_promised_photo_is_written_though_the_window_closes(open_window, answers, tmp_path):
+    window = open_window(FakeEngine(0.2))
+    settle(window)
+    answers.ask_export = [Export("photo", 95)]
+    answers.ask_save = [tmp_path / "late.png"]
+    window.actions_by_id["export"].trigger()
+    window.close()
+    window.close()  # without waiting for it
+    wait((tmp_path / "late.png").is_file)
