@@ -17,6 +17,7 @@ import cv2
 from tqdm import tqdm
 
 from maskedit.errors import UserError
+from maskedit.processes import follow_parent
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -97,15 +98,7 @@ def _no_interrupts() -> Iterator[None]:
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
-    threading.Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent() -> None:
-    """End with the process that started this one, should that be killed outright."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    follow_parent()
 
 
 @contextlib.contextmanager

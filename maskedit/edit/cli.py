@@ -8,7 +8,6 @@ import json
 import multiprocessing
 import os
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from maskedit.data_folder import SUFFIXES
 from maskedit.errors import UserError
 from maskedit.imaging import Square
 from maskedit.labels import BY_NAME, FACE_PARTS
+from maskedit.processes import follow_parent
 
 if TYPE_CHECKING:
     from maskedit.edit.jobs import Job, Options
@@ -312,19 +312,13 @@ def _in_processes(given: argparse.Namespace, jobs: list[Job]) -> int:
 
 
 def _worker(given: argparse.Namespace, jobs: list[Job], index: int) -> None:
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    follow_parent()
     with contextlib.suppress(KeyboardInterrupt):  # which the process that started this one tells
         try:
             sys.exit(_run(given, jobs, index))
         except UserError as error:
             print(f"maskedit-edit: {error}", file=sys.stderr)
             sys.exit(1)
-
-
-def _follow_parent() -> None:
-    """End with the process that started this one, however that ends."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
 
 
 if __name__ == "__main__":
