@@ -1,4 +1,4 @@
-"""The one exception that is meant for a person to read."""
+"""The one exception that is meant for a person to read, and one sentence for all others."""
 
 
 class UserError(Exception):
@@ -7,3 +7,11 @@ class UserError(Exception):
     Commands print it as one sentence and exit with 1; the window shows it in its message bar. Anything else that
     is raised is a bug of ours.
     """
+
+
+def explain(error: Exception) -> str:
+    """One sentence for a person."""
+    if isinstance(error, UserError):
+        return str(error)
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0] if text else 'no further word'}"

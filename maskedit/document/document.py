@@ -142,13 +142,13 @@ class Document:
         """Like `snapshot`, without the stroke in progress: the map that the history describes."""
         return self.snapshot() if self.stroke is None else _frozen(self.stroke.before)
 
-    def copy(self) -> Document:
+    def copy(self, *, reference_labels: np.ndarray | None = None) -> Document:
         """A document of its own with the same photo, committed map and history, for another thread; it counts as
-        not saved."""
+        not saved. ``reference_labels`` (H, W) uint8 take the place of the photo's own map when given."""
         other = Document(
             self._photo,
             self.committed_labels(),
-            reference_labels=self._reference_labels,
+            reference_labels=self._reference_labels if reference_labels is None else reference_labels,
             name=self.name,
             path=self.path,
             origin=self._origin,

@@ -58,13 +58,12 @@ def main(
         make_finder or shipped_finder(device, precision),
     )
     window = MainWindow(editor, QSettings("maskedit", "maskedit"))
-    opened = False
-    if options.photo is not None:
-        opened = window.files.open(options.photo, options.labels)
-    if not opened:
-        window.files.open_bundled(BUNDLED[0][1])
-        if options.photo is None:
-            window.show_hint()
+    # Under a photo that is given as well: its face is still to be found, or it may be no photo at all.
+    window.files.open_bundled(BUNDLED[0][1])
+    if options.photo is None:
+        window.show_hint()
+    else:
+        window.files.open(options.photo, options.labels)
     window.show()
 
     def settle() -> None:

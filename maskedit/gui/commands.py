@@ -182,7 +182,10 @@ class Commands:
         document = self._editor.document
         self._canvas.set_confidence(None)
         if on and document is not None:
-            self._files.faces.confidence(document, lambda sure: self._window.show_confidence(document, sure))
+            action = self._window.actions_by_id["confidence"]
+            self._files.faces.confidence(
+                document, lambda sure: self._window.show_confidence(document, sure), lambda: action.setChecked(False)
+            )
 
     def on_what_changes(self, on: bool) -> None:
         self._window.show_what_changes(on)

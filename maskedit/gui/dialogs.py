@@ -75,8 +75,8 @@ def ask_unsaved(parent: QWidget, name: str) -> str:
     buttons = QMessageBox.StandardButton
     answer = QMessageBox.warning(
         parent,
-        "Unsaved edits",
-        f"{name} has edits that are not saved.",
+        "Unsaved changes",
+        f"{name} has changes that are not saved.",
         buttons.Save | buttons.Discard | buttons.Cancel,
         buttons.Save,
     )

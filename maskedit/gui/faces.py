@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from maskedit import imaging
@@ -14,9 +14,6 @@ from maskedit.gui import dialogs
 from maskedit.gui.editor import Editor
 from maskedit.gui.worker import RenderWorker
 from maskedit.imaging import Square
-
-_STROKE_WAIT = 100
-"""Milliseconds until it is looked again whether the hand has left the canvas."""
 
 
 class Faces(QObject):
@@ -30,43 +27,52 @@ class Faces(QObject):
     def __init__(self, window: QWidget, editor: Editor):
         super().__init__(window)
         self._window, self._editor = window, editor
-        self._wanted = 0
+        self._asked = 0
+        editor.document_changed.connect(self._forget)
+
+    def _forget(self) -> None:
+        """Another document is open: what was asked for before is not wanted any more."""
+        self._asked += 1
 
     def document_of(self, data: bytes, name: str, then: Callable[[Document], None]) -> None:
         """Find the face in a photo's file, ask where there is a choice or none, and call ``then`` with its document.
 
-        Somebody who asks for another photo meanwhile does not want this one any more.
+        Whoever asks for another photo meanwhile, or opens something else, does not want this one any more.
         """
-        self._wanted += 1
-        number = self._wanted
+        self._asked += 1
+        asked = self._asked
         self._editor.message.emit("info", f"Looking for faces in {name}…")
 
         def find(worker: RenderWorker) -> tuple[np.ndarray, list[Square]]:
+            def given_up() -> bool:
+                return asked != self._asked or worker.leaving.is_set()
+
             photo = imaging.read_photo(data)
-            return photo, [face.square for face in worker.finder.find(photo)]
+            return photo, [face.square for face in worker.finder.find(photo, given_up=given_up)]
 
         def found(result: tuple[np.ndarray, list[Square]]) -> None:
-            if number != self._wanted:
+            if asked != self._asked:
                 return
-            square = self._chosen(*result, name=name)
+            photo, squares = result
+            square, by_hand = self._chosen(photo, squares, name=name)
             if square is None:
                 self._editor.message.emit("info", f"{name} was not opened.")
             else:
-                self._parse(data, square, name, then)
+                self._parse(data, square, name, then, photo=photo, by_hand=by_hand)
 
         self._editor.run(find, found)
 
-    def _chosen(self, photo: np.ndarray, squares: list[Square], *, name: str) -> Square | None:
-        """The one face there is, the one the person picks, or the square that the person places."""
+    def _chosen(self, photo: np.ndarray, squares: list[Square], *, name: str) -> tuple[Square | None, bool]:
+        """The one face there is, the one the person picks, or the square that the person places; whether the last."""
         choice: int | str | None = 0
         if len(squares) > 1:
             choice = dialogs.ask_face(self._window, photo, squares)
         if not squares:
             note = f"No face was found in {name}: place the square so that eyes and mouth lie on the marks."
-            return dialogs.ask_crop(self._window, photo, None, note)
+            return dialogs.ask_crop(self._window, photo, None, note), True
         if choice == "crop":
-            return dialogs.ask_crop(self._window, photo, squares[0])
-        return None if choice is None else squares[choice]
+            return dialogs.ask_crop(self._window, photo, squares[0]), True
+        return None if choice is None else squares[choice], False
 
     def place(self, document: Document, then: Callable[[Document], None]) -> None:
         """Let the person move the square of an open document; ``then`` gets the newly parsed one."""
@@ -74,31 +80,61 @@ class Faces(QObject):
         photo = imaging.read_photo(data)
         square = dialogs.ask_crop(self._window, photo, square)
         if square is not None:
-            self._parse(data, square, document.name, then)
+            self._parse(data, square, document.name, then, photo=photo, by_hand=True)
 
-    def _parse(self, data: bytes, square: Square, name: str, then: Callable[[Document], None]) -> None:
+    def _parse(
+        self,
+        data: bytes,
+        square: Square,
+        name: str,
+        then: Callable[[Document], None],
+        *,
+        photo: np.ndarray,
+        by_hand: bool,
+    ) -> None:
+        asked = self._asked
+
         def parse(worker: RenderWorker) -> Document:
             from maskedit.face.opening import parsed_document
 
-            return parsed_document(data, square, worker.finder.parser, name=name)
+            return parsed_document(data, square, worker.finder.parser, name=name, photo=photo)
 
-        self._editor.run(parse, then)
+        def parsed(document: Document) -> None:
+            if asked == self._asked:
+                if by_hand:
+                    document.mark_unsaved()  # a hand has placed it
+                then(document)
+
+        self._editor.run(parse, parsed)
 
     def parse(self, document: Document, then: Callable[[np.ndarray], None]) -> None:
-        """The label map that the parser sees in a document's photo, (S, S) uint8, goes to ``then``."""
+        """The label map that the parser sees in the open document's photo, (S, S) uint8, goes to ``then``."""
         photo = document.photo
-        self._editor.run(lambda worker: worker.finder.parser.parse(photo), then)
 
-    def confidence(self, document: Document, then: Callable[[np.ndarray], None]) -> None:
+        def parsed(labels: np.ndarray) -> None:
+            if document is self._editor.document:
+                then(labels)
+
+        self._editor.run(lambda worker: worker.finder.parser.parse(photo), parsed)
+
+    def confidence(self, document: Document, then: Callable[[np.ndarray], None], otherwise: Callable[[], None]) -> None:
         """How sure the parser is of each pixel of a document's photo, (S, S) uint8, goes to ``then``."""
         photo = document.photo
-        self._editor.run(lambda worker: worker.finder.parser.parse_with_confidence(photo).confidence, then)
+
+        def failed(reason: str) -> None:
+            self._editor.message.emit("error", reason)
+            otherwise()
+
+        self._editor.run(lambda worker: worker.finder.parser.parse_with_confidence(photo).confidence, then, failed)
 
     def parse_again(self, points: Sequence[tuple[float, float]]) -> None:
         """Parse what a polygon of the open document encloses, closer, and take that over as one edit."""
         document = self._editor.document
         found = document.polygon_mask(points)
         if found is None:
+            return
+        if document.width != document.height:
+            self._editor.message.emit("error", "The parser sees squares only; place the square of this photo first.")
             return
         box, mask = found
         part = np.zeros((document.height, document.width), bool)
@@ -112,9 +148,6 @@ class Faces(QObject):
 
         def parsed(labels: np.ndarray) -> None:
             if document is not self._editor.document:
-                return
-            if document.stroke is not None:
-                QTimer.singleShot(_STROKE_WAIT, self, lambda: parsed(labels))
                 return
             box = document.replace_labels(labels, where=part, name="Parse again")
             self._editor.edited(box)

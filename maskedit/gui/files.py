@@ -23,7 +23,7 @@ from maskedit.gui.editor import Editor
 from maskedit.gui.faces import Faces
 from maskedit.gui.qimage import image_photo
 from maskedit.gui.recovery import Recovery
-from maskedit.render.full_size import full_size
+from maskedit.render.full_size import full_size, square_metadata
 
 RECENT = 8
 _JPEG = b"\xff\xd8"
@@ -96,25 +96,40 @@ class Files(QObject):
 
         def work() -> None:
             document = reading.read_document(path, labels, read_labels=self.read_labels)
-            self._remember(path)
             if isinstance(document, bytes):
-                self._open_face(document, path.stem)
+                self._open_face(document, path.stem, path)
             else:
+                self._remember(path)
                 self.show_document(document)
 
         before = self._editor.document
         self.guarded(work)
         return self._editor.document is not before
 
-    def _open_face(self, data: bytes, name: str) -> None:
+    def _open_face(self, data: bytes, name: str, path: Path | None = None) -> None:
         """Open the face that is in a photo's file, once it is found and parsed."""
-        self.faces.document_of(data, name, self._show_parsed)
 
-    def _show_parsed(self, document: Document) -> None:
-        """A face was found and parsed; meanwhile the person may have gone on painting another one."""
-        if self.may_leave():
-            self.show_document(document)
-            self._editor.message.emit("info", PARSED)
+        def show(document: Document) -> None:
+            if path is not None:
+                self._remember(path)
+            shown(document)
+
+        shown = self._showing()
+        self.faces.document_of(data, name, show)
+
+    def _showing(self) -> Callable[[Document], None]:
+        """What shows a parsed document, to be made when the person has just agreed to leave the open one.
+
+        Who goes on painting meanwhile is asked again.
+        """
+        left = _state(self._editor.document)
+
+        def show(document: Document) -> None:
+            if _state(self._editor.document) == left or self.may_leave():
+                self.show_document(document)
+                self._editor.message.emit("info", PARSED)
+
+        return show
 
     def open_dropped(self, paths: list[Path], image: QImage | None = None) -> None:
         """What was dropped on the window: a file, a photo with its label map in either order, or bare pixels."""
@@ -167,21 +182,21 @@ class Files(QObject):
         """Move the square of the open document over its photo, and parse what it shows then."""
         document = self._editor.document
         if document is not None and self.may_leave():
-            self.guarded(lambda: self.faces.place(document, self._show_parsed))
+            self.guarded(lambda: self.faces.place(document, self._showing()))
 
     def parse_photo(self) -> None:
         """Have the parser draw the open photo's own label map anew."""
         document = self._editor.document
         if document is not None and self.may_leave():
-            self.faces.parse(document, lambda labels: self._show_parsed(reading.renewed(document, labels)))
+            show = self._showing()
+            self.faces.parse(document, lambda labels: show(reading.renewed(document, labels)))
 
     def adopt_labels(self) -> None:
         """What is painted is what the photo shows: the label map was wrong, and is corrected now."""
         document = self._editor.document
         if document is not None:
-            self.show_document(reading.renewed(document, document.snapshot()))
-            self._editor.document.mark_unsaved()
-            self._editor.history_changed.emit()
+            self.show_document(document.copy(reference_labels=document.snapshot()))
+            self.recovery.write()  # showing another document has dropped what was kept of this one
             self._editor.message.emit("info", "These labels are the photo's own now; edits count from here.")
 
     def show_document(self, document: Document) -> None:
@@ -201,6 +216,7 @@ class Files(QObject):
         def work() -> None:
             source = reading.source_labels(path, read_labels=self.read_labels)
             if isinstance(source, bytes):
+                # A face that is found after another document was opened is dropped.
                 self.faces.document_of(source, path.stem, lambda face: self.take_labels(face.snapshot(), path.stem))
             else:
                 self.take_labels(source, path.stem)
@@ -217,7 +233,7 @@ class Files(QObject):
         document = self._editor.document
         source = imaging.square_labels(source, document.width)  # stretched to the square, a face is another one's
         accepted, classes = dialogs.ask_source(self._window, document, source, self._editor.colour_blind)
-        if accepted:
+        if accepted and document is self._editor.document:
             self._editor.edited(document.replace_labels(source, classes=classes, name=f"Take labels from {name}"))
 
     # Saving -----------------------------------------------------------------------------------------------------
@@ -227,7 +243,7 @@ class Files(QObject):
         document = self._editor.document
         if document is None:
             return False
-        return self.save_as() if document.path is None else self._save_to(document.path)
+        return self.save_as() if document.path is None else self._save_to(document.path, document)
 
     def save_as(self) -> bool:
         document = self._editor.document
@@ -235,11 +251,9 @@ class Files(QObject):
             return False
         suggestion = Path(self._folder()) / f"{reading.file_stem(document)}{session.SUFFIX}"
         path = dialogs.ask_save(self._window, "Save session", document.path or suggestion, dialogs.SESSIONS)
-        return path is not None and self._save_to(path)
+        return path is not None and self._save_to(path, document)
 
-    def _save_to(self, path: Path) -> bool:
-        document = self._editor.document
-
+    def _save_to(self, path: Path, document: Document) -> bool:
         def work() -> None:
             session.save_session(path, document)
             document.path = path
@@ -276,18 +290,19 @@ class Files(QObject):
                 filters.append("JPEG (*.jpg *.jpeg)")
             if export.kind == "photo" and document.origin is not None and document.origin.data.startswith(_JPEG):
                 filters.reverse()  # what the photo was is what one expects of it
-        kind = {"palette": "labels", "ids": "labels", "photo": "edited"}.get(export.kind, export.kind)
+        kind = {"palette": "face_labels", "ids": "face_labels", "photo": "edited"}.get(export.kind, export.kind)
         ending = "jpg" if filters[0].startswith("JPEG") else "png"
         suggestion = Path(self._folder()) / f"{reading.file_stem(document)}_{kind}.{ending}"
         path = dialogs.ask_save(self._window, "Export", suggestion, ";;".join(filters))
-        if path is None:
+        if path is None or document is not self._editor.document:
             return
         if labels_only:
             self._export(path, export)
         else:
             # Never a picture that does not belong to the labels on the screen.
             if not self._editor.up_to_date:
-                self._editor.message.emit("info", f"{path.name} is written once the render is up to date.")
+                when = "the render is up to date" if self._editor.learning is None else "the face is learned"
+                self._editor.message.emit("info", f"{path.name} is written once {when}.")
             self._editor.when_up_to_date(
                 lambda: self._export(path, export),
                 otherwise=lambda reason: self._editor.message.emit("error", f"{path.name} was not written: {reason}."),
@@ -306,7 +321,7 @@ class Files(QObject):
                 picture, metadata = full_size(document, composite)
             elif export.kind == "result":
                 picture = result
-                metadata = imaging.read_metadata(document.origin.data) if document.origin else imaging.PhotoMetadata()
+                metadata = square_metadata(document)
             elif export.kind == "cutout":
                 picture = imaging.cutout(result, labels != own)
             else:
@@ -360,3 +375,8 @@ class Files(QObject):
 
     def _folder(self) -> str:
         return self._settings.value("folder", str(Path.home()), type=str)
+
+
+def _state(document: Document | None) -> tuple:
+    """What a person would lose by leaving a document: the same as long as nothing is done to it."""
+    return (None,) if document is None else (document, document.edit_count, document.revision, document.learned)

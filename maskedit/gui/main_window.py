@@ -194,6 +194,7 @@ class MainWindow(QMainWindow):
         self.canvas.set_photo(photo)
         self.viewport.set_image_size(document.width, document.height)
         self.result_view.set_overlay(None)
+        self.status.show_outside()
         self.actions_by_id["confidence"].setChecked(False)  # the canvas has forgotten the other photo's
         self._update_actions()
 
@@ -361,9 +362,7 @@ class MainWindow(QMainWindow):
             self._close_at_once = True
             self.message_bar.tell("info", "Closing once the export is written; close again to leave without it.", 30.0)
             # Both come later: the person may have decided otherwise by then.
-            self.editor.when_up_to_date(
-                lambda: QTimer.singleShot(0, self._close_after_export), otherwise=lambda _: self._stay_open()
-            )
+            self.editor.when_idle(lambda: QTimer.singleShot(0, self._close_after_export), self._stay_open)
             event.ignore()
             return
         self._stay_open()  # unless what follows closes the window, the next close waits for its export again

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Slot
+from PySide6.QtCore import QElapsedTimer, QEvent, Qt, QTimer, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
 _COLOURS = {"error": "#b3261e", "info": "#2b5fb3"}
 _MARGIN = 12
 _MAX_WIDTH = 820
+_READING = 2500
+"""Milliseconds in which an error stays whatever comes."""
 
 
 class MessageBar(QFrame):
@@ -29,6 +31,7 @@ class MessageBar(QFrame):
         close.clicked.connect(self.hide)
         row.addWidget(self.text, 1)
         row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        self._since_error = QElapsedTimer()
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self.hide)
         self.hide()
@@ -36,7 +39,16 @@ class MessageBar(QFrame):
 
     @Slot(str, str)
     def tell(self, level: str, text: str, seconds: float = 6.0) -> None:
-        """Show a message of level ``"info"`` (for so many seconds) or ``"error"``."""
+        """Show a message of level ``"info"`` (for so many seconds) or ``"error"``.
+
+        An info does not push away an error that nobody can have read yet.
+        """
+        fresh = self._since_error.isValid() and self._since_error.elapsed() < _READING
+        if level == "info" and fresh and not self.isHidden():
+            return
+        self._since_error.invalidate()
+        if level == "error":
+            self._since_error.start()
         self.setStyleSheet(
             f"#message {{ background: {_COLOURS[level]}; border-radius: 6px; }}"
             "QLabel, QToolButton { color: white; background: transparent; border: none; }"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication
 
 from maskedit.document.document import Document
 from maskedit.gui.jobs import Job, JobQueue
@@ -17,6 +18,8 @@ from maskedit.gui.live import LiveScheduler
 from maskedit.gui.worker import Engine, LearningProgress, Mailbox, Rendered, RenderRequest, RenderWorker
 from maskedit.render.compositing import Blend, Composite
 
+_PATIENCE = 100
+"""Milliseconds until it is looked again whether a dialog is closed and the hand has left the canvas."""
 STARTING, NO_ENGINE = "starting", "no engine"
 RENDER_FAILED = "render failed"
 
@@ -64,6 +67,7 @@ class Preview(QObject):
         self._oldest_wanted = 0
         self._shown = 0
         self._waiting: list[tuple[Callable[[], None], Callable[[str], None] | None]] = []
+        self._idle: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self._failed = ""
         self.renders = 0
 
@@ -105,7 +109,7 @@ class Preview(QObject):
         self.live.reset()
         self.document_changed.emit()
         self.history_changed.emit()
-        self._give_up("another photo was opened")
+        self._give_up("another document was opened")
         self.live.force()
         self._schedule()
 
@@ -158,12 +162,25 @@ class Preview(QObject):
             self._waiting.append((then, otherwise))
             self.render_now()
 
+    def when_idle(self, then: Callable[[], None], otherwise: Callable[[], None]) -> None:
+        """Call ``then`` once nobody waits for a result or a file any more; ``otherwise`` when one of them failed."""
+        self._idle.append((then, otherwise))
+        self._tell_idle()
+
+    def _tell_idle(self, failed: str = "") -> None:
+        if failed or not self.has_waiting:
+            idle, self._idle = self._idle, []
+            for then, otherwise in idle:
+                otherwise() if failed else then()
+
     def _give_up(self, reason: str) -> None:
         """Nobody who waits will get the result waited for."""
         waiting, self._waiting = self._waiting, []
         for _, otherwise in waiting:
             if otherwise is not None:
                 otherwise(reason)
+        if waiting:
+            self._tell_idle(reason)
 
     def _schedule(self) -> None:
         delay = self.live.delay()
@@ -210,6 +227,7 @@ class Preview(QObject):
             waiting, self._waiting = self._waiting, []
             for then, _ in waiting:
                 then()
+            self._tell_idle()
         elif self._waiting and self.learning is None:
             self.live.force()  # whatever is learned comes with a render of its own
         self._after_render()
@@ -292,13 +310,22 @@ class Preview(QObject):
 
     @Slot(object, object)
     def _job_done(self, job: Job, result: object) -> None:
-        self._promised -= job.promised
-        job.then(result)
+        self._deliver(job, lambda: job.then(result))
 
     @Slot(object, str)
     def _job_failed(self, job: Job, reason: str) -> None:
-        self._promised -= job.promised
-        job.otherwise(reason)
+        self._deliver(job, lambda: job.otherwise(reason), failed=reason)
+
+    def _deliver(self, job: Job, hand_over: Callable[[], None], *, failed: str = "") -> None:
+        """Hand over what came of a job; not behind an open dialog, and not into the middle of a stroke."""
+        stroking = self.document is not None and self.document.stroke is not None
+        if stroking or QApplication.activeModalWidget() is not None:
+            QTimer.singleShot(_PATIENCE, self, lambda: self._deliver(job, hand_over, failed=failed))
+            return
+        hand_over()
+        if job.promised:
+            self._promised -= 1
+            self._tell_idle(failed)
 
     def learn(self) -> None:
         """Learn the face of this document; `learning_changed` tells how far it is."""
@@ -346,15 +373,19 @@ class Preview(QObject):
 
     def stop(self, seconds: float = 5.0) -> bool:
         """Drop what waits but promised files, and end the worker; False when that takes longer."""
+        if self._worker.leaving.is_set():
+            return self.join(seconds)
         self._timer.stop()
         self._ticker.stop()
         self._waiting.clear()
+        self._idle.clear()
         self._mailbox.put(None)
         worker = self._worker
         for signal in (worker.ready, worker.rendered, worker.failed, worker.job_done, worker.job_failed):
             signal.disconnect()
         for signal in (worker.glimpsed, worker.learning_moved, worker.learning_failed):
             signal.disconnect()
+        worker.leaving.set()
         self._leave.emit()
         return self.join(seconds)
 

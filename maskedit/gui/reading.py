@@ -25,10 +25,9 @@ LabelReader = Callable[[Path], np.ndarray]
 
 
 def read_document(photo: Path, labels: Path | None = None, *, read_labels: LabelReader) -> Document | bytes:
-    """A session as its document, a photo with a label map (the file, or the one beside it) as a square one.
+    """A session as its document, a photo with a label map (the file, or one beside it that fits) as a square one.
 
-    A photo without any label map is read as well, to be sure that it is one; it comes back as the bytes of its file,
-    whose face is still to be found.
+    Of a photo without a label map, the bytes of its file come back, not looked into: its face is still to be found.
 
     Raises:
         UserError: a file is not what it should be.
@@ -36,9 +35,14 @@ def read_document(photo: Path, labels: Path | None = None, *, read_labels: Label
     if photo.suffix.lower() == session.SUFFIX:
         return session.load_session(photo)
     data, _ = imaging.read_source(photo)
+    beside = companion_labels(photo) if labels is None else None
+    if labels is None and beside is None:
+        return data
     pixels = imaging.read_photo(photo)  # first: nobody should be asked for anything about what is no photo
-    labels = labels or companion_labels(photo)
-    return data if labels is None else square_document(pixels, read_labels(labels), data=data, name=photo.stem)
+    label_map = read_labels(labels or beside)
+    if beside is not None and not _same_shape(label_map, pixels.shape[1::-1]):
+        return data  # it is called as if it were this photo's, but shows something else
+    return square_document(pixels, label_map, data=data, name=photo.stem)
 
 
 def square_document(photo: np.ndarray, labels: np.ndarray, *, data: bytes, name: str) -> Document:
@@ -53,13 +57,15 @@ def with_labels(document: Document, labels: np.ndarray) -> Document:
     Raises:
         UserError: the map has the shape of neither.
     """
-    side, size = document.width, photo_size(document)
-    if size is not None and labels.shape == size[::-1]:
+    side = document.width
+    if labels.shape == (side, side):
+        return renewed(document, labels)  # as the editor exports it
+    size = photo_size(document)
+    whole = size is not None and (labels.shape == size[::-1] or not _same_shape(labels, (1, 1)))
+    if whole and _same_shape(labels, size):
         label_map = imaging.cut_labels(labels, document.origin.square, side, size=size)
     elif _same_shape(labels, (1, 1)):
         label_map = imaging.square_labels(labels, side)
-    elif size is not None and _same_shape(labels, size):
-        label_map = imaging.cut_labels(labels, document.origin.square, side, size=size)
     else:
         (height, width), (photo_width, photo_height) = labels.shape, size or (side, side)
         raise UserError(

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
+from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
-from maskedit.errors import UserError
+from maskedit.errors import UserError, explain
 from maskedit.gui.jobs import JobQueue
 from maskedit.gui.qimage import photo_image
 from maskedit.render.compositing import Blend, Composite, compose
 
+_UNKNOWN = object()
 SHOW_EVERY = 10
 """Steps of learning between two live pictures: together with the parsing of a glance, about four seconds."""
 
@@ -116,7 +117,6 @@ class RenderWorker(QObject):
     learning_moved = Signal(object)  # LearningProgress
     learning_failed = Signal(str)
     glimpsed = Signal(object)  # Rendered: a live picture that nobody asked for
-    _again = Signal()
 
     def __init__(
         self,
@@ -132,14 +132,19 @@ class RenderWorker(QObject):
         self._engine: Engine | None = None
         self._finder: Any = None
         self._target: tuple[np.ndarray, np.ndarray] | None = None
-        self._worn: bytes | None = None
-        """What was learned of the target and is in the engine."""
+        self._worn: object = None
+        """What was learned of the target and is in the engine: bytes, None, or _UNKNOWN."""
+        self._notice = ""
         self._unedited: np.ndarray | None = None
         """The render of the target's own label map, as the engine stands."""
         self._learning: Any = None
         self._decibels: float | None = None
         self._last: RenderRequest | None = None
-        self._again.connect(self.work, Qt.ConnectionType.QueuedConnection)
+        # A timer, not a signal to itself: however often it is started, the next thing is done once.
+        self._again = QTimer(self, singleShot=True, interval=0)
+        self._again.timeout.connect(self.work)
+        self.leaving = threading.Event()
+        """Set when the editor closes: long work that nobody was promised may stop."""
 
     @Slot()
     def start(self) -> None:
@@ -165,11 +170,12 @@ class RenderWorker(QObject):
             self._learn_on()
         else:
             return
-        self._again.emit()
+        self._again.start()
 
     @Slot()
     def leave(self) -> None:
         """Do what was promised, then end the thread."""
+        self._again.stop()
         self._jobs.keep_promised()
         while (job := self._jobs.take()) is not None:
             self._run(job)
@@ -200,7 +206,7 @@ class RenderWorker(QObject):
         except Exception as error:
             # The next run starts clean, whatever state the failed one left behind.
             self._drop_learning()
-            self._target = self._worn = self._unedited = None
+            self._target, self._worn, self._unedited = None, _UNKNOWN, None
             self.failed.emit(request.sequence, explain(error))
         else:
             self._last = request
@@ -222,8 +228,9 @@ class RenderWorker(QObject):
         if unchanged:
             self._unedited = edited
         composite = compose(request.photo, request.reference_labels, request.labels, edited, unedited, blend)
+        notice, self._notice = " ".join(filter(None, (self._notice, result.notice))), ""
         image = photo_image(composite.image)
-        return Rendered(request, composite, image, result.seconds, result.engine, result.notice, provisional=learns)
+        return Rendered(request, composite, image, result.seconds, result.engine, notice, provisional=learns)
 
     def _aim(self, photo: np.ndarray, reference_labels: np.ndarray, learned: bytes | None) -> None:
         """Make the engine render this photo with what was learned of it."""
@@ -234,13 +241,22 @@ class RenderWorker(QObject):
         if self._target is None or any(ours is not new for ours, new in zip(self._target, target, strict=True)):
             self._drop_learning()
             self._engine.set_target(*target)
-            self._target, self._worn, self._unedited = target, None, None
+            # An engine that knows this very photo already may still wear what was learned of it.
+            self._target, self._worn, self._unedited = target, _UNKNOWN, None
         if learned is not self._worn and self._learning is None:
-            if learned is None:
-                self._engine.forget()
-            else:
+            self._wear(learned)
+
+    def _wear(self, learned: bytes | None) -> None:
+        """Put what was learned into the engine; what does not fit it is told once, and left in the document."""
+        try:
+            if learned is not None:
                 self._engine.load_learned(learned)
-            self._worn, self._unedited = learned, None
+            elif hasattr(self._engine, "forget"):
+                self._engine.forget()
+        except UserError as error:
+            self._engine.forget()
+            self._notice = f"{error} The face is shown without it; Render > Forget this face drops it."
+        self._worn, self._unedited = learned, None
 
     # Learning ---------------------------------------------------------------------------------------------------
 
@@ -300,14 +316,6 @@ class RenderWorker(QObject):
                 ended=ended or learned is not None,
             )
         )
-
-
-def explain(error: Exception) -> str:
-    """One sentence for a person."""
-    if isinstance(error, UserError):
-        return str(error)
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0] if text else 'no further word'}"
 
 
 def shipped_engine(weights: str | None, device: str, precision: str) -> Callable[[], Engine]:

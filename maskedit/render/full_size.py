@@ -6,13 +6,14 @@ import numpy as np
 
 from maskedit import imaging
 from maskedit.document.document import Document
+from maskedit.errors import UserError
 from maskedit.imaging import PhotoMetadata
 from maskedit.render.compositing import Composite
 from maskedit.render.pasting import paste_back
 
 
 def full_size(document: Document, composite: Composite) -> tuple[np.ndarray, PhotoMetadata]:
-    """(photo (H, W, 3) uint8 RGB upright, what to write beside its pixels).
+    """(photo (H, W, 3) uint8 RGB, upright; what to write beside its pixels).
 
     A document that came from no photo file is its own photo.
 
@@ -22,5 +23,18 @@ def full_size(document: Document, composite: Composite) -> tuple[np.ndarray, Pho
     origin = document.origin
     if origin is None:
         return composite.image, PhotoMetadata()
-    photo = imaging.read_photo(origin.data)
+    try:
+        photo = imaging.read_photo(origin.data)
+    except UserError as error:
+        raise UserError(
+            f"The photo file in this document cannot be read; export the square instead. {error}"
+        ) from error
     return paste_back(photo, origin.square, composite), imaging.read_metadata(origin.data)
+
+
+def square_metadata(document: Document) -> PhotoMetadata:
+    """What to write beside the pixels of the square alone; nothing where the photo's file is unreadable."""
+    try:
+        return PhotoMetadata() if document.origin is None else imaging.read_metadata(document.origin.data)
+    except UserError:
+        return PhotoMetadata()

@@ -1,11 +1,17 @@
 """Photos without a label map: faces are found, chosen, placed by hand and parsed, and laid back into the photo."""
 
+import time
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMessageBox
 
 from maskedit import imaging
 from maskedit.document import session
+from maskedit.document.document import Document
+from maskedit.document.origin import Origin
 from maskedit.errors import UserError
 from maskedit.gui.dialogs import Export
 from maskedit.imaging import Square
@@ -13,8 +19,11 @@ from tests.faces import draw_face
 from tests.gui.harness import (
     CTRL,
     FOUND,
+    LEFT,
+    NONE,
     FakeEngine,
     FakeFinder,
+    at,
     click,
     drag,
     key,
@@ -106,6 +115,56 @@ def test_only_the_last_photo_asked_for_opens(open_window, answers, photo, tmp_pa
     assert window.editor.document.name == "second"
 
 
+def test_a_session_opened_meanwhile_stays(open_window, answers, photo, tmp_path):
+    session.save_session(tmp_path / "work.maskedit", make_document(name="work"))
+    window = open_window(FakeEngine(), start=False)
+    window.files.open(photo[0])
+    window.files.open(tmp_path / "work.maskedit")
+    window.editor.start()
+    settle(window)
+    assert window.editor.document.name == "work"
+    assert not window.editor.has_waiting
+
+
+def test_nothing_comes_behind_an_open_dialog(window, answers, photo):
+    before = window.editor.document
+    box = QMessageBox(window)
+    box.setModal(True)
+    box.show()
+    window.files.open(photo[0])
+    QTest.qWait(400)
+    assert window.editor.document is before
+    box.close()
+    wait(lambda: window.editor.document.name == "holiday")
+
+
+def test_nothing_comes_into_the_middle_of_a_stroke(window, answers, photo):
+    before = window.editor.document
+    QTest.mousePress(window.canvas, LEFT, NONE, at(window, 60, 220))
+    answers.ask_unsaved = ["discard"]
+    window.files.open(photo[0])  # as a drop does, without letting the button go
+    QTest.qWait(400)
+    assert window.editor.document is before
+    QTest.mouseRelease(window.canvas, LEFT, NONE, at(window, 60, 220))
+    answers.ask_unsaved = ["discard"]
+    wait(lambda: window.editor.document.name == "holiday")
+
+
+def test_who_has_thrown_edits_away_is_asked_once(window, answers, photo):
+    click(window, 60, 220)
+    answers.ask_unsaved = ["discard"]
+    window.files.open(photo[0])
+    wait(lambda: window.editor.document.name == "holiday")
+    assert answers.asked.count("ask_unsaved") == 1
+
+
+def test_a_map_that_is_only_called_after_the_photo_is_not_taken_for_its_own(window, answers, photo):
+    imaging.write_labels(photo[0].with_name("holiday_labels.png"), np.ones((512, 512), np.uint8))
+    window.files.open(photo[0])
+    wait(lambda: window.editor.document.name == "holiday")
+    assert window.editor.document.origin.square == FOUND
+
+
 def test_what_was_painted_while_a_face_was_looked_for_is_not_lost(window, answers, photo):
     before = window.editor.document
     window.files.open(photo[0])
@@ -118,7 +177,7 @@ def test_what_was_painted_while_a_face_was_looked_for_is_not_lost(window, answer
 
 def test_a_parser_that_fails_is_one_message(open_window, answers, photo):
     class Broken(FakeFinder):
-        def find(self, photo):
+        def find(self, photo, **options):
             raise UserError("The parser is missing: install maskedit again.")
 
     window = open_window(FakeEngine(), finder=Broken())
@@ -176,6 +235,21 @@ def test_corrected_labels_become_the_photos_own(window, answers):
     assert np.array_equal(document.labels, corrected)
     assert document.is_modified  # nothing of it is on the disk
     assert window.isWindowModified()
+    window.files.recovery._wait()
+    assert window.files.recovery._path.is_file()
+
+
+def test_adopting_labels_throws_nothing_away(window, tmp_path):
+    document = window.editor.document
+    click(window, 60, 220)
+    document.learned, document.path, document.locked = b"x", tmp_path / "work.maskedit", {3}
+    window.files.adopt_labels()
+    adopted = window.editor.document
+    assert (adopted.learned, adopted.path, adopted.locked) == (b"x", document.path, {3})
+    assert adopted.history.names == document.history.names
+    adopted.undo()
+    assert not np.array_equal(adopted.labels, adopted.reference_labels)
+    adopted.learned = None
 
 
 def test_the_photo_is_parsed_anew(window):
@@ -356,6 +430,67 @@ def test_a_face_is_learned_shown_kept_and_forgotten(open_window, answers, tmp_pa
     assert np.array_equal(editor.result, document.photo)
 
 
+def test_a_face_is_not_learned_still_where_the_document_says_nothing_of_it(open_window):
+    """The engine knows this photo already, and wears what was learned of it."""
+    engine = LearningEngine()
+    engine.set_target = lambda photo, labels: setattr(engine, "photo", photo)  # forgets nothing, as for the same photo
+    window = open_window(engine)
+    settle(window)
+    first = window.editor.result.copy()
+    window.editor.learn()
+    wait(lambda: window.editor.document.learned is not None)
+    settle(window)
+    assert not np.array_equal(window.editor.result, first)
+    window.files.show_document(make_document())
+    settle(window)
+    assert np.array_equal(window.editor.result, first)
+
+
+def test_a_learned_face_that_does_not_fit_is_told_and_the_picture_comes_all_the_same(open_window):
+    engine = LearningEngine()
+
+    def refuse(data):
+        raise UserError("The learned face belongs to other weights.")
+
+    engine.load_learned = refuse
+    window = open_window(engine)
+    settle(window)
+    first = window.editor.result.copy()
+    document = make_document()
+    document.learned = b"of other weights"
+    window.files.show_document(document)
+    settle(window)
+    assert np.array_equal(window.editor.result, first)
+    assert document.learned == b"of other weights"
+    told = [text for _, text in window.messages if "belongs to other weights" in text]
+    assert len(told) == 1
+    assert "Forget this face" in told[0]
+    click(window, 60, 220)
+    settle(window)
+    assert [text for _, text in window.messages if "belongs to other weights" in text] == told
+
+
+def test_many_renders_while_learning_do_not_multiply_its_steps(open_window):
+    engine = LearningEngine()
+    FakeLearning.total = 10**6
+    try:
+        window = open_window(engine)
+        settle(window)
+        calls = []
+        step = FakeLearning.step
+        FakeLearning.step = lambda self: (time.sleep(0.02), step(self), calls.append(1))[1]
+        window.editor.learn()
+        wait(lambda: len(calls) > 2)
+        for _ in range(30):
+            window.editor.render_now()
+            QTest.qWait(10)
+        before = len(calls)
+        assert window.editor.stop()
+        assert len(calls) - before < 10
+    finally:
+        FakeLearning.total, FakeLearning.step = 25, step
+
+
 def test_learning_can_be_stopped_without_a_trace(open_window):
     engine = LearningEngine()
     FakeLearning.total = 10**6
@@ -409,12 +544,56 @@ def test_learning_that_fails_is_one_message(open_window):
     assert np.array_equal(window.editor.result, first)
 
 
-def test_a_promised_photo_is_written_though_the_window_closes(open_window, answers, tmp_path):
+def test_the_window_closes_once_a_promised_photo_is_written(open_window, answers, tmp_path):
+    window = open_window(FakeEngine())
+    settle(window)
+    answers.ask_export = [Export("photo", 95)]
+    answers.ask_save = [tmp_path / "late.png"]
+    window.actions_by_id["export"].trigger()
+    window.close()
+    assert window.isVisible()
+    wait(lambda: not window.isVisible())
+    assert (tmp_path / "late.png").is_file()
+
+
+def test_the_window_stays_when_a_promised_photo_cannot_be_written(open_window, answers, tmp_path):
+    window = open_window(FakeEngine())
+    settle(window)
+    answers.ask_export = [Export("photo", 95)]
+    answers.ask_save = [tmp_path / "no folder" / "late.png"]
+    window.actions_by_id["export"].trigger()
+    window.close()
+    wait(lambda: not window.editor.has_waiting)
+    QTest.qWait(50)
+    assert window.isVisible()
+    level, text = window.messages[-1]
+    assert level == "error"
+    assert "no folder" in text
+    assert window.message_bar.text.text() == text
+
+
+def test_a_promised_photo_is_written_though_nobody_waits(open_window, answers, tmp_path):
     window = open_window(FakeEngine(0.2))
     settle(window)
     answers.ask_export = [Export("photo", 95)]
     answers.ask_save = [tmp_path / "late.png"]
     window.actions_by_id["export"].trigger()
     window.close()
-    window.close()  # without waiting for it
+    window.close()
     wait((tmp_path / "late.png").is_file)
+
+
+def test_the_square_is_exported_though_the_photo_file_in_the_session_is_damaged(window, answers, tmp_path):
+    document = make_document()
+    window.files.show_document(
+        Document(document.photo, document.labels, origin=Origin(b"no photo", Square(9, 9, 9)), name="x")
+    )
+    settle(window)
+    for kind, name in (("result", "square.png"), ("photo", "photo.png")):
+        answers.ask_export = [Export(kind, 95)]
+        answers.ask_save = [tmp_path / name]
+        window.actions_by_id["export"].trigger()
+    wait(lambda: window.messages[-1][0] == "error")
+    assert "export the square instead" in window.messages[-1][1]
+    assert (tmp_path / "square.png").is_file()
+    assert not (tmp_path / "photo.png").exists()

@@ -308,7 +308,7 @@ def test_an_export_that_cannot_be_kept_says_so(open_window, answers, tmp_path, w
     key(window, Qt.Key.Key_E, CTRL)
     if why == "document":
         window.files.show_document(make_document(seed=3))
-        reason = "another photo was opened"
+        reason = "another document was opened"
     else:
         wait(lambda: window.messages[-1][0] == "error")
         reason = "the render failed (RuntimeError: shape mismatch)"

@@ -201,5 +201,5 @@ def test_names_from_a_session_are_no_paths(window, answers, name, stem):
     answers.ask_save = [lambda parent, title, suggestion, filters: suggested.append(suggestion)] * 2
     window.files.save_as()
     window.files.export_dialog()
-    assert [path.name for path in suggested] == [f"{stem}.maskedit", f"{stem}_labels.png"]
+    assert [path.name for path in suggested] == [f"{stem}.maskedit", f"{stem}_face_labels.png"]
     assert {str(path.parent) for path in suggested} == {folder}
