@@ -21,6 +21,8 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "LABELS": "maskedit.labels",
     "UserError": "maskedit.errors",
+    "Square": "maskedit.imaging",
+    "cut_square": "maskedit.imaging",
     "read_photo": "maskedit.imaging",
     "read_labels": "maskedit.imaging",
     "write_photo": "maskedit.imaging",
@@ -29,6 +31,8 @@ _PUBLIC = {
     "FaceParser": "maskedit.face.parser",
     "Renderer": "maskedit.render.renderer",
     "RenderResult": "maskedit.render.renderer",
+    "compose": "maskedit.render.compositing",
+    "paste_back": "maskedit.render.pasting",
 }
 __all__ = [
     "LABELS",
@@ -36,7 +40,11 @@ __all__ = [
     "FaceParser",
     "RenderResult",
     "Renderer",
+    "Square",
     "UserError",
+    "compose",
+    "cut_square",
+    "paste_back",
     "read_labels",
     "read_photo",
     "write_labels",
@@ -47,8 +55,10 @@ if TYPE_CHECKING:
     from maskedit.errors import UserError
     from maskedit.face.locate import FaceFinder
     from maskedit.face.parser import FaceParser
-    from maskedit.imaging import read_labels, read_photo, write_labels, write_photo
+    from maskedit.imaging import Square, cut_square, read_labels, read_photo, write_labels, write_photo
     from maskedit.labels import LABELS
+    from maskedit.render.compositing import compose
+    from maskedit.render.pasting import paste_back
     from maskedit.render.renderer import Renderer, RenderResult
 
 

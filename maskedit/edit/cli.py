@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskedit.data_folder import SUFFIXES
-from maskedit.errors import UserError
+from maskedit.errors import UserError, explain
 from maskedit.imaging import Square
 from maskedit.labels import BY_NAME, FACE_PARTS
 from maskedit.processes import follow_parent
@@ -25,10 +25,11 @@ DESCRIPTION = """Find the face in every photo, change its label map, and write t
 only what the edit is about changes. The label map comes from a file you painted (--labels), or takes
 a smile, hair .. or everything from another face (--source).
 
-With --parse-only the masks of your own photo are written instead: NAME.png, the aligned square;
-NAME_labels.png, its label map, to be painted in any program that keeps palettes; NAME.json, where in the photo the
-square lies, in pixels: centre x, centre y, side, degrees clockwise. Then
-  maskedit-edit me.jpg --labels OUT/me_labels.png --square OUT/me.json -o edited.jpg
+With --parse-only the masks of your own photo are written instead: NAME_face.png, the aligned square;
+NAME_face_labels.png, its label map, to be painted in any program that keeps palettes; NAME_face.json, where in the
+photo the square lies, in pixels: centre x, centre y, side, degrees clockwise. With --face all they are called
+NAME_face_1.png and so on. Then
+  maskedit-edit me.jpg --labels OUT/me_face_labels.png --square OUT/me_face.json -o edited.jpg
 lays the edit exactly where the square was. Without --square the face is found again.
 
 A photo that fails is told, and the others go on. What is there already is left out, so that the same
@@ -80,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_argument_group("what to do").add_mutually_exclusive_group(required=True)
     what.add_argument(
         "--labels", type=Path, metavar="FILE",
-        help="the edited label map of the square, of any size; or a folder with NAME_labels.png or NAME.png for each",
+        help="the edited label map of the square, of any size; or a folder with NAME_face_labels.png, NAME_labels.png "
+        "or NAME.png for each",
     )  # fmt: skip
     what.add_argument("--source", type=Path, metavar="FILE", help="take labels from this label map or photo")
     what.add_argument("--parse-only", action="store_true", help="write the aligned square and its label map")
@@ -233,12 +235,14 @@ def _jobs(given: argparse.Namespace) -> list[Job]:
 
 
 def _photos(path: Path) -> list[Path]:
-    """A photo, or those of a folder, without the label maps that lie beside them."""
+    """A photo, or those of a folder, without the label maps and the squares of ``--parse-only`` beside them."""
     if not path.is_dir():
         return [path]
     found = sorted(each for each in path.iterdir() if each.suffix.lower() in _READABLE and each.is_file())
     stems = {each.stem for each in found}
     found = [each for each in found if each.stem.removesuffix("_labels") not in stems - {each.stem}]
+    squares = {each for each in found if "_face" in each.stem and each.suffix == ".png"}
+    found = [each for each in found if each not in squares or not each.with_suffix(".json").exists()]
     if not found:
         raise UserError(f"The folder {path} holds no photos; wanted {', '.join(sorted(_READABLE))}.")
     return found
@@ -248,7 +252,7 @@ def _name(photo: Path, given: argparse.Namespace) -> str:
     """What a photo's output is called in a folder; what cannot be written as it came becomes PNG."""
     suffix = Path("_" + given.suffix).suffix.lower()
     if given.parse_only:
-        return f"{photo.stem}{given.suffix.removesuffix(suffix) if suffix in _WRITABLE else given.suffix}.png"
+        return f"{photo.stem}_face{given.suffix.removesuffix(suffix) if suffix in _WRITABLE else given.suffix}.png"
     if suffix in _WRITABLE:
         return photo.stem + given.suffix
     return photo.stem + given.suffix + (photo.suffix if photo.suffix.lower() in _WRITABLE else ".png")
@@ -288,8 +292,8 @@ def _run(given: argparse.Namespace, jobs: list[Job], index: int) -> int:
         editor = editor or Editor(options)
         try:
             print(editor.run(job), flush=True)
-        except UserError as error:
-            print(f"maskedit-edit: {job.photo}: {error}", file=sys.stderr, flush=True)
+        except Exception as error:  # whatever one photo brought up, from a decoder or a GPU, the others may do
+            print(f"maskedit-edit: {job.photo}: {explain(error)}", file=sys.stderr, flush=True)
             failed = True
     return int(failed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -138,12 +139,23 @@ class Editor:
     ) -> str:
         """Write the aligned squares, their label maps, and where in the photo they were."""
         overwrite, metadata = self._options.overwrite, imaging.read_metadata(data)
-        # Each place after its pictures, the first face's last: what a cut-off run has not finished is done again.
-        for (square, confidence), out in reversed(list(zip(squares.items(), outputs, strict=True))):
-            document = parsed_document(data, square, self._parser, name=job.photo.stem)
-            # The pictures of an unfinished face may be there already, and are as good as none.
-            imaging.write_photo(out, document.photo, overwrite=True, metadata=metadata)
-            imaging.write_labels(out.with_name(f"{out.stem}_labels.png"), document.labels, overwrite=True)
+        faces = [
+            (square, confidence, out, out.with_name(f"{out.stem}_labels.png"))
+            for (square, confidence), out in zip(squares.items(), outputs, strict=True)
+            if overwrite or not out.with_suffix(".json").exists()
+        ]
+        # Somebody may have painted them: nothing is written before all of them are known to be ours.
+        there = [path for *_, out, labels in faces for path in (out, labels) if path.exists()]
+        if there and not overwrite:
+            raise UserError(
+                f"{there[0]} is there already, but not its .json: an earlier run was cut off, or it is yours; give "
+                "--overwrite or another folder."
+            )
+        # Each place after its pictures, the first face's last: what a cut-off run has not begun is done by the next.
+        for square, confidence, out, labels in reversed(faces):
+            document = parsed_document(data, square, self._parser, name=job.photo.stem, photo=photo)
+            imaging.write_photo(out, document.photo, overwrite=overwrite, metadata=metadata)
+            imaging.write_labels(labels, document.labels, overwrite=overwrite)
             place = {
                 "photo": job.photo.name,
                 "size": [photo.shape[1], photo.shape[0]],
@@ -161,7 +173,7 @@ class Editor:
         self, job: Job, data: bytes, photo: np.ndarray, squares: dict[Square, float | None], outputs: list[Path]
     ) -> str:
         """Write the photo with its edited faces, or these alone."""
-        options, results = self._options, []
+        options, results, whole = self._options, [], photo
         outside, changed = 0, 0.0
         for square in squares:
             document = self._document(job, data, photo, square)
@@ -170,18 +182,18 @@ class Editor:
             if options.crop_only:
                 results.append(composite.image)
             else:
-                photo = paste_back(photo, square, composite)
+                whole = paste_back(whole, square, composite)
             outside = max(outside, composite.changed_outside)
             changed = max(changed, float(np.mean(document.labels != document.reference_labels)))
         metadata = imaging.read_metadata(data)
-        for out, image in reversed(list(zip(outputs, results if options.crop_only else [photo], strict=True))):
+        for out, image in reversed(list(zip(outputs, results if options.crop_only else [whole], strict=True))):
             imaging.write_photo(out, image, quality=options.quality, overwrite=options.overwrite, metadata=metadata)
         return f"{changed:.1%} of the label map changed, changed outside the edit: {outside}; "
 
     def _document(self, job: Job, data: bytes, photo: np.ndarray, square: Square) -> Document:
         """The face with its own label map."""
         if self._options.own_labels is None:
-            return parsed_document(data, square, self._parser, name=job.photo.stem)
+            return parsed_document(data, square, self._parser, name=job.photo.stem, photo=photo)
         own = imaging.square_labels(self._square_map(self._options.own_labels, job), SIDE)
         face = imaging.cut_square(photo, square, SIDE)
         return Document(face, own, origin=Origin(data, square), name=job.photo.stem)
@@ -219,10 +231,12 @@ class Editor:
     def _square_map(self, path: Path, job: Job) -> np.ndarray:
         """The label map of a photo's square: a file, or the one in a folder that is called after the photo."""
         if path.is_dir():
-            names = f"{job.photo.stem}_labels.png", f"{job.photo.stem}.png"
+            names = [f"{job.photo.stem}{end}.png" for end in ("_face_labels", "_labels", "")]
             found = [path / name for name in names if (path / name).is_file()]
             if not found:
-                raise UserError(f"there is no label map of it in {path}; wanted {' or '.join(names)}.")
+                raise UserError(
+                    f"there is no label map of it in {path}; wanted {', '.join(names[:-1])} or {names[-1]}."
+                )
             path = found[0]
         labels = self._read_labels(path)
         if labels.shape[0] != labels.shape[1]:
@@ -251,10 +265,10 @@ class Editor:
         except UserError as error:
             no_map = error
         data, _ = imaging.read_source(path)
-        try:
-            faces = self._finder.find(imaging.read_photo(data))
-        except UserError:
-            faces = []
+        faces = []
+        with contextlib.suppress(UserError):
+            photo = imaging.read_photo(data)
+            faces = self._finder.find(photo)
         if not faces:
             raise UserError(f"--source: {no_map} As a photo, {path.name} shows no face.") from no_map
-        return parsed_document(data, faces[0].square, self._parser, name=path.stem).labels
+        return parsed_document(data, faces[0].square, self._parser, name=path.stem, photo=photo).labels

@@ -1,6 +1,7 @@
 """The picture in the README: the bundled portraits, edited by the same strokes every time.
 
-One row an edit: photo, label map, reconstruction from it, edited label map, render of that. The edits are made with
+One row an edit: photo, label map, reconstruction from it, edited label map, render of that, and the edit laid into the
+photo, as the window shows it. The edits are made with
 the document's own strokes, fills and transfers, as a person would make them in the window.
 """
 
@@ -13,10 +14,11 @@ import numpy as np
 from maskedit import imaging
 from maskedit.document.document import Document
 from maskedit.labels import BY_NAME, FACE_PARTS
+from maskedit.render.compositing import compose
 from maskedit.render.renderer import Renderer
 from maskedit.resources import portrait
 
-CAPTIONS = ("Photo", "Labels", "Reconstruction", "Edited labels", "Edited")
+CAPTIONS = ("Photo", "Labels", "Reconstruction", "Edited labels", "Edited", "In the photo")
 HAIR, SKIN, HAT = (BY_NAME[name].id for name in ("hair", "skin", "hat"))
 
 
@@ -62,6 +64,7 @@ def showcase(renderer: Renderer, *, side: int = 256) -> np.ndarray:
         reconstruction = renderer.render(labels).image
         edit(document)
         edited = renderer.render(document.snapshot()).image
-        row = [photo, labels, reconstruction, document.snapshot(), edited]
+        composite = compose(photo, labels, document.snapshot(), edited, reconstruction)
+        row = [photo, labels, reconstruction, document.snapshot(), edited, composite.image]
         rows.append([imaging.fit_square(photo, None, side)[0], *row[1:]])
     return imaging.captioned_sheet(rows, CAPTIONS)

@@ -11,8 +11,8 @@ import numpy as np
 from maskedit.imaging import Square
 from maskedit.labels import BY_NAME
 
-_RIGHT_EYE, _LEFT_EYE = (0.378, 0.477), (0.623, 0.477)
-_MOUTH, _NOSE = (0.502, 0.737), (0.5, 0.6)
+RIGHT_EYE_AT, LEFT_EYE_AT = (0.378, 0.477), (0.623, 0.477)
+MOUTH_AT, NOSE_AT = (0.502, 0.737), (0.5, 0.6)
 """Where parts lie in an aligned square, of its side: medians over the training photos of CelebAMask-HQ's mini set."""
 _STRETCH, _LIFT = 1.006, 0.0035
 """What brings the squares that parsed landmarks give to the data set's own, in the median: side and height."""
@@ -60,8 +60,8 @@ def find_landmarks(probabilities: np.ndarray) -> Landmarks | None:
         near = (grid - place[0]) ** 2 + ((grid - place[1]) ** 2)[:, None] < reach**2
         return np.where(near & np.isin(likeliest, ids), probabilities[ids].sum(axis=0), 0.0)
 
-    eyes, parts = [], [part(MOUTH, _MOUTH, 0.24), part(NOSE, _NOSE, 0.25)]
-    for eye_ids, brow_ids, place in ((RIGHT_EYE, RIGHT_BROW, _RIGHT_EYE), (LEFT_EYE, LEFT_BROW, _LEFT_EYE)):
+    eyes, parts = [], [part(MOUTH, MOUTH_AT, 0.24), part(NOSE, NOSE_AT, 0.25)]
+    for eye_ids, brow_ids, place in ((RIGHT_EYE, RIGHT_BROW, RIGHT_EYE_AT), (LEFT_EYE, LEFT_BROW, LEFT_EYE_AT)):
         eye, brow = part(eye_ids, place, 0.17), part(brow_ids, (place[0], place[1] - _BROW_TO_EYE), 0.17)
         parts.append(eye)
         if np.count_nonzero(eye) > _FEWEST:

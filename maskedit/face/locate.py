@@ -8,8 +8,9 @@ parsing and aligning that square by turns moves it onto the face, or away from w
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -32,6 +33,13 @@ from maskedit.imaging import Square, cut_square
 from maskedit.labels import BY_NAME
 
 _LEVELS = 4
+"""How often windows are halved, with the whole photo as the first level."""
+_TURNED_LEVELS = 2
+"""The same where the photo is turned: those who turn a camera fill the picture."""
+_MOST_WINDOWS = 150
+"""Of a photo: all of three levels and, of the up to 225 of the fourth, those with most skin to explain."""
+_MOST_IN_VAIN = 40
+"""Of each turn: when so many seeds one after the other have led to no new face, the rest are left."""
 _SMALLEST_WINDOW = 96
 """Pixels of the photo: what is smaller shows no eyes."""
 _LARGEST = 2048
@@ -71,41 +79,54 @@ class FaceFinder:
     def __init__(self, parser: FaceParser):
         self.parser = parser
 
-    def find(self, photo: np.ndarray) -> list[Face]:
+    def find(self, photo: np.ndarray, *, given_up: Callable[[], bool] | None = None) -> list[Face]:
         """The faces of a photo (H, W, 3) uint8, the largest first; an empty list when there is none.
 
-        A photo without an upright face is searched turned to its sides and upside down as well.
+        A photo without an upright face is searched turned to its sides and upside down as well, for large faces.
+
+        Args:
+            given_up: asked before each batch of windows and each square that is looked at closer; once it says True,
+                the list is empty.
         """
         height, width = photo.shape[:2]
         scale = min(1.0, _LARGEST / max(height, width))
         small = photo
         if scale < 1:
-            small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        for quarter in (0, 1, 3, 2):
-            turned = np.ascontiguousarray(np.rot90(small, -quarter))
-            back = [square.turned(4 - quarter, *turned.shape[1::-1]) for square in self._search(turned)]
-            factor = width / small.shape[1]
-            squares = [Square(s.x * factor, s.y * factor, s.side * factor, s.degrees) for s in back]
-            faces = [face for square in squares if (face := self._settled(photo, square)) is not None]
-            if faces:
-                return sorted(faces, key=lambda face: -face.square.side)
+            size = max(1, round(width * scale)), max(1, round(height * scale))  # also of a strip of a few rows
+            small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+        factor = max(height, width) / max(small.shape[:2])
+        ask = _asking(given_up)
+        with contextlib.suppress(_GivenUp):
+            for quarter in (0, 1, 3, 2):
+                turned = np.ascontiguousarray(np.rot90(small, -quarter))
+                levels = _TURNED_LEVELS if quarter else _LEVELS
+                back = [s.turned(4 - quarter, *turned.shape[1::-1]) for s in self._search(turned, levels, ask)]
+                squares = [Square(s.x * factor, s.y * factor, s.side * factor, s.degrees) for s in back]
+                faces = [face for square in squares if (face := self._settled(photo, square, ask)) is not None]
+                if faces:
+                    return sorted(faces, key=lambda face: -face.square.side)
         return []
 
     # Searching --------------------------------------------------------------------------------------------------
 
-    def _search(self, photo: np.ndarray) -> Iterator[Square]:
+    def _search(self, photo: np.ndarray, levels: int, ask: Callable[[], None]) -> Iterator[Square]:
         """Squares of upright faces in a photo of moderate size, from large to small."""
         height, width = photo.shape[:2]
         found: list[Square] = []
+        windows_left, in_vain = _MOST_WINDOWS, 0
         skin = np.ones((1, 1), np.float32)  # where a face may still be: anywhere
-        for level in range(_LEVELS):
+        for level in range(levels):
             side = max(height, width) / 2**level
             if level > 0 and side < max([_SMALLEST_WINDOW, *(square.side / 2 for square in found)]):
                 return  # a face a quarter as large as the one in front is not what the photo is about
-            windows = [window for window in _windows(width, height, side) if _share(skin, window, width, height)]
+            shares = {window: _share(skin, window, width, height) for window in _windows(width, height, side)}
+            windows = sorted((window for window in shares if shares[window] > _SKIN_SHARE), key=lambda w: -shares[w])
+            windows = windows[:windows_left]
+            windows_left -= len(windows)
             seen = np.zeros((max(1, round(height / side * 32)), max(1, round(width / side * 32))), np.float32)
             seeds = []
             for some in (windows[start : start + _BATCH] for start in range(0, len(windows), _BATCH)):
+                ask()
                 parsed = self.parser.probabilities(
                     [cut_square(photo, window, self.parser.size) for window in some], mirror=False
                 )
@@ -115,12 +136,18 @@ class FaceFinder:
             for _, square in sorted(seeds, key=lambda seed: -seed[0]):
                 if any(_same(square, other) for other in found):
                     continue
+                if in_vain == _MOST_IN_VAIN:
+                    return
+                ask()
                 better = self._approach(photo, square)
-                if better is None or any(_same(better, other) for other in found):
-                    continue
-                if 0 <= better.x < width and 0 <= better.y < height:  # else its reflection beyond the edge
+                # Beyond the edge there is but the reflection of one.
+                inside = better is not None and 0 <= better.x < width and 0 <= better.y < height
+                if inside and not any(_same(better, other) for other in found):
+                    in_vain = 0  # a crowd may be as large as it is
                     found.append(better)
                     yield better
+                else:
+                    in_vain += 1
             for square in found:
                 _forget(seen, square, width, height)
             skin = seen
@@ -141,8 +168,9 @@ class FaceFinder:
                 return square if landmarks.confidence >= _SURE else None
         return None
 
-    def _settled(self, photo: np.ndarray, square: Square) -> Face | None:
+    def _settled(self, photo: np.ndarray, square: Square, ask: Callable[[], None]) -> Face | None:
         """The face in a square that lies about right, aligned once more in the photo itself."""
+        ask()
         landmarks = self._landmarks(photo, square, mirror=True)
         if landmarks is None or landmarks.confidence < _SURE:
             return None
@@ -158,6 +186,18 @@ class FaceFinder:
         view = cut_square(photo, square, self.parser.size)
         landmarks = find_landmarks(self.parser.probabilities([view], mirror=mirror)[0])
         return None if landmarks is None else landmarks.moved(square.matrix(1))
+
+
+class _GivenUp(Exception):
+    """Nobody waits for the faces any more."""
+
+
+def _asking(given_up: Callable[[], bool] | None) -> Callable[[], None]:
+    def ask() -> None:
+        if given_up is not None and given_up():
+            raise _GivenUp
+
+    return ask
 
 
 def _windows(width: int, height: int, side: float) -> list[Square]:
@@ -206,9 +246,9 @@ def _box(square: Square, size: tuple[int, int], width: int, height: int, *, shar
     return slice(min(y0, size[0] - 1), max(y1, y0 + 1)), slice(min(x0, size[1] - 1), max(x1, x0 + 1))
 
 
-def _share(skin: np.ndarray, window: Square, width: int, height: int) -> bool:
-    """Whether a window has skin that no face explains."""
-    return float(skin[_box(window, skin.shape, width, height)].mean()) > _SKIN_SHARE
+def _share(skin: np.ndarray, window: Square, width: int, height: int) -> float:
+    """0..1: how much of a window is skin that no face explains."""
+    return float(skin[_box(window, skin.shape, width, height)].mean())
 
 
 def _note(seen: np.ndarray, window: Square, skin: np.ndarray, width: int, height: int) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen, QPolygonF, QTransform
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from maskedit.face.align import LEFT_EYE_AT, MOUTH_AT, RIGHT_EYE_AT
 from maskedit.gui.theme import ACCENT
 from maskedit.gui.views import SURROUND
 from maskedit.imaging import Square
@@ -17,7 +18,7 @@ MIN_SIDE = 32
 """Pixels of the photo: a smaller square shows no face."""
 _MARKS = [
     line
-    for x, y, across, down in ((0.378, 0.477, 0.035, 0.035), (0.623, 0.477, 0.035, 0.035), (0.502, 0.737, 0.08, 0.025))
+    for (x, y), across, down in ((RIGHT_EYE_AT, 0.035, 0.035), (LEFT_EYE_AT, 0.035, 0.035), (MOUTH_AT, 0.08, 0.025))
     for line in (QLineF(x - across, y, x + across, y), QLineF(x, y - down, x, y + down))
 ]
 """Crosses where CelebA-HQ's squares have eyes and mouth, in parts of the side."""

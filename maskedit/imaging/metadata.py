@@ -1,7 +1,7 @@
 """What a photo file says beside its pixels: taken along from the original, corrected for the edited picture.
 
-When, where and with what a photo was taken stays with it. What would be untrue afterwards does not: the thumbnail of
-the unedited face, the turn that has been applied, how the old file stored its pixels.
+When, where and with what a photo was taken stays with it. What would be untrue afterwards does not: the thumbnail and
+the camera's own preview of the unedited face, the turn that has been applied, how the old file stored its pixels.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ _STALE = frozenset(
         # How TIFF and old JPEG store pixels, which Pillow decides anew.
         *(0x00FE, 0x00FF, 0x0102, 0x0103, 0x0106, 0x010A, 0x0111, 0x0115, 0x0116, 0x0117, 0x011C, 0x013D, 0x0140),
         *(*range(0x0142, 0x0146), 0x0152, 0x0153, 0x015B, *range(0x0200, 0x020A), *range(0x0211, 0x0215), _PROFILE),
-        # Other pictures and what may hold some, of the unedited face; a pointer that Pillow does not follow.
-        *(_SUB_IMAGES, _PHOTOSHOP, _XMP, _INTEROPERABILITY),
+        # Other pictures and what may hold some, of the unedited face: many cameras keep a preview in the maker note,
+        # larger than the thumbnail. And a pointer that Pillow does not follow.
+        *(_SUB_IMAGES, _PHOTOSHOP, _XMP, _MAKER_NOTE, _INTEROPERABILITY),
     )
 )
 
@@ -87,7 +88,7 @@ def _software() -> str:
 
 def _exif(block: bytes | None, *, width: int, height: int) -> Image.Exif:
     """The block, corrected, with all that fits in; a broken one is replaced by one that only names this program."""
-    for keep in (_everything, _all_but_maker_note, _short):
+    for keep in (_everything, _short):
         with contextlib.suppress(UserError), decoding("The EXIF block"):
             exif = _corrected(block, keep, width=width, height=height)
             if len(exif.tobytes()) <= _MAX_EXIF:
@@ -125,10 +126,6 @@ def _keep_letters(exif: Image.Exif) -> None:
 
 def _everything(tag: int, value: Any) -> bool:
     return True
-
-
-def _all_but_maker_note(tag: int, value: Any) -> bool:
-    return tag != _MAKER_NOTE
 
 
 def _short(tag: int, value: Any) -> bool:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from maskedit import imaging, resources
 from maskedit.edit import cli
+from maskedit.edit.jobs import Editor
 from maskedit.imaging import Square
 from maskedit.labels import BISENET_ORDER, BY_NAME
 from maskedit.models.checkpoint import save_checkpoint
@@ -89,23 +90,64 @@ def test_a_smile_from_another_photo(edit, me, tmp_path, capsys):
 def test_masks_of_a_photo_painted_and_laid_back_exactly(edit, me, tmp_path, capsys):
     masks, out = tmp_path / "masks", tmp_path / "edited.png"
     assert edit(me, "--parse-only", "-o", masks) == 0
-    place = json.loads((masks / "me.json").read_text())
+    assert sorted(path.name for path in masks.iterdir()) == ["me_face.json", "me_face.png", "me_face_labels.png"]
+    place = json.loads((masks / "me_face.json").read_text())
     assert place["photo"] == "me.jpg"
     assert place["size"] == [300, 260]
     assert 0.7 < place["confidence"] <= 1
     square, photo = Square(*place["square"]), imaging.read_photo(me)
-    aligned, labels = imaging.read_photo(masks / "me.png"), imaging.read_labels(masks / "me_labels.png")
+    aligned, labels = imaging.read_photo(masks / "me_face.png"), imaging.read_labels(masks / "me_face_labels.png")
     np.testing.assert_array_equal(aligned, imaging.cut_square(photo, square, 512))
     assert labels.shape == (512, 512)
     # As parsed, nothing changes; the parser sees the same again.
-    painted = masks / "me_labels.png"
-    assert edit(me, "--labels", painted, "--square", masks / "me.json", "-o", out) == 0
+    painted = masks / "me_face_labels.png"
+    assert edit(me, "--labels", painted, "--square", masks / "me_face.json", "-o", out) == 0
     np.testing.assert_array_equal(imaging.read_photo(out), photo)
     assert "0.0% of the label map changed" in capsys.readouterr().out
     labels[labels == BY_NAME["u_lip"].id] = BY_NAME["skin"].id
     imaging.write_labels(painted, labels, overwrite=True)
-    assert edit(me, "--labels", masks, "--square", masks / "me.json", "-o", out, "--overwrite") == 0
+    assert edit(me, "--labels", masks, "--square", masks / "me_face.json", "-o", out, "--overwrite") == 0
     assert (imaging.read_photo(out) != photo).any()
+
+
+def test_parsing_replaces_nothing_that_somebody_painted(edit, me, capsys):
+    """The map that lies beside a photo is not touched, and a square's without its place only if one says so."""
+    painted = imaging.write_labels(me.with_name("me_labels.png"), np.full((512, 512), 13, np.uint8))
+    before = painted.read_bytes()
+    flags = (me, "--parse-only", SQUARE, "-o", me.parent)
+    assert edit(*flags) == 0
+    assert painted.read_bytes() == before
+    for name in ("me_face_labels.png", "me_face.png"):
+        for path in me.parent.glob("me_face*"):
+            path.unlink()
+        (me.parent / name).write_bytes(before)
+        assert edit(*flags) == 1
+        told = f"{name} is there already, but not its .json: an earlier run was cut off, or it is yours"
+        assert told in capsys.readouterr().err
+        assert [path.name for path in me.parent.glob("me_face*")] == [name]
+        assert (me.parent / name).read_bytes() == before
+    assert edit(*flags, "--overwrite") == 0
+    assert len(list(me.parent.glob("me_face*"))) == 3
+
+
+def test_squares_beside_their_photos_are_no_photos(edit, me, capsys):
+    flags = (me.parent, "--parse-only", SQUARE, "-o", me.parent)
+    assert edit(*flags) == 0
+    assert edit(*flags) == 0
+    assert "me.jpg: left out" in capsys.readouterr().out
+    assert len(list(me.parent.iterdir())) == 4
+
+
+@pytest.mark.parametrize("flag", ["--labels", "--own-labels"])
+def test_label_maps_in_a_folder_are_found_by_name_in_order(edit, me, tmp_path, flag):
+    """What is first in order is read: all the others are broken."""
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    for index, name in enumerate(("me.png", "me_labels.png", "me_face_labels.png")):
+        imaging.write_labels(maps / name, imaging.read_labels(COLLINS_LABELS))
+        other = ("--source", HOPPER_LABELS) if flag == "--own-labels" else ()
+        assert edit(me, flag, maps, *other, SQUARE, "-o", tmp_path / f"{index}.png") == 0
+        (maps / name).write_bytes(b"no image")
 
 
 def test_without_parsing_or_finding_it_is_the_renderers_work_alone(edit, me, tmp_path, capsys):
@@ -159,7 +201,16 @@ def test_all_faces_of_a_photo(edit, tmp_path, capsys):
     assert changed[:, 300:].any()
     assert edit(two, "--parse-only", "--face", "all", "-o", tmp_path / "masks") == 0
     names = sorted(path.name for path in (tmp_path / "masks").iterdir())
-    assert names == [f"two_{n}{end}" for n in (1, 2) for end in (".json", ".png", "_labels.png")]
+    assert names == [f"two_face_{n}{end}" for n in (1, 2) for end in (".json", ".png", "_labels.png")]
+    # A run that was cut off after the second face, which somebody has painted since.
+    for end in (".json", ".png", "_labels.png"):
+        (tmp_path / "masks" / f"two_face_1{end}").unlink()
+    painted = imaging.write_labels(
+        tmp_path / "masks" / "two_face_2_labels.png", np.full((512, 512), 13, np.uint8), overwrite=True
+    )
+    assert edit(two, "--parse-only", "--face", "all", "-o", tmp_path / "masks") == 0
+    assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == names
+    assert (imaging.read_labels(painted) == 13).all()
     assert edit(two, "--parse-only", "--face", "3", "-o", tmp_path / "third") == 1
     assert "2 faces were found, and face 3 is wanted" in capsys.readouterr().err
 
@@ -183,6 +234,29 @@ def test_a_folder_goes_on_after_failures_and_where_it_was_stopped(edit, me, tmp_
     assert f"b.jpg: left out, {out / 'b_hair.png'} is there already" in capsys.readouterr().out
 
 
+def test_no_error_of_one_photo_ends_the_batch(edit, me, tmp_path, capsys, monkeypatch):
+    """A bug or a full GPU in the second of three; Ctrl+C ends it all the same."""
+    photos = [tmp_path / name for name in ("a.jpg", "b.jpg", "c.jpg")]
+    for photo in photos:
+        photo.write_bytes(me.read_bytes())
+    run, error = Editor.run, RuntimeError("CUDA error: out of luck\nCompile with TORCH_USE_CUDA_DSA")
+
+    def unlucky(editor, job):
+        if job.photo == photos[1]:
+            raise error
+        return run(editor, job)
+
+    monkeypatch.setattr(Editor, "run", unlucky)
+    flags = (*photos, "--parse-only", SQUARE, "--overwrite", "-o", tmp_path / "out")
+    assert edit(*flags) == 1
+    assert capsys.readouterr().err == f"maskedit-edit: {photos[1]}: RuntimeError: CUDA error: out of luck\n"
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.json")) == ["a_face.json", "c_face.json"]
+    (tmp_path / "out" / "c_face.json").unlink()
+    error = KeyboardInterrupt()
+    assert edit(*flags) == 130
+    assert not (tmp_path / "out" / "c_face.json").exists()
+
+
 def test_ranks_share_the_photos(edit, me, tmp_path, capsys, monkeypatch):
     names = [f"{index}.jpg" for index in range(5)]
     for name in names:
@@ -191,7 +265,7 @@ def test_ranks_share_the_photos(edit, me, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
     assert edit(*flags) == 0
-    assert sorted(path.name for path in (tmp_path / "out").glob("*.json")) == ["1.json", "3.json"]
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.json")) == ["1_face.json", "3_face.json"]
     assert edit(*flags, "--rank", "0") == 0
     assert len(list((tmp_path / "out").glob("*.json"))) == 5
     assert "left out" not in capsys.readouterr().out
@@ -203,7 +277,7 @@ def test_workers_share_the_photos(edit, me, tmp_path, capfd):
         (tmp_path / name).write_bytes(me.read_bytes() if name != "1.jpg" else b"no image")
     photos = [tmp_path / name for name in names]
     assert edit(*photos, "--parse-only", SQUARE, "-o", tmp_path / "out", "--workers", "2") == 1
-    assert sorted(path.stem for path in (tmp_path / "out").glob("*.json")) == ["0", "2"]
+    assert sorted(path.stem for path in (tmp_path / "out").glob("*.json")) == ["0_face", "2_face"]
     told = capfd.readouterr()
     assert told.out.count("the given square") == 2
     assert "1.jpg: " in told.err
@@ -252,7 +326,7 @@ def test_what_is_missing_is_told(edit, me, tmp_path, capsys):
     assert edit(tmp_path / "no.jpg", "--source", HOPPER_LABELS, "-o", tmp_path / "out.jpg") == 1
     assert "There is no file" in capsys.readouterr().err
     assert edit(me, "--labels", tmp_path, SQUARE, "-o", tmp_path / "out.jpg") == 1
-    assert "wanted me_labels.png or me.png" in capsys.readouterr().err
+    assert "wanted me_face_labels.png, me_labels.png or me.png" in capsys.readouterr().err
     wide = tmp_path / "wide.png"
     imaging.write_labels(wide, np.ones((8, 16), np.uint8))
     assert edit(me, "--labels", wide, SQUARE, "-o", tmp_path / "out.jpg") == 1

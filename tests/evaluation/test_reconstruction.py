@@ -153,7 +153,7 @@ def test_showcase_edits_the_bundled_portraits(weights, tmp_path, capsys):
     sheet = np.array(Image.open(out))
     assert str(out) in capsys.readouterr().out
     assert sheet.shape[0] > 4 * 256
-    assert sheet.shape[1] > 5 * 256
+    assert sheet.shape[1] > 6 * 256
     for name, edit in showcase.EDITS:
         photo, labels = portrait(name)
         document = Document(imaging.read_photo(photo), imaging.read_labels(labels))

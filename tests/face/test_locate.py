@@ -4,9 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
+from maskedit.face import locate
 from maskedit.face.align import Landmarks, aligned_square
 from maskedit.face.locate import FaceFinder
 from maskedit.imaging import Square, cut_square
+from maskedit.labels import BY_NAME, NUM_LABELS
 from tests.face.conftest import assert_same_square, wall
 
 
@@ -120,3 +122,82 @@ def test_where_a_square_rests_there_must_be_a_face(parser, monkeypatch, confiden
     finder, square = FaceFinder(parser), aligned_square(landmarks)
     monkeypatch.setattr(finder, "_landmarks", lambda *given, **options: landmarks)
     assert (finder._approach(wall(400, 400), square) is not None) is kept
+
+
+# ---- how long it takes where there is no face ----
+
+
+def test_a_strip_of_a_few_rows(finder):
+    """Made as small as other photos, it would have no rows left."""
+    assert finder.find(np.full((16, 70_000, 3), 120, np.uint8)) == []
+    assert finder.find(np.full((70_000, 3, 3), 120, np.uint8)) == []
+
+
+class SeesFacesInSkin:
+    """In place of the parser: each view shows skin, with or without 16 noses between eyes and lips."""
+
+    size = 64
+
+    def __init__(self, *, noses=True):
+        self.parsed, self.noses = 0, noses
+
+    def probabilities(self, photos, *, mirror):
+        self.parsed += len(photos)
+        labels = np.full((self.size, self.size), BY_NAME["skin"].id)
+        y, x = np.mgrid[: self.size, : self.size] % 16
+        for name, row in (("r_eye", 3), ("nose", 6), ("mouth", 10)) if self.noses else ():
+            labels[(x >= 6) & (x < 9) & (y >= row) & (y < row + 3)] = BY_NAME[name].id
+        return np.repeat(np.eye(NUM_LABELS, dtype=np.float32)[labels].transpose(2, 0, 1)[None], len(photos), axis=0)
+
+
+@pytest.fixture
+def skin():
+    """A picture of 800 px: four levels of windows, 284 in all."""
+    noise = np.random.default_rng(0).normal(0, 20, (800, 800, 3))
+    return np.add(noise, [224, 172, 140]).clip(0, 255).astype(np.uint8)
+
+
+def test_a_search_in_vain_is_bounded(skin, monkeypatch):
+    finder = FaceFinder(SeesFacesInSkin(noses=False))
+    assert finder.find(skin) == []
+    assert finder.parser.parsed == locate._MOST_WINDOWS + 3 * (1 + 9)
+    finder, approached = FaceFinder(SeesFacesInSkin()), []
+    approach = finder._approach
+    monkeypatch.setattr(finder, "_approach", lambda *given: approached.append(given) or approach(*given))
+    assert finder.find(skin) == []
+    assert len(approached) == 4 * locate._MOST_IN_VAIN
+    assert finder.parser.parsed <= locate._MOST_WINDOWS + 3 * (1 + 9) + len(approached) * locate._ROUNDS
+
+
+def test_windows_with_most_skin_come_first(monkeypatch):
+    """In the dark upper half there is a little skin everywhere; the budget is for the lower one."""
+    views, dim = [], 0.05
+
+    class SeesLight(SeesFacesInSkin):
+        def probabilities(self, photos, *, mirror):
+            views.extend(photo.mean() for photo in photos)
+            seen = np.zeros((len(photos), NUM_LABELS, self.size, self.size), np.float32)
+            for one, photo in zip(seen, photos, strict=True):
+                one[BY_NAME["skin"].id] = np.where(photo[..., 0] > 128, 1, dim)
+            return seen
+
+    photo = np.zeros((800, 800, 3), np.uint8)
+    photo[400:] = 255
+    assert FaceFinder(SeesLight()).find(photo) == []
+    dark = [view < 1 for view in views[: locate._MOST_WINDOWS]]
+    assert sum(dark[1 + 9 :][:14]) == sum(dark[1 + 9 + 49 :]) == 0
+
+
+@pytest.mark.parametrize("asked", [1, 3, 30])
+def test_nobody_waits_any_more(skin, asked):
+    """Before windows at once, between them, and between the squares that are approached."""
+    finder, answers = FaceFinder(SeesFacesInSkin()), iter([False] * (asked - 1) + [True])
+    assert finder.find(skin, given_up=lambda: next(answers)) == []
+    assert next(answers, None) is None
+    assert finder.parser.parsed <= (asked - 1) * max(locate._BATCH, locate._ROUNDS)
+
+
+def test_who_waits_gets_the_faces(finder, collins):
+    asked = []
+    assert len(finder.find(collins.photo, given_up=lambda: bool(asked.append(1)))) == 1
+    assert asked
