@@ -35,11 +35,14 @@ NAMES = ("mouth", "u_lip", "l_lip")
 TITLES = {
     "psnr_before": "PSNR dB", "psnr": "learnt", "ssim_before": "SSIM", "ssim": "learnt",
     "features_before": "features", "features": "learnt", "seconds": "seconds", "megabytes": "MB",
-    "accuracy_before": "accuracy", "accuracy": "learnt", "mean_f1_before": "mean F1", "mean_f1": "learnt",
-    "mouth_f1_before": "mouth F1", "mouth_f1": "learnt",
+    "accuracy_before": "accuracy", "accuracy": "learnt", "accuracy_photo": "photo",
+    "mean_f1_before": "mean F1", "mean_f1": "learnt", "mean_f1_photo": "photo",
+    "mouth_f1_before": "mouth F1", "mouth_f1": "learnt", "mouth_f1_photo": "photo",
     "psnr_outside": "outside dB", "ssim_outside": "SSIM", "changed_outside": "changed",
 }  # fmt: skip
-"""Figures of a row, in the order of the table's columns; each ``learnt`` belongs to the column before it."""
+"""Figures of a row, in the order of the table's columns; ``learnt`` and ``photo`` belong to the columns before them.
+
+``photo`` is what the parser makes of the photo itself and its own label map: no render of this face need do better."""
 DECIMALS = {"psnr": 2, "seconds": 1, "megabytes": 1, "changed": 0}
 
 
@@ -100,6 +103,7 @@ def person_figures(
         figures |= likeness(after, photo, distance)
         figures |= {f"{name}_before": value for name, value in obedience(parser, edited_before, edited).items()}
         figures |= obedience(parser, edited_after, edited)
+        figures |= {f"{name}_photo": value for name, value in obedience(parser, photo, labels).items()}
         figures |= outside(composite.image, composite.alpha, photo, labels != edited)
         person.rows[pairs.stems[index]] = {name: figures[name] for name in TITLES}
         person.tiles.append([photo, before, after, edited, edited_before, edited_after, composite.image])
