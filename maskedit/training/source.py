@@ -6,6 +6,8 @@ run sees what an uninterrupted one would have seen. Nothing is augmented here: t
 
 from __future__ import annotations
 
+import atexit
+import multiprocessing
 import os
 import signal
 from abc import ABC, abstractmethod
@@ -84,6 +86,9 @@ class DiskSource(Source):
         self.size = size
         self.device = device
         self.workers = workers
+        if workers:
+            atexit.unregister(_end_workers)  # once is enough
+            atexit.register(_end_workers)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -174,6 +179,16 @@ def _start_worker(worker: int) -> None:
     # As many processes as wanted, not that many times as many threads.
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+
+
+def _end_workers() -> None:
+    """At the end of this process, end those that read for it and nobody has closed.
+
+    Python would ask them with SIGTERM, which they do not heed, and wait for ever.
+    """
+    for child in multiprocessing.active_children():
+        if child.daemon:
+            child.kill()
 
 
 def _count(labels: Tensor) -> Tensor:

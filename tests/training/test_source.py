@@ -47,6 +47,24 @@ def test_disk_and_device_give_the_same_batches(faces, workers):
         assert all(a.equal(b) and a.dtype == torch.uint8 for a, b in zip(ours, theirs, strict=True))
 
 
+def test_a_process_ends_though_its_workers_are_still_reading(faces, tmp_path):
+    script = tmp_path / "reads.py"
+    script.write_text(
+        "import torch\n"
+        "from maskedit.dataset import find_pairs\n"
+        "from maskedit.training.source import DiskSource\n"
+        "if __name__ == '__main__':\n"
+        f"    source = DiskSource(find_pairs({str(faces)!r}), 64, torch.device('cpu'), workers=1)\n"
+        "    batches = source.batches(lambda step: torch.tensor([0]), 0, 1000)\n"
+        "    next(batches)\n"
+        "    import builtins\n"
+        "    builtins.kept = batches\n"  # outlives whatever would close it
+        "    print('read', flush=True)\n"
+    )
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=200)
+    assert run.stdout == "read\n"
+
+
 def test_what_does_not_fit_stays_on_disk(faces, monkeypatch):
     def made(choice):
         return type(make_source(find_pairs(faces), 64, CPU, choice=choice, workers=0, quiet=True))
