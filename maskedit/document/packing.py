@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
+from maskedit import imaging
 from maskedit.document.checks import MAX_PIXELS
 from maskedit.document.document import MAX_LEARNED_BYTES, Document
 from maskedit.document.history import MAX_HISTORY_BYTES, Box, Edit, History
@@ -57,7 +58,7 @@ def pack(
     """The session file of a document: its newest edits that fit ``history_bytes``, a stroke in progress left out, and
     what was learned unless that is more than ``learned_bytes``."""
     if "png" not in document.photo_cache:
-        document.photo_cache["png"] = _png(document.photo)
+        document.photo_cache["png"] = imaging.png_bytes(document.photo)
     entries, blocks, position = _packed_history(document.history, history_bytes)
     state = {
         "format": "maskedit-session",
@@ -72,8 +73,8 @@ def pack(
     members = {
         "session.json": json.dumps(state).encode(),
         "photo.png": document.photo_cache["png"],
-        "reference_labels.png": _png(document.reference_labels),
-        "labels.png": _png(document.committed_labels()),
+        "reference_labels.png": imaging.png_bytes(document.reference_labels),
+        "labels.png": imaging.png_bytes(document.committed_labels()),
         "history.json": json.dumps(entries, separators=(",", ":")).encode(),
         "history.bin": b"".join(blocks),
     }
@@ -92,12 +93,6 @@ def pack(
 
 def _numbers(square: Square) -> list[float]:
     return [float(value) for value in (square.x, square.y, square.side, square.degrees)]
-
-
-def _png(array: np.ndarray) -> bytes:
-    target = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(array)).save(target, "PNG", compress_level=1)
-    return target.getvalue()
 
 
 def _packed_history(history: History, max_bytes: int) -> tuple[list[dict[str, Any]], list[bytes], int]:

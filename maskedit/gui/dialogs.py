@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMessageBox,
+    QPushButton,
     QSlider,
     QTreeWidget,
     QTreeWidgetItem,
@@ -105,14 +106,8 @@ def ask_lossy(parent: QWidget, text: str) -> bool:
     """Whether to read a label map from a lossy file all the same; ``text`` says what is wrong with it."""
     box = _message_box(parent, "Lossy label map", f"{text}\n\nRead it all the same, as well as it can be?")
     box.setIcon(QMessageBox.Icon.Warning)
-    read = box.addButton("Read it", QMessageBox.ButtonRole.AcceptRole)
     cancel = box.addButton(QMessageBox.StandardButton.Cancel)
-    box.setDefaultButton(cancel)
-    box.setEscapeButton(cancel)
-    box.exec()
-    clicked = box.clickedButton()
-    box.deleteLater()
-    return clicked is read
+    return _agreed(box, "Read it", refuse=cancel, default=cancel)
 
 
 def ask_order(parent: QWidget, order_name: str) -> bool:
@@ -120,14 +115,18 @@ def ask_order(parent: QWidget, order_name: str) -> bool:
     text = f"The label map looks like one in the class order of {order_name}: in maskedit's own it shows no face."
     box = _message_box(parent, "Another class order", f"{text}\n\nRemap its classes?")
     box.setIcon(QMessageBox.Icon.Question)
-    remap = box.addButton("Remap", QMessageBox.ButtonRole.AcceptRole)
-    leave = box.addButton("Leave as it is", QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(remap)
-    box.setEscapeButton(leave)
+    return _agreed(box, "Remap", refuse=box.addButton("Leave as it is", QMessageBox.ButtonRole.RejectRole))
+
+
+def _agreed(box: QMessageBox, agree: str, *, refuse: QPushButton, default: QPushButton | None = None) -> bool:
+    """Ask, and tell whether the button ``agree`` was clicked; Esc refuses. It is the default when none is given."""
+    accept = box.addButton(agree, QMessageBox.ButtonRole.AcceptRole)
+    box.setDefaultButton(default or accept)
+    box.setEscapeButton(refuse)
     box.exec()
     clicked = box.clickedButton()
     box.deleteLater()
-    return clicked is remap
+    return clicked is accept
 
 
 def _message_box(parent: QWidget, title: str, text: str) -> QMessageBox:

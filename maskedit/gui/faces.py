@@ -47,7 +47,7 @@ class Faces(QObject):
             def given_up() -> bool:
                 return asked != self._asked or worker.leaving.is_set()
 
-            photo = imaging.read_photo(data)
+            photo = imaging.read_photo(data, name=f"'{name}'")
             return photo, [face.square for face in worker.finder.find(photo, given_up=given_up)]
 
         def found(result: tuple[np.ndarray, list[Square]]) -> None:

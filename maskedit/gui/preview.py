@@ -146,8 +146,7 @@ class Preview(QObject):
 
     def _restyled(self) -> None:
         """The same label map is to be shown in another way."""
-        self.live.force()
-        self._schedule()
+        self.render_now()
         self._tell_state()
 
     def when_up_to_date(self, then: Callable[[], None], otherwise: Callable[[str], None] | None = None) -> None:

@@ -34,11 +34,11 @@ def read_document(photo: Path, labels: Path | None = None, *, read_labels: Label
     """
     if photo.suffix.lower() == session.SUFFIX:
         return session.load_session(photo)
-    data, _ = imaging.read_source(photo)
+    data, called = imaging.read_source(photo)
     beside = companion_labels(photo) if labels is None else None
     if labels is None and beside is None:
         return data
-    pixels = imaging.read_photo(photo)  # first: nobody should be asked for anything about what is no photo
+    pixels = imaging.read_photo(data, name=called)  # first: nobody should be asked for anything about what is no photo
     label_map = read_labels(labels or beside)
     if beside is not None and not _same_shape(label_map, pixels.shape[1::-1]):
         return data  # it is called as if it were this photo's, but shows something else
@@ -129,10 +129,10 @@ def _is_nearly_label_map(path: Path) -> bool:
     Raises:
         UserError: the file is no image at all.
     """
-    colours = imaging.read_photo(path)[::4, ::4].reshape(-1, 1, 3).astype(np.float32)
+    colours = imaging.read_photo(path)[::4, ::4].reshape(-1, 3).astype(np.float32)
     nearest = np.full(len(colours), np.inf, np.float32)
     for colour in palette().astype(np.float32):
-        nearest = np.minimum(nearest, ((colours[:, 0] - colour) ** 2).sum(axis=1))
+        nearest = np.minimum(nearest, ((colours - colour) ** 2).sum(axis=1))
     return bool((nearest < _NEAR**2).mean() > 0.9)
 
 

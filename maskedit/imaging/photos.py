@@ -30,14 +30,15 @@ _WARNINGS = threading.Lock()  # catching warnings is process-wide: one decoder a
 _ORIENTATION = 0x0112  # the EXIF tag
 
 
-def read_photo(source: str | Path | bytes) -> np.ndarray:
-    """Read a photo as (H, W, 3) uint8 RGB: a file's path, or the bytes of a file.
+def read_photo(source: str | Path | bytes, *, name: str | None = None) -> np.ndarray:
+    """Read a photo as (H, W, 3) uint8 RGB: a file's path, or the bytes of a file; ``name`` is for what goes wrong.
 
     EXIF orientation is applied, transparency is composited over white, 16-bit grey is scaled to 8 bits, CMYK becomes
     sRGB by its own profile and an animation gives its first frame. Raises UserError when there is no such file, when
     it is no image or a damaged one, when a side is under ``MIN_SIDE`` or the whole is over ``MAX_PIXELS``.
     """
-    data, name = read_source(source)
+    data, found = read_source(source)
+    name = name or found
     with decoding(name):
         image, orientation, _ = load_image(data, name)
         photo = upright(to_rgb(image, name), orientation)

@@ -79,9 +79,9 @@ def write_labels(
     return atomic_write_bytes(path, _encoded(image, path, "PNG"), overwrite=overwrite)
 
 
-def png_bytes(photo: np.ndarray) -> bytes:
-    """A photo (H, W, 3) uint8 as the bytes of a PNG file, quickly packed."""
-    return _encoded(Image.fromarray(np.ascontiguousarray(photo)), Path("photo.png"), "PNG", compress_level=1)
+def png_bytes(pixels: np.ndarray) -> bytes:
+    """A photo (H, W, 3) uint8, or ids (H, W) uint8 as grey, as the bytes of a PNG file, quickly packed."""
+    return _encoded(Image.fromarray(np.ascontiguousarray(pixels)), Path("picture.png"), "PNG", compress_level=1)
 
 
 def atomic_write_bytes(path: str | Path, data: bytes, *, overwrite: bool = False) -> Path:

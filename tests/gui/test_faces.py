@@ -50,6 +50,12 @@ class OffEngine(FakeEngine):
         return result
 
 
+def export_photo(window, answers, path):
+    answers.ask_export = [Export("photo", 95)]
+    answers.ask_save = [path]
+    window.actions_by_id["export"].trigger()
+
+
 # Finding
 
 
@@ -190,6 +196,13 @@ def test_a_parser_that_fails_is_one_message(open_window, answers, photo):
     settle(window)
 
 
+def test_a_file_that_is_no_photo_is_named(window, answers, tmp_path):
+    (tmp_path / "notes.jpg").write_bytes(b"no image at all")
+    window.files.open(tmp_path / "notes.jpg")
+    wait(lambda: window.messages[-1][0] == "error")
+    assert window.messages[-1][1].startswith("'notes' is not an image")
+
+
 def test_a_source_photo_is_parsed(window, answers, photo):
     document = window.editor.document
     answers.ask_source = [(True, None)]
@@ -320,9 +333,7 @@ def test_only_the_edit_changes_and_the_status_line_says_so(open_window, answers,
     assert (editor.result != document.photo).mean() > 0.9
     window.actions_by_id["whole_face"].trigger()
     window.actions_by_id["detail"].trigger()
-    answers.ask_export = [Export("photo", 95)]
-    answers.ask_save = [tmp_path / "out.png"]
-    window.actions_by_id["export"].trigger()
+    export_photo(window, answers, tmp_path / "out.png")
     wait(lambda: window.messages[-1][1] == "Exported out.png.")
     edited = imaging.read_photo(tmp_path / "out.png")
     touched = (edited != photo[1]).any(axis=2)
@@ -348,10 +359,11 @@ def test_what_will_change_is_shown(open_window):
 
 
 class LearningEngine(FakeEngine):
-    """Learns to draw the photo itself, in 25 steps."""
+    """Learns to draw the photo itself, in so many ``steps``."""
 
-    def __init__(self):
+    def __init__(self, steps=25):
         super().__init__()
+        self.steps = steps
         self.photo, self.level, self.loaded = None, 0.0, []
         self.cancelled = 0
 
@@ -376,10 +388,8 @@ class LearningEngine(FakeEngine):
 
 
 class FakeLearning:
-    total = 25
-
     def __init__(self, engine):
-        self.engine, self.done = engine, 0
+        self.engine, self.done, self.total = engine, 0, engine.steps
 
     def step(self):
         self.done += 1
@@ -470,57 +480,48 @@ def test_a_learned_face_that_does_not_fit_is_told_and_the_picture_comes_all_the_
     assert [text for _, text in window.messages if "belongs to other weights" in text] == told
 
 
-def test_many_renders_while_learning_do_not_multiply_its_steps(open_window):
-    engine = LearningEngine()
-    FakeLearning.total = 10**6
-    try:
-        window = open_window(engine)
-        settle(window)
-        calls = []
-        step = FakeLearning.step
-        FakeLearning.step = lambda self: (time.sleep(0.02), step(self), calls.append(1))[1]
-        window.editor.learn()
-        wait(lambda: len(calls) > 2)
-        for _ in range(30):
-            window.editor.render_now()
-            QTest.qWait(10)
-        before = len(calls)
-        assert window.editor.stop()
-        assert len(calls) - before < 10
-    finally:
-        FakeLearning.total, FakeLearning.step = 25, step
+def test_many_renders_while_learning_do_not_multiply_its_steps(open_window, monkeypatch):
+    calls = []
+    step = FakeLearning.step
+    monkeypatch.setattr(FakeLearning, "step", lambda self: (time.sleep(0.02), step(self), calls.append(1))[1])
+    window = open_window(LearningEngine(steps=10**6))
+    settle(window)
+    window.editor.learn()
+    wait(lambda: len(calls) > 2)
+    for _ in range(30):
+        window.editor.render_now()
+        QTest.qWait(10)
+    before = len(calls)
+    assert window.editor.stop()
+    assert len(calls) - before < 10
 
 
 def test_learning_can_be_stopped_without_a_trace(open_window):
-    engine = LearningEngine()
-    FakeLearning.total = 10**6
-    try:
-        window = open_window(engine)
-        settle(window)
-        editor, first = window.editor, window.editor.result.copy()
-        window.actions_by_id["learn"].trigger()
-        wait(lambda: editor.learning is not None and editor.learning.done > 30)
-        assert not window.actions_by_id["learn"].isEnabled()
-        assert not editor.up_to_date  # the picture is on its way
-        click(window, 60, 220)  # painting goes on
-        assert editor.document.is_modified
-        editor.document.undo()
-        window.learn_bar.cancelled.emit()
-        wait(lambda: editor.learning is None)
-        settle(window)
-        assert engine.cancelled == 1
-        assert editor.document.learned is None
-        assert np.array_equal(editor.result, first)
-        # Another document ends a learning, too.
-        window.actions_by_id["learn"].trigger()
-        wait(lambda: editor.learning is not None and editor.learning.done > 0)
-        window.files.show_document(make_document(seed=2))
-        settle(window)
-        assert editor.learning is None
-        assert engine.cancelled == 2
-        assert editor.document.learned is None
-    finally:
-        FakeLearning.total = 25
+    engine = LearningEngine(steps=10**6)
+    window = open_window(engine)
+    settle(window)
+    editor, first = window.editor, window.editor.result.copy()
+    window.actions_by_id["learn"].trigger()
+    wait(lambda: editor.learning is not None and editor.learning.done > 30)
+    assert not window.actions_by_id["learn"].isEnabled()
+    assert not editor.up_to_date  # the picture is on its way
+    click(window, 60, 220)  # painting goes on
+    assert editor.document.is_modified
+    editor.document.undo()
+    window.learn_bar.cancelled.emit()
+    wait(lambda: editor.learning is None)
+    settle(window)
+    assert engine.cancelled == 1
+    assert editor.document.learned is None
+    assert np.array_equal(editor.result, first)
+    # Another document ends a learning, too.
+    window.actions_by_id["learn"].trigger()
+    wait(lambda: editor.learning is not None and editor.learning.done > 0)
+    window.files.show_document(make_document(seed=2))
+    settle(window)
+    assert editor.learning is None
+    assert engine.cancelled == 2
+    assert editor.document.learned is None
 
 
 def test_learning_that_fails_is_one_message(open_window):
@@ -547,9 +548,7 @@ def test_learning_that_fails_is_one_message(open_window):
 def test_the_window_closes_once_a_promised_photo_is_written(open_window, answers, tmp_path):
     window = open_window(FakeEngine())
     settle(window)
-    answers.ask_export = [Export("photo", 95)]
-    answers.ask_save = [tmp_path / "late.png"]
-    window.actions_by_id["export"].trigger()
+    export_photo(window, answers, tmp_path / "late.png")
     window.close()
     assert window.isVisible()
     wait(lambda: not window.isVisible())
@@ -559,9 +558,7 @@ def test_the_window_closes_once_a_promised_photo_is_written(open_window, answers
 def test_the_window_stays_when_a_promised_photo_cannot_be_written(open_window, answers, tmp_path):
     window = open_window(FakeEngine())
     settle(window)
-    answers.ask_export = [Export("photo", 95)]
-    answers.ask_save = [tmp_path / "no folder" / "late.png"]
-    window.actions_by_id["export"].trigger()
+    export_photo(window, answers, tmp_path / "no folder" / "late.png")
     window.close()
     wait(lambda: not window.editor.has_waiting)
     QTest.qWait(50)
@@ -575,9 +572,7 @@ def test_the_window_stays_when_a_promised_photo_cannot_be_written(open_window, a
 def test_a_promised_photo_is_written_though_nobody_waits(open_window, answers, tmp_path):
     window = open_window(FakeEngine(0.2))
     settle(window)
-    answers.ask_export = [Export("photo", 95)]
-    answers.ask_save = [tmp_path / "late.png"]
-    window.actions_by_id["export"].trigger()
+    export_photo(window, answers, tmp_path / "late.png")
     window.close()
     window.close()
     wait((tmp_path / "late.png").is_file)
