@@ -25,8 +25,10 @@ from maskedit.models.checkpoint import Header, load_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.device import choose_device, choose_precision
 from maskedit.models.parser import Parser
-from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
+from maskedit.models.tensors import one_hot, photo_to_tensor
 from maskedit.render import learning
+from maskedit.render.backends import never
+from maskedit.render.choice import ENGINES, Backends, default_memory
 from maskedit.render.learning import STYLE, Learned, Learning, trained_names
 from maskedit.resources import default_weights, portrait
 
@@ -44,6 +46,8 @@ class RenderResult:
     seconds: float
     engine: str
     """What made it, e.g. ``"CPU bfloat16, 256 px"``."""
+    mode: str = "full"
+    """``"full"``, or ``"box"`` where only boxes around what changed were rendered."""
     notice: str = ""
     """One sentence for the person when something had to give way, e.g. GPU memory; else empty."""
 
@@ -56,6 +60,8 @@ class Renderer:
         device: ``"auto"`` (CUDA, else MPS, else CPU), ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
         precision: ``"auto"`` (bfloat16 where the device has it), ``"float32"`` or ``"bfloat16"``.
         size: side in pixels to render at, a multiple of 16; the side the weights were trained at when None.
+        engine: ``"auto"``, ``"torch"`` or ``"openvino"``; see `maskedit.render.choice`.
+        memory: the file in which the choice of engines is remembered; the user's cache folder when None.
 
     Raises:
         UserError: the file is no checkpoint, or the device is not there.
@@ -68,7 +74,12 @@ class Renderer:
         device: str = "auto",
         precision: str = "auto",
         size: int | None = None,
+        engine: str = "auto",
+        memory: Path | None = None,
     ):
+        if engine not in ENGINES:
+            raise UserError(f"The engine {engine!r} is unknown; give {', '.join(ENGINES)}.")
+        self._wanted_engine, self._memory = engine, default_memory() if memory is None else memory
         self.weights = Path(default_weights() if weights is None else weights)
         self._wanted_precision = precision
         chosen = choose_device(device)
@@ -99,7 +110,12 @@ class Renderer:
         """What renders, for a person: device, precision, side."""
         names = {"cpu": "CPU", "cuda": "GPU", "mps": "MPS"}
         device = names.get(self.device.type, self.device.type)
-        return f"{device} {str(self.precision).removeprefix('torch.')}, {self.size} px"
+        return f"{device} {self._backends.name.removeprefix('torch ')}, {self.size} px"
+
+    @property
+    def cache_bytes(self) -> int:
+        """Memory that is kept for ``update``, in bytes; bounded by `maskedit.render.choice.LIMIT`."""
+        return self._backends.nbytes
 
     @property
     def about(self) -> str:
@@ -128,9 +144,24 @@ class Renderer:
         self.forget()
         self._target = (photo.copy(), reference_labels.copy())
         self._style = None
+        self._backends.clear()
 
-    def render(self, labels: np.ndarray) -> RenderResult:
+    def render(self, labels: np.ndarray, *, cancelled: Callable[[], bool] = never) -> RenderResult:
         """Redraw the target to match an edited label map.
+
+        Args:
+            labels: (S, S) uint8 ids, of the target photo's side.
+            cancelled: asked now and then; True gives the render up.
+
+        Raises:
+            UserError: no target yet, or a label map that does not fit it.
+            Cancelled: ``cancelled`` said so.
+        """
+        return self._timed(labels, lambda ids: (self._backends.full(ids, self._style_code(), cancelled), False))
+
+    def update(self, labels: np.ndarray) -> RenderResult:
+        """As ``render``, but sooner: only boxes around what changed since the last render or update, where that can be
+        done. What is seen in a box is a few levels off; outside of it nothing changes.
 
         Args:
             labels: (S, S) uint8 ids, of the target photo's side.
@@ -138,16 +169,30 @@ class Renderer:
         Raises:
             UserError: no target yet, or a label map that does not fit it.
         """
+        return self._timed(labels, lambda ids: self._backends.update(ids, self._style_code()))
+
+    def idle(self, cancelled: Callable[[], bool] = never) -> bool:
+        """Do one thing that makes later renders better or faster, some tenths of a second; False when there is none.
+
+        Raises:
+            Cancelled: ``cancelled`` said so.
+        """
+        return self._backends.idle(cancelled)
+
+    def _timed(self, labels: np.ndarray, work: Callable[[np.ndarray], tuple[np.ndarray, bool]]) -> RenderResult:
         if self._target is None:
             raise UserError("There is no photo to render: call set_target first.")
         side = self._target[0].shape[0]
         _check_labels(labels, side)
         started = time.perf_counter()
-        image, notice = self._with_memory(lambda: self._render(labels))
+        ids = labels if side == self.size else imaging.resize_labels(labels, (self.size, self.size))
+        with torch.inference_mode():
+            (image, boxes), notice = self._with_memory(lambda: work(ids))
         notice, self._notice = notice or self._notice, ""
         if side != self.size:
             image = imaging.resize_photo(image, (side, side))
-        return RenderResult(image, time.perf_counter() - started, self.engine, notice)
+        mode = "box" if boxes else "full"
+        return RenderResult(image, time.perf_counter() - started, self.engine, mode, notice)
 
     def learn(self, steps: int | None = None) -> Learning:
         """Begin to learn the target's face: fine-tune on the photo, so that renders show this very person.
@@ -227,6 +272,7 @@ class Renderer:
             with torch.no_grad():
                 for name in self._base:
                     self._network.get_parameter(name).copy_(source[name])
+            self._backends.weights_changed(as_file=learned is None)
         self._learned = learned
         self._style = None
 
@@ -237,10 +283,6 @@ class Renderer:
             names = trained_names(self._network)
             self._kept = {name: self._network.get_parameter(name).detach().to("cpu", copy=True) for name in names}
         return self._kept
-
-    def _render(self, labels: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return tensor_to_photo(self._network.generate(self._one_hot(labels), self._style_code())[0])
 
     def _style_code(self) -> torch.Tensor:
         if self._style is None:
@@ -288,6 +330,13 @@ class Renderer:
         self.device, self.precision = device, choose_precision(self._wanted_precision, device)
         self._memory_format = torch.channels_last if device.type == "cuda" else torch.contiguous_format
         self._network = self._network.to(device, self.precision, memory_format=self._memory_format)
+        self._backends = Backends(
+            self._network,
+            size=self.size,
+            fingerprint=self._fingerprint,
+            engine=self._wanted_engine,
+            memory=self._memory,
+        )
 
 
 def _check_photo(photo: np.ndarray) -> int:

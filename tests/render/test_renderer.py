@@ -1,5 +1,7 @@
 """The renderer on tiny real networks: once per photo, many per edit, and what it does when things go wrong."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -9,13 +11,17 @@ from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
+from maskedit.render.incremental import IncrementalBackend
 from tests.faces import draw_face
 
 
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(3)
-    return DenseMappingNetwork(DmnConfig(width=4, size=64)).eval()
+    network = DenseMappingNetwork(DmnConfig(width=4, size=64)).eval()
+    for parameter in network.encoder.parameters():  # as initialised, all photos have nearly the same style code
+        parameter.data *= 5
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +44,10 @@ def test_a_render_is_the_networks_output(renderer, network):
         expected = network(photo_to_tensor(photo), one_hot(labels), one_hot(edited))
     assert result.image.dtype == np.uint8
     assert result.image.shape == (64, 64, 3)
-    np.testing.assert_array_equal(result.image, tensor_to_photo(expected[0]))
+    # Layer by layer, in another order of the sums: a value here and there is rounded the other way.
+    assert np.abs(result.image.astype(int) - tensor_to_photo(expected[0])).max() <= 1
+    assert (result.image != tensor_to_photo(expected[0])).mean() < 0.01
+    assert result.mode == "full"
     assert result.engine == "CPU float32, 64 px"
     assert result.seconds > 0
     assert result.notice == ""
@@ -135,6 +144,9 @@ class OutOfMemory:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return self.generate(*given)
 
+    def __get__(self, backend, _):
+        return partial(self, backend)
+
 
 @pytest.mark.parametrize(("times", "notice"), [(1, "tried again"), (2, "on the CPU")])
 def test_out_of_gpu_memory_tries_again_then_goes_on_on_the_cpu(renderer, monkeypatch, times, notice):
@@ -142,7 +154,7 @@ def test_out_of_gpu_memory_tries_again_then_goes_on_on_the_cpu(renderer, monkeyp
     renderer.set_target(photo, labels)
     expected = renderer.render(labels).image
     renderer.set_target(photo, labels)
-    monkeypatch.setattr(renderer._network, "generate", OutOfMemory(renderer._network.generate, times))
+    monkeypatch.setattr(IncrementalBackend, "generate", OutOfMemory(IncrementalBackend.generate, times))
     result = renderer.render(labels)
     assert notice in result.notice
     assert renderer.device.type == "cpu"

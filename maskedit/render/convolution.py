@@ -1,0 +1,78 @@
+"""A convolution whose weights are laid out once for the processor, not at every call.
+
+torch's CPU convolutions bring weights into the order their kernels want each time they run. For a whole image nobody
+notices; for a small box of the 1024-channel layers it is more work than the convolution. torch.compile packs weights
+once through operators that have no public name; they are used here where they exist and take what they are given, and
+the plain convolution is where they do not.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_TYPICAL = 32
+"""Pixels, at least: the input that weights are laid out for."""
+
+
+class Convolution:
+    """A convolution, or a transposed one, of a network on the CPU; ``module`` keeps the weights."""
+
+    def __init__(self, module: nn.Conv2d | nn.ConvTranspose2d):
+        self._module = module
+        self._transposed = isinstance(module, nn.ConvTranspose2d)
+        self._packed: Tensor | None = None
+        self._plain = False
+
+    def weights_changed(self) -> None:
+        """The module's weights were changed in place."""
+        self._packed = None
+
+    def __call__(self, x: Tensor, padding: tuple[int, int] = (0, 0)) -> Tensor:
+        """(1, C, H, W) -> (1, C', H', W'), both in channels_last; a transposed one gives 2 H x 2 W.
+
+        Args:
+            padding: zeros above and below, and left and right; a transposed one has its own.
+        """
+        if self._packed is None and not self._plain:
+            self._pack()
+        if self._plain:
+            return self._as_torch_does(x, padding)
+        conv = self._module
+        ones = [1, 1]
+        if self._transposed:
+            return torch.ops.mkldnn._convolution_transpose_pointwise(
+                x, self._packed, conv.bias, conv.padding, conv.output_padding, conv.stride, ones, 1, "none", [], ""
+            )
+        return torch.ops.mkldnn._convolution_pointwise(
+            x, self._packed, conv.bias, padding, conv.stride, ones, 1, "none", [], ""
+        )
+
+    def _as_torch_does(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
+        conv = self._module
+        if self._transposed:
+            return conv(x)
+        return F.conv2d(x, conv.weight, conv.bias, conv.stride, padding)
+
+    def _pack(self) -> None:
+        """Lay the weights out; where that does not work, or does not compute the same, go without."""
+        conv = self._module
+        size = [1, conv.in_channels, _TYPICAL, _TYPICAL]
+        try:
+            if self._transposed:
+                self._packed = torch.ops.mkldnn._reorder_convolution_transpose_weight(
+                    conv.weight, conv.padding, conv.output_padding, conv.stride, [1, 1], 1, size
+                )
+            else:
+                self._packed = torch.ops.mkldnn._reorder_convolution_weight(
+                    conv.weight, [0, 0], conv.stride, [1, 1], 1, size
+                )
+            small = max(conv.kernel_size) + 2
+            x = torch.linspace(-1, 1, conv.in_channels * small * small, dtype=conv.weight.dtype)
+            x = x.view(1, small, small, -1).permute(0, 3, 1, 2)
+            same = torch.allclose(self(x).float(), self._as_torch_does(x, (0, 0)).float(), rtol=0.02, atol=0.02)
+        except (AttributeError, RuntimeError, TypeError, NotImplementedError):
+            same = False
+        if not same:
+            self._packed, self._plain = None, True

@@ -1,0 +1,277 @@
+"""Box render: after an edit, recompute only a box of every layer, with running statistics.
+
+Every normalisation layer of the generator divides by statistics of the whole image, so a stroke changes everything a
+little and no layer could be kept. But they change little, and mostly by what changed in the box. So each convolution's
+output is kept, with its channels' sums; after an edit a box of it is recomputed, the sums are corrected by what
+changed in the box (running statistics), and whatever the next convolution looks at is normalised with these. What lies
+outside the box is kept as it was: the picture there does not change at all. Statistics frozen as they were before the
+edit would be wrong on trained weights (`maskedit-eval boxes`).
+
+The picture inside is that of a full render to within a few levels of 255; a full render, when the brush rests, makes it
+exact and the cache new. A box as large as the image *is* a full render, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from maskedit.document.history import Box
+from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.layers import EPS
+from maskedit.models.tensors import one_hot, tensor_to_photo
+from maskedit.render.backends import Cancelled, never
+from maskedit.render.boxes import EVERYTHING, Geometry, Growth, Span, changed_boxes, spans
+from maskedit.render.convolution import Convolution
+
+GROWTH = Growth(down=3, blocks=2, up=8)
+"""The best trade of error and time on trained weights; see `maskedit-eval boxes`."""
+
+Region = tuple[Span, Span]
+"""Rows and columns."""
+Code = tuple[Tensor, Tensor]
+"""Bias and weight of one AdaIN layer, (C,) float32 each: the bias comes first in a style code."""
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One convolution of the generator and what follows it."""
+
+    module: nn.Module
+    geometry: Geometry
+    style: int | None = None
+    """Which code of the style, where the normalisation is AdaIN."""
+    relu: bool = True
+    skip: int | None = None
+    """The layer whose activation is added."""
+
+
+class _State:
+    """What is kept of one layer: its output before normalisation, (1, C, H, W), and its channels' statistics.
+
+    The sums are taken about the means of the last full render: as differences of two large numbers they would lose
+    the small change that an edit makes.
+    """
+
+    def __init__(self, raw: Tensor, mean: Tensor, rstd: Tensor):
+        self.raw, self.mean = raw, mean
+        self.variance = rstd**-2 - EPS
+        self._centre = mean
+        self._count = raw.shape[2] * raw.shape[3]
+        self._sums = torch.stack([torch.zeros_like(mean), self.variance * self._count]).double()
+
+    def part(self, region: Region) -> Tensor:
+        """A copy of a region."""
+        rows, columns = region
+        return self.raw[:, :, rows.slice, columns.slice].contiguous(memory_format=torch.channels_last)
+
+    def replace(self, region: Region, values: Tensor, *, frozen: bool) -> None:
+        """Put new values into a region, and correct the statistics by what that changes."""
+        if not frozen:
+            self._sums += self._distances(values) - self._distances(self.part(region))
+            shift, square = self._sums / self._count
+            self.mean = self._centre + shift.float()
+            self.variance = (square - shift**2).clamp_min(0).float()
+        rows, columns = region
+        self.raw[:, :, rows.slice, columns.slice] = values
+
+    def _distances(self, values: Tensor) -> Tensor:
+        """(2, C) float64: sums of the distances from the centre and of their squares."""
+        count = values.shape[2] * values.shape[3]
+        _, mean, rstd = _normalised(values)
+        mean, variance = (mean - self._centre).double(), rstd.double() ** -2 - EPS
+        return torch.stack([mean, variance + mean**2]) * count
+
+
+def _normalised(raw: Tensor, code: Code | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """(1, C, H, W) to zero mean and unit variance in every channel, times weight plus bias; mean and 1 / deviation.
+
+    Batch normalisation of one image is instance normalisation, and its kernel is faster in channels_last. The
+    statistics come in float32 only if there are a weight and a bias in float32.
+    """
+    bias, weight = code or (torch.zeros(raw.shape[1]), torch.ones(raw.shape[1]))
+    return torch.native_batch_norm(raw, weight, bias, None, None, True, 0.0, EPS)
+
+
+class IncrementalBackend:
+    """The generator on the CPU, layer by layer, with what box renders start from; a `Backend`.
+
+    Args:
+        network: on the CPU, in float32 or bfloat16, in channels_last; it is used, not copied.
+        growth: how far a box grows in each layer.
+    """
+
+    def __init__(self, network: DenseMappingNetwork, growth: Growth = GROWTH):
+        self._network, self.growth = network, growth
+        self._precision = next(network.parameters()).dtype
+        self.name = f"torch {str(self._precision).removeprefix('torch.')}"
+        self._layers = list(_layers(network))
+        self._convolutions = [Convolution(layer.module) for layer in self._layers]
+        skips = {layer.skip: index for index, layer in enumerate(self._layers)}
+        self._last_use = [skips.get(index, index + 1) for index in range(len(self._layers))]
+        self.clear()
+
+    def clear(self) -> None:
+        """Let go of what is kept; the next render must be a full one."""
+        self._states: list[_State] = []
+        self._codes: list[Code] = []
+        self._ids: np.ndarray | None = None
+        self.picture: np.ndarray | None = None
+        """(S, S, 3) uint8: the last render with all updates since; not to be written to."""
+
+    def weights_changed(self) -> None:
+        """The network was changed in place."""
+        for convolution in self._convolutions:
+            convolution.weights_changed()
+        self.clear()
+
+    @property
+    def ready(self) -> bool:
+        """Whether there was a full render, so that ``update`` can start from it."""
+        return self._ids is not None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that is kept for updates, in bytes: 136 MiB for width 64 at 512 px in bfloat16."""
+        return sum(state.raw.nbytes for state in self._states)
+
+    def show(self, picture: np.ndarray) -> None:
+        """Let updates go on in this picture (S, S, 3) uint8, a full render that another backend made."""
+        if self.ready:
+            self.picture = picture.copy()
+
+    def generate(self, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool] = never) -> np.ndarray:
+        """A full render, from which updates start; see `Backend`. When it is cancelled, what was kept before stays."""
+        style = style.to("cpu", torch.float32)
+        codes = [half for block in style.chunk(len(self._network.blocks), 1) for half in block.chunk(2, 1)]
+        codes = [tuple(code[0].chunk(2)) for code in codes]
+        side = ids.shape[0]
+        states, picture = list(self._states), np.empty((side, side, 3), np.uint8)
+        with torch.inference_mode():
+            self._render(ids, Box(0, 0, side, side), states, codes, picture, growth=EVERYTHING, cancelled=cancelled)
+        self._states, self._codes, self._ids, self.picture = states, codes, ids.copy(), picture
+        return picture.copy()
+
+    def update(self, ids: np.ndarray, *, growth: Growth | None = None, frozen: bool = False) -> np.ndarray:
+        """The picture (S, S, 3) uint8 after an edit: boxes around what changed since the last render or update.
+
+        Args:
+            ids: (S, S) uint8, of the same side as in ``generate``.
+            growth: how far the boxes grow; this backend's when None.
+            frozen: keep the statistics of the last full render, for comparison.
+        """
+        boxes = changed_boxes(self._ids, ids)
+        # Several boxes come one after another, each with the label map as the ones before it left it.
+        labels = self._ids
+        for box in boxes:
+            labels[box.slices] = ids[box.slices]
+            self.update_box(labels, box, growth=growth, frozen=frozen)
+        return self.picture.copy()
+
+    def update_box(self, ids: np.ndarray, box: Box, *, growth: Growth | None = None, frozen: bool = False) -> Region:
+        """Render anew what a box of the label map reaches; returns the region of the picture that is new."""
+        with torch.inference_mode():
+            region = self._render(
+                ids, box, self._states, self._codes, self.picture, growth=growth or self.growth, frozen=frozen
+            )
+        self._ids = ids
+        return region
+
+    def _render(
+        self,
+        ids: np.ndarray,
+        box: Box,
+        states: list[_State],
+        codes: list[Code],
+        picture: np.ndarray,
+        *,
+        growth: Growth,
+        frozen: bool = False,
+        cancelled: Callable[[], bool] = never,
+    ) -> Region:
+        """One pass through all layers, each over its part of what the box reaches.
+
+        A layer that is recomputed whole gets a new state; a part is put into the state there is.
+        """
+        side = ids.shape[0]
+        geometries = [layer.geometry for layer in self._layers]
+        rows = spans(geometries, Span(box.y0, box.y1), side, growth)
+        columns = spans(geometries, Span(box.x0, box.x1), side, growth)
+        whole: dict[int, Tensor] = {}  # activations of layers that this pass has computed whole
+
+        def activation(index: int, region: Region) -> Tensor:
+            """(1, C, h, w): what a layer hands on, normalised with its present statistics."""
+            if index in whole:
+                return whole[index][:, :, region[0].slice, region[1].slice]
+            layer, state = self._layers[index], states[index]
+            bias, weight = (None, None) if layer.style is None else codes[layer.style]
+            x = F.batch_norm(state.part(region), state.mean, state.variance, weight, bias, eps=EPS)
+            return finished(layer, x, region)
+
+        def finished(layer: _Layer, x: Tensor, region: Region) -> Tensor:
+            if layer.relu:
+                x = x.relu_()
+            return x if layer.skip is None else x.add_(activation(layer.skip, region))
+
+        for index, layer in enumerate(self._layers):
+            if cancelled():
+                raise Cancelled
+            geometry, region = layer.geometry, (rows[index], columns[index])
+            length = side << 1 >> geometry.level if geometry.kind == "down" else side >> geometry.level
+            length = length >> 1 if geometry.kind == "up" else length
+            wanted = tuple(geometry.needed(span) for span in region)
+            window = tuple(span.clipped(length) for span in wanted)
+            x = self._one_hot(ids, window) if index == 0 else activation(index - 1, window)
+            raw = self._convolve(index, x, wanted, length)[:, :, : len(region[0]), : len(region[1])]
+            if index == len(self._layers) - 1:
+                rows_, columns_ = region
+                picture[rows_.slice, columns_.slice] = tensor_to_photo(torch.tanh(raw[0].float()))
+                return region
+            size = side >> geometry.level
+            if all(len(span) == size for span in region):
+                x, mean, rstd = _normalised(raw, None if layer.style is None else codes[layer.style])
+                states[index : index + 1] = [_State(raw, mean, rstd)]
+                whole[index] = finished(layer, x, region)
+                for used in [each for each in whole if self._last_use[each] <= index]:
+                    del whole[used]
+            else:
+                states[index].replace(region, raw, frozen=frozen)
+        raise AssertionError("unreachable")
+
+    def _convolve(self, index: int, x: Tensor, wanted: Region, length: int) -> Tensor:
+        geometry = self._layers[index].geometry
+        if geometry.kind != "same":
+            # Outputs of a halving begin with a pixel beyond the border, or not: zeros at the other end do no harm.
+            return self._convolutions[index](x, tuple(int(span.start < 0) for span in wanted))
+        pads = [beyond for span in reversed(wanted) for beyond in (max(-span.start, 0), max(span.stop - length, 0))]
+        return self._convolutions[index](F.pad(x, pads, mode="reflect") if any(pads) else x)
+
+    def _one_hot(self, ids: np.ndarray, window: Region) -> Tensor:
+        part = torch.from_numpy(np.ascontiguousarray(ids[window[0].slice, window[1].slice]))
+        return one_hot(part, dtype=self._precision).contiguous(memory_format=torch.channels_last)
+
+
+def kept_bytes(network: DenseMappingNetwork, size: int) -> int:
+    """Memory that box renders of ``size`` x ``size`` pixels need, in bytes."""
+    layers = list(_layers(network))[:-1]
+    pixels = sum(layer.module.out_channels * (size >> layer.geometry.level) ** 2 for layer in layers)
+    return pixels * next(network.parameters()).itemsize
+
+
+def _layers(network: DenseMappingNetwork):
+    yield _Layer(network.stem, Geometry("same", 0, 3))
+    for level, conv in enumerate(network.down, start=1):
+        yield _Layer(conv, Geometry("down", level, 1))
+    before = deepest = len(network.down)
+    for number, block in enumerate(network.blocks):
+        yield _Layer(block.conv1, Geometry("same", deepest, 1), style=2 * number)
+        yield _Layer(block.conv2, Geometry("same", deepest, 1), style=2 * number + 1, relu=False, skip=before)
+        before += 2
+    for level, conv in enumerate(network.up, start=1):
+        yield _Layer(conv, Geometry("up", deepest - level, 0))
+    yield _Layer(network.head, Geometry("same", 0, 3))

@@ -1,0 +1,342 @@
+"""The CUDA graph: on a GPU that it draws the right pictures, everywhere that it keeps its buffers and its promises.
+
+Without a GPU a stand-in calls the recorded function at every replay: what that cannot show, the tests on a GPU do.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from maskedit.models.config import DmnConfig
+from maskedit.models.variants import build_generator
+from maskedit.render import graph_backend
+from maskedit.render.backends import Cancelled, TorchBackend
+from maskedit.render.graph_backend import GraphBackend, NoGraph
+from tests.faces import draw_face
+
+on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
+
+
+class Recorder:
+    """Stands for the GPU: records by keeping the function, replays by calling it. ``failures`` are raised first."""
+
+    def __init__(self, device):
+        self.failures, self.records, self.replays = [], 0, 0
+
+    def pinned(self, shape):
+        return torch.zeros(shape, dtype=torch.uint8)
+
+    def record(self, work):
+        self.records += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        work()
+
+        def replay():
+            self.replays += 1
+            work()
+
+        return replay
+
+    def wait(self):
+        pass
+
+
+def make_network(variant="maskgan"):
+    torch.manual_seed(3)
+    return build_generator(DmnConfig(width=4, size=64, variant=variant)).eval()
+
+
+def make_style(network, seed=0):
+    return 0.3 * torch.randn(1, network.config.style_values, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def network():
+    return make_network()
+
+
+@pytest.fixture
+def no_triton(monkeypatch):
+    monkeypatch.setattr(graph_backend, "find_spec", lambda name: None)
+
+
+@pytest.fixture
+def backend(network, monkeypatch, no_triton):
+    monkeypatch.setattr(graph_backend, "_CudaRecorder", Recorder)
+    return GraphBackend(network, size=64)
+
+
+def buffers(backend):
+    tensors = (backend._ids, backend._style, backend._photo, backend._host_ids, backend._host_photo)
+    return [tensor.data_ptr() for tensor in tensors]
+
+
+def apart(one, other):
+    """The largest difference of two pictures, in levels."""
+    return np.abs(one.astype(int) - other).max()
+
+
+@pytest.mark.parametrize("variant", DmnConfig.VARIANTS)
+def test_draws_what_torch_draws(monkeypatch, no_triton, variant):
+    monkeypatch.setattr(graph_backend, "_CudaRecorder", Recorder)
+    network = make_network(variant)
+    backend, style, (_, ids) = GraphBackend(network, size=64), make_style(network), draw_face(64, 0)
+    image = backend.generate(ids, style)
+    assert (image.shape, image.dtype) == ((64, 64, 3), np.uint8)
+    assert apart(image, TorchBackend(network).generate(ids, style)) <= 1
+    assert image.std() > 1
+    assert backend.name == "CUDA graph float32"
+
+
+def test_one_recording_and_the_same_buffers_for_every_render(backend, network):
+    before = buffers(backend)
+    for seed in range(4):
+        _, ids = draw_face(64, seed)
+        style = make_style(network, seed)
+        assert apart(backend.generate(ids, style), TorchBackend(network).generate(ids, style)) <= 1
+    assert buffers(backend) == before
+    assert (backend._recorder.records, backend._recorder.replays) == (1, 4)
+
+
+def test_a_render_owns_its_memory(backend, network):
+    first = backend.generate(draw_face(64, 0)[1], make_style(network))
+    kept = first.copy()
+    second = backend.generate(draw_face(64, 1)[1], make_style(network))
+    assert (second != kept).any()
+    np.testing.assert_array_equal(first, kept)
+    assert first.flags.writeable
+
+
+def test_the_style_is_copied_when_it_changes(backend, network, monkeypatch):
+    copies, copy = [], backend._copy_style
+    monkeypatch.setattr(backend, "_copy_style", lambda style: copies.append(1) or copy(style))
+    _, ids = draw_face(64, 0)
+    style = make_style(network)
+    first = backend.generate(ids, style)
+    backend.generate(ids, style)
+    assert len(copies) == 1
+    style.mul_(2)  # the same tensor, other values
+    assert (backend.generate(ids, style) != first).any()
+    assert len(copies) == 2
+    backend.generate(ids, style.clone())
+    assert len(copies) == 3
+    with torch.inference_mode():  # as the renderer makes it: its changes cannot be counted
+        style = style.clone()
+        before = backend.generate(ids, style)
+        style.mul_(0.5)
+        after = backend.generate(ids, style)
+    assert (after != before).any()
+    assert apart(after, first) <= 1
+
+
+def test_weights_changed_in_place_need_no_new_recording(backend, network):
+    (_, ids), style = draw_face(64, 0), make_style(network)
+    before = backend.generate(ids, style)
+    with torch.no_grad():
+        network.head.weight.mul_(0.5)
+    backend.weights_changed()
+    after = backend.generate(ids, style)
+    assert apart(after, TorchBackend(network).generate(ids, style)) <= 1
+    assert apart(after, before) > 1
+    assert backend._recorder.records == 1
+
+
+def test_weights_that_moved_are_recorded_anew(backend, network):
+    (_, ids), style = draw_face(64, 0), make_style(network)
+    backend.generate(ids, style)
+    network.head.weight.data = (network.head.weight.data * 0.5).clone()
+    backend.weights_changed()
+    for _ in range(2):
+        assert apart(backend.generate(ids, style), TorchBackend(network).generate(ids, style)) <= 1
+    assert backend._recorder.records == 2
+    assert not any(weight.is_inference() for weight in network.parameters())  # or nothing could be learned
+
+
+def test_out_of_memory_passes_through_and_the_next_call_tries_again(backend, network):
+    (_, ids), style = draw_face(64, 0), make_style(network)
+    expected = backend.generate(ids, style)
+    shortages = [torch.OutOfMemoryError("CUDA out of memory.") for _ in range(2)]
+    masked = RuntimeError("operation failed due to a previous error during capture")
+    masked.__context__ = shortages[1]
+    for failure, shortage in zip((shortages[0], masked), shortages, strict=True):
+        network.head.weight.data = network.head.weight.data.clone()
+        backend.weights_changed()
+        backend._recorder.failures.append(failure)
+        with pytest.raises(torch.OutOfMemoryError) as raised:
+            backend.generate(ids, style)
+        assert raised.value is shortage
+        np.testing.assert_array_equal(backend.generate(ids, style), expected)
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [(torch.OutOfMemoryError("CUDA out of memory."), torch.OutOfMemoryError), (RuntimeError("no"), NoGraph)],
+)
+def test_a_failure_at_the_start_leaves_no_backend(network, monkeypatch, no_triton, failure, expected):
+    class Failing(Recorder):
+        def record(self, work):
+            raise failure
+
+    monkeypatch.setattr(graph_backend, "_CudaRecorder", Failing)
+    with pytest.raises(expected, match=str(failure)):
+        GraphBackend(network, size=64)
+
+
+def test_a_recording_that_fails_can_be_tried_again(backend, network):
+    (_, ids), style = draw_face(64, 0), make_style(network)
+    expected = backend.generate(ids, style)
+    network.head.weight.data = network.head.weight.data.clone()
+    backend.weights_changed()
+    backend._recorder.failures.append(RuntimeError("no capture today"))
+    with pytest.raises(NoGraph, match="no capture today"):
+        backend.generate(ids, style)
+    np.testing.assert_array_equal(backend.generate(ids, style), expected)
+
+
+def test_cancelled_is_asked_before_the_launch(backend, network):
+    (_, ids), style = draw_face(64, 0), make_style(network)
+    with pytest.raises(Cancelled):
+        backend.generate(ids, style, lambda: True)
+    assert backend._recorder.replays == 0
+    asked = []
+    backend.generate(ids, style, lambda: bool(asked.append(1)))
+    assert len(asked) == 1
+
+
+def test_ids_of_another_side_or_type_are_refused(backend, network):
+    for wrong in (np.zeros((32, 32), np.uint8), np.zeros((1, 64), np.uint8), np.zeros((64, 64), np.int64)):
+        with pytest.raises(ValueError, match="uint8 of side 64"):
+            backend.generate(wrong, make_style(network))
+
+
+def test_the_cpu_has_no_cuda_graphs(network):
+    with pytest.raises(NoGraph, match="on cpu"):
+        GraphBackend(network, size=64)
+
+
+def broken(*given, **options):
+    raise RuntimeError("no C compiler")
+
+
+@pytest.mark.parametrize(
+    ("compile", "name", "reason"),
+    [
+        (lambda picture, **options: picture, "CUDA graph float32, compiled", None),
+        (lambda picture, **options: broken, "CUDA graph float32", "no C compiler"),
+        (lambda picture, **options: lambda *given: 255 - picture(*given), "CUDA graph float32", "levels"),
+        (broken, "CUDA graph float32", None),
+    ],
+    ids=["right", "does not run", "wrong", "not asked"],
+)
+def test_the_compiler_is_used_where_it_works(network, monkeypatch, compile, name, reason):
+    monkeypatch.setattr(graph_backend, "_CudaRecorder", Recorder)
+    monkeypatch.setattr(graph_backend, "find_spec", lambda name: name)
+    monkeypatch.setattr(torch, "compile", compile)
+    backend = GraphBackend(network, size=64, compiled=compile is not broken)
+    (_, ids), style = draw_face(64, 0), make_style(network)
+    assert backend.name == name
+    assert apart(backend.generate(ids, style), TorchBackend(network).generate(ids, style)) <= 1
+    assert len(backend.passed_over) == (reason is not None)
+    assert reason is None or reason in backend.passed_over[0]
+
+
+def test_the_compiler_can_take_the_network_in_one_piece(network):
+    """Dynamo alone, without the code generation: a break in the graph would raise."""
+    ids, style = torch.from_numpy(draw_face(64, 0)[1])[None], make_style(network)
+    whole = torch.compile(graph_backend._picture, fullgraph=True, dynamic=False, backend="eager")
+    with torch.inference_mode():
+        assert torch.equal(whole(network, ids, style), graph_backend._picture(network, ids, style))
+
+
+def test_instance_norm_is_the_batch_norm_of_one():
+    x = torch.randn(1, 6, 9, 7, generator=torch.Generator().manual_seed(0)) * 3 + 5
+    expected = torch.nn.functional.group_norm(x, 6, eps=0.1)
+    with graph_backend._InstanceNormAsBatchNorm():
+        torch.testing.assert_close(torch.nn.functional.group_norm(x, 6, eps=0.1), expected)
+        three_groups = torch.nn.functional.group_norm(x, 3)
+        of_two = torch.nn.functional.group_norm(x.expand(2, -1, -1, -1), 6, eps=0.1)
+    torch.testing.assert_close(three_groups, torch.nn.functional.group_norm(x, 3))
+    torch.testing.assert_close(of_two, expected.expand(2, -1, -1, -1))
+
+
+@pytest.fixture
+def exact(monkeypatch):
+    """float32 that is float32: TF32 would differ from kernel to kernel."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+
+
+@pytest.fixture
+def on_gpu(network):
+    return network.to("cuda", memory_format=torch.channels_last)
+
+
+@on_a_gpu
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("side", [64, 96])
+def test_gpu_draws_what_torch_draws_again_and_again(on_gpu, exact, side, compiled):
+    backend, torch_backend = GraphBackend(on_gpu, size=side, compiled=compiled), TorchBackend(on_gpu)
+    faces = [draw_face(side, seed)[1] for seed in range(3)]
+    styles = [make_style(on_gpu, seed).cuda() for seed in range(2)]
+    expected = {(i, j): torch_backend.generate(faces[i], styles[j]) for i in range(3) for j in range(2)}
+    assert apart(expected[0, 0], expected[0, 1]) > 1
+    for turn in range(200):
+        i, j = turn % 3, turn // 7 % 2
+        assert apart(backend.generate(faces[i], styles[j]), expected[i, j]) <= 1, (turn, backend.passed_over)
+
+
+@on_a_gpu
+def test_gpu_bfloat16_stays_close_to_float32(on_gpu, exact):
+    (_, ids), style = draw_face(64, 0), make_style(on_gpu).cuda()
+    expected = TorchBackend(on_gpu).generate(ids, style).astype(int)
+    backend = GraphBackend(on_gpu.bfloat16(), size=64, compiled=False)
+    assert backend.name == "CUDA graph bfloat16"
+    assert np.abs(backend.generate(ids, style) - expected).mean() < 3
+
+
+@on_a_gpu
+def test_gpu_takes_a_style_from_the_cpu_and_weights_changed_in_place(on_gpu, exact):
+    backend, (_, ids), style = GraphBackend(on_gpu, size=64, compiled=False), draw_face(64, 0), make_style(on_gpu)
+    before = backend.generate(ids, style)
+    kept = before.copy()
+    with torch.no_grad():
+        on_gpu.head.weight.mul_(0.5)
+    backend.weights_changed()
+    after = backend.generate(ids, style)
+    assert apart(after, TorchBackend(on_gpu).generate(ids, style)) <= 1
+    assert apart(after, before) > 1
+    np.testing.assert_array_equal(before, kept)
+
+
+@on_a_gpu
+def test_gpu_weights_that_moved(on_gpu, exact):
+    backend, (_, ids), style = GraphBackend(on_gpu, size=64, compiled=False), draw_face(64, 0), make_style(on_gpu)
+    backend.generate(ids, style)
+    for weight in on_gpu.parameters():
+        weight.data = weight.data * 0.9
+    backend.weights_changed()
+    assert apart(backend.generate(ids, style), TorchBackend(on_gpu).generate(ids, style)) <= 1
+
+
+@on_a_gpu
+@pytest.mark.parametrize(("failure", "expected"), [("memory", torch.OutOfMemoryError), ("sync", NoGraph)])
+def test_gpu_goes_on_after_a_capture_that_failed(on_gpu, exact, monkeypatch, failure, expected):
+    generate = on_gpu.generate
+
+    def fail(labels, style):
+        image = generate(labels, style)
+        if torch.cuda.is_current_stream_capturing():
+            if failure == "memory":
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            image.sum().item()  # what a capture cannot hold
+        return image
+
+    benchmark, stream = torch.backends.cudnn.benchmark, torch.cuda.current_stream()
+    with monkeypatch.context() as patch:
+        patch.setattr(on_gpu, "generate", fail)
+        with pytest.raises(expected):
+            GraphBackend(on_gpu, size=64, compiled=False)
+    assert (torch.backends.cudnn.benchmark, torch.cuda.current_stream()) == (benchmark, stream)
+    (_, ids), style = draw_face(64, 0), make_style(on_gpu).cuda()
+    expected = TorchBackend(on_gpu).generate(ids, style)
+    assert apart(GraphBackend(on_gpu, size=64, compiled=False).generate(ids, style), expected) <= 1
