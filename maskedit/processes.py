@@ -1,10 +1,14 @@
-"""What processes that were started by another one have in common."""
+"""This process and its machine: ending with the process that started it, its memory, the processor it runs on."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import platform
+import re
+import sys
 import threading
+from pathlib import Path
 
 
 def follow_parent() -> None:
@@ -17,3 +21,29 @@ def follow_parent() -> None:
 
     if parent is not None:
         threading.Thread(target=wait, daemon=True).start()
+
+
+def peak_memory() -> float | None:
+    """The most memory that this process ever held, in MiB; None where the system does not tell."""
+    if sys.platform == "linux":
+        # Not ru_maxrss, which Linux starts from the process that started this one.
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 2**10
+    if sys.platform == "win32":
+        try:
+            import psutil  # comes with accelerate
+        except ImportError:
+            return None
+        return psutil.Process().memory_info().peak_wset / 2**20
+    import resource
+
+    # In bytes on macOS, in KiB on the BSDs.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def processor_name() -> str:
+    """What the system calls its processor."""
+    try:
+        return re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))[1]
+    except (OSError, TypeError):
+        return platform.processor() or platform.machine()

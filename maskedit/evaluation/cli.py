@@ -18,6 +18,7 @@ EXAMPLE = """example:
   maskedit-eval masks --data celebamask-hq --weights mask_vae.safetensors --json figures.json
   maskedit-eval person --data celebamask-hq --count 20 -o faces
   maskedit-eval faces --portraits portraits -o faces.png
+  maskedit-eval boxes --data celebamask-hq --json boxes.json -o boxes.png
 """
 
 
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _person(given)
         elif given.protocol == "faces":
             _faces(given)
+        elif given.protocol == "boxes":
+            _boxes(given)
         else:
             _measure(given)
     except UserError as error:
@@ -102,6 +105,16 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     five.add_argument("--portraits", type=Path, required=True, metavar="FOLDER", help="photos and landmarks.json")
     five.add_argument("-o", "--out", type=Path, metavar="FILE", help="write a sheet of the aligned faces here")
+    six = protocols.add_parser(
+        "boxes", parents=[data, weights, size],
+        help="box renders against full renders of the same edits",
+        description="Paint on held-out faces, render boxes while the brush moves and the whole image at the end, on "
+        "the CPU, and compare, in levels of 255. Minutes; the strip shows the middling and the worst of every kind.",
+    )  # fmt: skip
+    six.add_argument("--count", type=int, default=50, metavar="COUNT", help="edits a kind (default: %(default)s)")
+    six.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
+    six.add_argument("--growths", action="store_true", help="instead, compare how far boxes may grow, on 40 edits")
+    six.add_argument("-o", "--out", type=Path, metavar="FILE", help="write a strip of some edits here")
     three = protocols.add_parser(
         "showcase", parents=[weights],
         help="edit the bundled portraits, for the README's picture",
@@ -117,13 +130,13 @@ def _check(given: argparse.Namespace) -> None:
         value = getattr(given, name, None)
         if value is not None and value < 1:
             raise UserError(f"--{name} {value} must be at least 1.")
-    if given.protocol in ("reconstruction", "agreement", "person") and given.size is not None:
+    if given.protocol in ("reconstruction", "agreement", "person", "boxes") and given.size is not None:
         try:
             DmnConfig.check_side(given.size)
         except UserError as error:
             raise UserError(f"--size: {error}") from error
     # The other commands make a folder of --out, or write nothing else.
-    for name in ("json", "grid", "out") if given.protocol == "faces" else ("json", "grid"):
+    for name in ("json", "grid", "out") if given.protocol in ("faces", "boxes") else ("json", "grid"):
         path = getattr(given, name, None)
         if path is not None and not path.parent.is_dir():
             raise UserError(f"--{name} {path}: there is no folder {path.parent}.")
@@ -184,6 +197,24 @@ def _faces(given: argparse.Namespace) -> None:
         given.json.write_text(json.dumps(faces.report, indent=1) + "\n", encoding="utf-8")
     if given.out is not None:
         print(imaging.write_photo(given.out, sheet(faces), overwrite=True))
+
+
+def _boxes(given: argparse.Namespace) -> None:
+    _check(given)
+    if given.growths and given.out is not None:
+        raise UserError("--growths makes a table only: leave out -o.")
+    from maskedit import imaging
+    from maskedit.evaluation.boxes import boxes_report, sheet
+
+    report, boxes = boxes_report(
+        given.data, given.weights, validation=given.validation, count=given.count, size=given.size,
+        precision=given.precision, growths=given.growths,
+    )  # fmt: skip
+    print("\n".join(report.pop("lines")))
+    if given.json is not None:
+        given.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if boxes is not None and given.out is not None:
+        print(imaging.write_photo(given.out, sheet(boxes), overwrite=True))
 
 
 def _showcase(given: argparse.Namespace) -> None:

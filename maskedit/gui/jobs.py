@@ -34,6 +34,11 @@ class JobQueue:
         with self._lock:
             self._jobs.append(job)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is any."""
+        return bool(self._jobs)
+
     def take(self) -> Job | None:
         with self._lock:
             return self._jobs.popleft() if self._jobs else None

@@ -1,19 +1,35 @@
-"""When to render: a plain class with an injected clock, so that its rules can be tested without waiting."""
+"""When to render, and what: a plain class with an injected clock, so that its rules can be tested without waiting.
+
+There are two modes. A *full* render is exact; a *box* render costs a part of it and is nearly so, where the engine can
+do one. It learns what each costs: boxes while the brush moves, a full render when it rests.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from maskedit.render.modes import BOX, FULL
+
 FAST = 0.3
 """Seconds: below it a render follows the brush at once; above it, it waits for the release and a quiet moment."""
 QUIET = 0.2
-"""Seconds without an edit that end a series of edits on a slow engine: a render begun too early holds up the next."""
+"""Seconds without an edit that end a series of edits on a slow engine: a render begun too early holds up the next. Also
+those after which a brush that is still pressed counts as resting."""
 MAX_WAIT = 1.0
 """Seconds after which a series of edits is rendered between two strokes, even if it goes on."""
+SOON = 0.1
+"""Seconds: a full render that takes no longer needs no box render before it once the brush is up, and none that has
+begun is given up."""
+_WORTH = 0.7
+"""A box render that costs a larger share of a full one is not worth its error."""
+_GUESS = 0.25
+"""The share that one is expected to cost before it was tried."""
+_HOPE = 0.95
+"""What a box render's cost is multiplied by with every full one."""
 
 
 class LiveScheduler:
-    """Says when the next render is due; one is in flight at most.
+    """Says when the next render is due and which mode it should have; one is in flight at most.
 
     Args:
         clock: seconds, monotonic.
@@ -22,13 +38,15 @@ class LiveScheduler:
     def __init__(self, clock: Callable[[], float]):
         self._clock = clock
         self.enabled = True
-        self.cost = FAST
-        """What a render is expected to cost in seconds; an unknown engine counts as slow."""
-        self._in_flight = False
+        self.has_boxes = False
+        """Whether the engine renders boxes."""
+        self._costs: dict[str, float] = {}
+        self._in_flight: str | None = None
         self._painting = False
         self._first_edit: float | None = None
         self._last_edit = 0.0
         self._forced = False
+        self._rough = False
 
     def edited(self) -> None:
         """The label map has changed."""
@@ -48,39 +66,72 @@ class LiveScheduler:
         self._forced = True
 
     def started(self) -> None:
-        """A render of the present label map is on its way."""
-        self._in_flight, self._forced, self._first_edit = True, False, None
+        """A render of the present label map, in the present mode, is on its way."""
+        self._in_flight, self._forced, self._first_edit = self.mode, False, None
 
-    def finished(self, seconds: float | None) -> None:
-        """It came back; ``seconds`` is None when it failed."""
-        self._in_flight = False
+    def finished(self, seconds: float | None, mode: str = FULL) -> None:
+        """It came back, in the mode that it was made in; ``seconds`` is None when it failed."""
+        self._in_flight = None
         if seconds is not None:
-            # A faster render counts at once: the first of a photo also computes its style code, and no later one
-            # does. A slower one counts half: a single hiccup does not make an engine slow.
-            self.cost = min(seconds, 0.5 * self.cost + 0.5 * seconds)
+            self._rough = mode == BOX
+            self.measured(seconds, mode)
+
+    def measured(self, seconds: float, mode: str = FULL) -> None:
+        """A render in this mode took so long."""
+        # A faster one counts at once: the first of a photo also computes its style code, and no later one does.
+        # A slower one counts half: a single hiccup does not make an engine slow.
+        self._costs[mode] = min(seconds, 0.5 * self.cost(mode) + 0.5 * seconds)
+        if mode == FULL and BOX in self._costs:
+            self._costs[BOX] *= _HOPE  # or boxes that were slow once would never be tried again
 
     def reset(self) -> None:
         """Another document: nothing is waiting."""
-        self._forced, self._painting, self._first_edit = False, False, None
+        self._forced, self._painting, self._first_edit, self._rough = False, False, None, False
 
     @property
     def in_flight(self) -> bool:
         """Whether a render has started and not come back."""
-        return self._in_flight
+        return self._in_flight is not None
 
     @property
     def waiting(self) -> bool:
         """Whether there is something to render at all."""
-        return self._forced or (self.enabled and self._first_edit is not None)
+        return self._forced or (self.enabled and (self._first_edit is not None or self._rough))
+
+    def cost(self, mode: str = FULL) -> float:
+        """What a render is expected to cost in seconds; an unknown engine counts as slow."""
+        guess = FAST if mode == FULL else _GUESS * self._costs.get(FULL, FAST)
+        return self._costs.get(mode, guess)
+
+    @property
+    def mode(self) -> str:
+        """The mode of the next render."""
+        if self._forced or self._first_edit is None or not self.has_boxes:
+            return FULL
+        if self.cost(BOX) > _WORTH * self.cost(FULL):
+            return FULL
+        return BOX if self._painting or self.cost(FULL) > SOON else FULL
 
     def delay(self) -> float | None:
         """Seconds until a render is due: 0 for now, None for not before something happens."""
-        if self._in_flight or not self.waiting:
+        if self._in_flight is not None:
+            return 0.0 if self._overtakes else None
+        if not self.waiting:
             return None
-        if self._forced or self.cost < FAST:
+        if self._forced:
+            return 0.0
+        now = self._clock()
+        if self._first_edit is None:  # the last one was rough, and nothing has changed since
+            return max(0.0, self._last_edit + QUIET - now) if self._painting else 0.0
+        if self.cost(self.mode) < FAST or (self._painting and self.mode == BOX):
             return 0.0
         if self._painting:
             return None
-        now = self._clock()
         due = min(self._last_edit + QUIET, self._first_edit + MAX_WAIT)
         return max(0.0, due - now)
+
+    @property
+    def _overtakes(self) -> bool:
+        """Whether the brush has moved on under a full render, which a box render need not wait for."""
+        moving = self.enabled and self._painting and self._first_edit is not None
+        return moving and self._in_flight == FULL and self.mode == BOX and self.cost(FULL) > SOON

@@ -22,6 +22,9 @@ _PATIENCE = 100
 """Milliseconds until it is looked again whether a dialog is closed and the hand has left the canvas."""
 STARTING, NO_ENGINE = "starting", "no engine"
 RENDER_FAILED = "render failed"
+UP_TO_DATE, OUT_OF_DATE, FOLLOWING = "up to date", "out of date", "following"
+_WORTH_SAYING = 0.3
+"""Seconds from which it is told that a render is under way: who sees quick ones come sees it."""
 
 
 class Preview(QObject):
@@ -66,6 +69,10 @@ class Preview(QObject):
         self._sequence = 0
         self._oldest_wanted = 0
         self._shown = 0
+        self._how: tuple[tuple, str, float] | None = None
+        """What the shown render shows, its mode and its seconds."""
+        self.cache_bytes = 0
+        """What the engine keeps in memory for box renders."""
         self._waiting: list[tuple[Callable[[], None], Callable[[str], None] | None]] = []
         self._idle: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self._failed = ""
@@ -100,7 +107,7 @@ class Preview(QObject):
     def set_document(self, document: Document) -> None:
         """Show another document; what is still rendering for the old one will be dropped."""
         self.document = document
-        self.result = self.result_image = self.composite = self._result_state = None
+        self.result = self.result_image = self.composite = self._result_state = self._how = None
         self._learn_nothing()
         self._oldest_wanted = self._sequence + 1
         self._failed = ""
@@ -207,6 +214,7 @@ class Preview(QObject):
                 labels=document.snapshot(),
                 blend=self.blend,
                 learned=document.learned,
+                mode=self.live.mode,
             )
         )
         self.live.started()
@@ -219,9 +227,15 @@ class Preview(QObject):
 
     @Slot(object)
     def _render_finished(self, rendered: Rendered) -> None:
-        self.live.finished(rendered.seconds)
+        self.live.has_boxes = rendered.has_boxes
+        self.cache_bytes = rendered.cache_bytes
         self._show(rendered)
         self._set_engine(rendered.engine)
+        if rendered.request.sequence != self._sequence:
+            # A box render was asked for meanwhile, and this one ended before it could be given up.
+            self.live.measured(rendered.seconds, rendered.mode)
+            return
+        self.live.finished(rendered.seconds, rendered.mode)
         if self.up_to_date:
             waiting, self._waiting = self._waiting, []
             for then, _ in waiting:
@@ -240,6 +254,7 @@ class Preview(QObject):
             return
         self._shown = request.sequence
         self._result_state = None if rendered.provisional else request.state
+        self._how = request.state, rendered.mode, rendered.seconds
         self.composite, self.result_image = rendered.composite, rendered.image
         self.result = rendered.composite.image
         self.result_changed.emit()
@@ -252,7 +267,7 @@ class Preview(QObject):
             self._set_engine(NO_ENGINE)
             if self.live.in_flight:
                 return  # the request that waits will fail in the same way, and say so
-        else:
+        elif sequence == self._sequence:
             self.live.finished(None)
         self._failed, why = reason, reason.rstrip(".")
         if self.live.enabled:
@@ -279,17 +294,21 @@ class Preview(QObject):
 
     @Slot()
     def _tell_state(self) -> None:
-        if self._ticker.isActive():
-            loading = self.engine == STARTING
-            state = "loading" if loading else f"rendering {time.monotonic() - self._started_at:.1f} s"
+        since = time.monotonic() - self._started_at
+        if self._ticker.isActive() and (self.engine == STARTING or since > _WORTH_SAYING):
+            state = "loading" if self.engine == STARTING else f"rendering {since:.1f} s"
         elif self._failed:
             state = RENDER_FAILED
         elif self.learning is not None:
             state = "learning"
         elif self.document is None:
             state = ""
+        elif self._how is None or (self._how[0] != self._state() and not self._ticker.isActive()):
+            state = OUT_OF_DATE
         else:
-            state = "up to date" if self.up_to_date else "out of date"
+            _, mode, seconds = self._how
+            took = f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+            state = f"{UP_TO_DATE if self.up_to_date else FOLLOWING}, {mode} {took}"
         self.preview_changed.emit(state)
 
     # Other work of the worker -----------------------------------------------------------------------------------

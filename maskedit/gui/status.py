@@ -34,7 +34,7 @@ class StatusLine(QObject):
             else:
                 bar.addPermanentWidget(widget)
         # The state changes ten times a second while a render runs: its neighbours must not jump.
-        self.parts["preview"].setMinimumWidth(bar.fontMetrics().horizontalAdvance("rendering 00.0 s") + 10)
+        self.parts["preview"].setMinimumWidth(bar.fontMetrics().horizontalAdvance("up to date, full 000 ms") + 10)
         self.parts["zoom"].setMinimumWidth(bar.fontMetrics().horizontalAdvance("1000 %") + 10)
         editor.preview_changed.connect(self.show_preview)
         editor.engine_changed.connect(self.show_engine)
@@ -78,6 +78,9 @@ class StatusLine(QObject):
     @Slot(str)
     def show_preview(self, state: str) -> None:
         self._set("preview", state)
+        kept = self._editor.cache_bytes
+        if kept:
+            self.parts["engine"].setToolTip(f"{_PARTS['engine']}; {kept / 2**20:.0f} MB are kept to follow the brush")
 
     @Slot(str)
     def show_engine(self, engine: str) -> None:

@@ -19,6 +19,7 @@ from maskedit.errors import UserError, explain
 from maskedit.gui.jobs import JobQueue
 from maskedit.gui.qimage import photo_image
 from maskedit.render.compositing import Blend, Composite, compose
+from maskedit.render.modes import BOX, FULL, Cancelled, never
 
 _UNKNOWN = object()
 SHOW_EVERY = 10
@@ -39,6 +40,8 @@ class RenderRequest:
     blend: Blend
     learned: bytes | None
     """What was learned of the photo's face, as `Document.learned`."""
+    mode: str = FULL
+    """``"box"``: soon is better than exact, the brush is moving. Else ``"full"``."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,19 @@ class Rendered:
     seconds: float
     engine: str
     notice: str
-    provisional: bool = False
+    mode: str = FULL
+    """How it was made; ``"box"`` only where that was asked for."""
+    learning: bool = False
     """Whether a face is being learned: the picture shows how far that is, not what was asked for."""
+    has_boxes: bool = False
+    """Whether the engine renders boxes."""
+    cache_bytes: int = 0
+    """What the engine keeps in memory for them."""
+
+    @property
+    def provisional(self) -> bool:
+        """Whether another one is to come for the same label map."""
+        return self.learning or self.mode == BOX
 
 
 @dataclass(frozen=True)
@@ -73,15 +87,16 @@ class LearningProgress:
 class Engine(Protocol):
     """What the worker needs of a renderer; ``maskedit.Renderer`` is one.
 
-    ``about``, a few lines on its weights and their licence, is shown where there is one. ``learn``, ``load_learned``
-    and ``forget``, as `Renderer` has them, are needed once somebody wants a face learned.
+    ``about``, a few lines on its weights and their licence, is shown where there is one. ``update``, which renders
+    boxes and keeps ``cache_bytes`` in memory for them, and ``idle``, for quiet times, may be missing.
+    ``learn``, ``load_learned`` and ``forget``, as `Renderer` has them, are needed once somebody wants a face learned.
     """
 
     engine: str
 
     def set_target(self, photo: np.ndarray, reference_labels: np.ndarray) -> None: ...
 
-    def render(self, labels: np.ndarray): ...
+    def render(self, labels: np.ndarray, *, cancelled: Callable[[], bool]): ...
 
 
 class Mailbox:
@@ -100,6 +115,12 @@ class Mailbox:
         with self._lock:
             request, self._request = self._request, None
             return request
+
+    @property
+    def waiting(self) -> str | None:
+        """The mode of the request that waits; None where none does."""
+        request = self._request
+        return None if request is None else request.mode
 
 
 class RenderWorker(QObject):
@@ -168,7 +189,7 @@ class RenderWorker(QObject):
             self._answer(request)
         elif self._learning is not None:
             self._learn_on()
-        else:
+        elif not self._improve():
             return
         self._again.start()
 
@@ -203,6 +224,8 @@ class RenderWorker(QObject):
     def _answer(self, request: RenderRequest) -> None:
         try:
             rendered = self._render(request)
+        except Cancelled:
+            pass  # whoever asked has asked anew
         except Exception as error:
             # The next run starts clean, whatever state the failed one left behind.
             self._drop_learning()
@@ -214,23 +237,50 @@ class RenderWorker(QObject):
 
     def _render(self, request: RenderRequest) -> Rendered:
         self._aim(request.photo, request.reference_labels, request.learned)
-        result = self._engine.render(request.labels)
         learns = self._learning is not None
         # What is being learned shows in the face itself.
-        edited, blend = result.image, Blend(whole_face=True) if learns else request.blend
+        blend = Blend(whole_face=True) if learns else request.blend
         unchanged = np.array_equal(request.labels, request.reference_labels)
-        if blend.whole_face or unchanged:
-            unedited = edited
+        if not (blend.whole_face or unchanged) and self._unedited is None:
+            self._unedited = self._engine.render(request.reference_labels, cancelled=never).image
+        has_boxes = hasattr(self._engine, "update")
+        if request.mode == BOX and has_boxes and not learns:
+            result = self._engine.update(request.labels)
         else:
-            if self._unedited is None:
-                self._unedited = self._engine.render(request.reference_labels).image
-            unedited = self._unedited
-        if unchanged:
+            result = self._engine.render(request.labels, cancelled=lambda: self._mailbox.waiting == BOX)
+        edited = result.image
+        unedited = edited if blend.whole_face or unchanged else self._unedited
+        mode = getattr(result, "mode", FULL)
+        if unchanged and mode == FULL:
             self._unedited = edited
         composite = compose(request.photo, request.reference_labels, request.labels, edited, unedited, blend)
         notice, self._notice = " ".join(filter(None, (self._notice, result.notice))), ""
-        image = photo_image(composite.image)
-        return Rendered(request, composite, image, result.seconds, result.engine, notice, provisional=learns)
+        return Rendered(
+            request,
+            composite,
+            photo_image(composite.image),
+            result.seconds,
+            result.engine,
+            notice,
+            mode=mode,
+            learning=learns,
+            has_boxes=has_boxes,
+            cache_bytes=getattr(self._engine, "cache_bytes", 0),
+        )
+
+    def _improve(self) -> bool:
+        """Let the engine do something for later renders; False when there is nothing."""
+        idle = getattr(self._engine, "idle", None)
+        try:
+            return idle is not None and not self.leaving.is_set() and idle(self._wanted)
+        except Cancelled:
+            return True
+        except Exception:  # what nobody asked for need not be told to anybody
+            return False
+
+    def _wanted(self) -> bool:
+        """Whether there is something else to do."""
+        return self._mailbox.waiting is not None or self._jobs.waiting or self.leaving.is_set()
 
     def _aim(self, photo: np.ndarray, reference_labels: np.ndarray, learned: bytes | None) -> None:
         """Make the engine render this photo with what was learned of it."""
@@ -290,7 +340,7 @@ class RenderWorker(QObject):
     def _glimpse(self) -> None:
         """The picture as it would be with what is learned by now."""
         photo, reference_labels = self._target
-        self._unedited = self._engine.render(reference_labels).image
+        self._unedited = self._engine.render(reference_labels, cancelled=never).image
         difference = self._unedited.astype(np.float32) - photo
         self._decibels = float(10 * np.log10(255**2 / max(float((difference**2).mean()), 1e-6)))
         if self._last is not None and self._last.photo is photo:

@@ -15,15 +15,9 @@ from torch import Tensor
 
 from maskedit.models.dense_mapping import Generator
 from maskedit.models.tensors import one_hot, tensor_to_photo
+from maskedit.render.modes import Cancelled, never
 
-
-class Cancelled(Exception):
-    """A render was given up between two layers, because its caller wanted so."""
-
-
-def never() -> bool:
-    """A ``cancelled`` that lets every render end."""
-    return False
+__all__ = ["Backend", "Cancelled", "TorchBackend", "never"]
 
 
 class Backend(Protocol):

@@ -48,6 +48,8 @@ class Geometry:
     """Halvings between the label map and the layer's output."""
     padding: int
     """Pixels added around its input."""
+    even: bool = False
+    """Whether its outputs are made two by two: those of ``up``, and where it is asked for."""
 
     def reached(self, changed: Span) -> Span:
         """Outputs that depend on a span of the input; may stand out over the border."""
@@ -111,7 +113,7 @@ def spans(layers: list[Geometry], edit: Span, length: int, growth: Growth) -> li
         if margin is not None:
             start, stop = edit.start // step - margin, -(-edit.stop // step) + margin
             changed = Span(max(changed.start, start), min(changed.stop, stop))
-        if layer.kind == "up":  # each input pixel makes two outputs
+        if layer.even or layer.kind == "up":
             changed = Span(changed.start // 2 * 2, -(-changed.stop // 2) * 2)
         changed = changed.clipped(size)
         found.append(changed)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,18 +19,22 @@ import torch
 from torch import Tensor
 
 from maskedit.models.dense_mapping import DenseMappingNetwork, Generator
-from maskedit.render.backends import Backend, Cancelled, TorchBackend, never
+from maskedit.processes import processor_name
+from maskedit.render.backends import Backend, TorchBackend
 from maskedit.render.graph_backend import GraphBackend, NoGraph
 from maskedit.render.incremental import IncrementalBackend, kept_bytes
+from maskedit.render.modes import Cancelled, never
+from maskedit.render.openvino_backend import OpenVinoBackend, Pair
 
-ENGINES = ("auto", "torch", "openvino", "compiled")
-"""On a CPU, ``auto`` measures, ``torch`` uses nothing else, ``openvino`` always uses it where it is installed. On an
-NVIDIA GPU, ``compiled`` has torch.compile work on the network first, which takes a minute at every start."""
+ENGINES = ("auto", "torch", "openvino", "int8", "compiled")
+"""On a CPU, ``auto`` measures which is the fastest, ``torch`` uses nothing else, ``openvino`` is OpenVINO in the
+network's precision and ``int8`` in 8-bit integers. On an NVIDIA GPU, ``compiled`` has torch.compile work on the network
+first, which may take a minute at every start."""
 WORTH = 0.85
-"""Another backend must need less than this share of the layer-by-layer one's time, which alone leaves behind what box
-renders start from."""
+"""OpenVINO must need less than this share of torch's time: only a render by torch, layer by layer, leaves behind what
+box renders start from."""
 ALIKE = 1.0
-"""Levels of 255: its picture must be as near to that one's, on average."""
+"""Levels of 255: its picture must be as near to torch's, on average."""
 LIMIT = 2**30
 """Bytes that may be kept for box renders; a network and a side that need more have none."""
 _TRIES = 3
@@ -45,31 +48,38 @@ class Backends:
         size: side in pixels of what is rendered.
         fingerprint: of the weight file.
         engine: one of ``ENGINES``.
-        memory: the file in which choices are remembered, and beside it OpenVINO's models; None remembers nothing.
+        memory: the file in which choices are remembered, and in whose folder OpenVINO's ranges are; None remembers
+            nothing.
+        calibration: label maps and style codes of some faces, for int8.
     """
 
     def __init__(
-        self, network: Generator, *, size: int, fingerprint: str, engine: str = "auto", memory: Path | None = None
+        self,
+        network: Generator,
+        *,
+        size: int,
+        fingerprint: str,
+        engine: str = "auto",
+        memory: Path | None = None,
+        calibration: Callable[[], list[Pair]] | None = None,
     ):
-        self._network, self._size, self._fingerprint, self._memory = network, size, fingerprint, memory
+        self._network, self._size, self._fingerprint = network, size, fingerprint
+        self._engine, self._memory, self._calibration = engine, memory, calibration
         weight = next(network.parameters())
         self._device, self._precision = weight.device, weight.dtype
-        self._engine = engine
         self.boxes: IncrementalBackend | None = None
         """Renders boxes, and whole images as well; None where whole images are fast enough, or boxes cannot be done."""
         self._own = self._own_backend()
         self._other: Backend | None = None
         self._other_fits = True
         """Whether the other one has the weights of the file, as the network has."""
-        self._untried = self.boxes is not None and engine == "auto"
         self._last: tuple[np.ndarray, Tensor] | None = None
         self._shown: np.ndarray | None = None
         self._stale = False
         """Whether what boxes start from is not the last whole render."""
-        remembered = self._recall() if self._untried else None
-        if engine == "openvino" or remembered == "openvino":
-            self._open_other()
-        self._untried &= remembered is None
+        self._contest: _Contest | None = None
+        if self.boxes is not None and engine != "torch" and _openvino_version():
+            self._choose(engine)
 
     @property
     def name(self) -> str:
@@ -124,10 +134,8 @@ class Backends:
             return False
         if self._stale:
             self._anchor(cancelled)
-        elif self._untried:
-            self._untried = False
-            self._open_other()
-            self._measure(cancelled)
+        elif self._contest is not None and self._other_fits:
+            self._compete(cancelled)
         else:
             return False
         return True
@@ -170,46 +178,46 @@ class Backends:
 
     # Which is the fastest -----------------------------------------------------------------------------------------
 
-    def _open_other(self) -> None:
-        from maskedit.render import openvino_backend
+    def _choose(self, engine: str) -> None:
+        own = str(self._precision).removeprefix("torch.")
+        named = {"openvino": own, "int8": "int8"}
+        chosen = named.get(engine) or self._recall()
+        if chosen is None:
+            self._contest = _Contest([None, "int8", own])
+        elif chosen != "torch":
+            self._other = self._openvino(chosen)
 
-        if self.boxes is None or not openvino_backend.available():
-            return
+    def _openvino(self, precision: str) -> Backend | None:
         try:
-            self._other = openvino_backend.OpenVinoBackend(
+            return OpenVinoBackend(
                 self._network,
                 size=self._size,
-                precision=str(self._precision).removeprefix("torch."),
+                precision=precision,
                 fingerprint=self._fingerprint,
                 cache=None if self._memory is None else self._memory.parent / "openvino",
+                calibration=self._calibration,
             )
         except Exception:  # whatever it is, torch renders
-            self._other = None
+            return None
 
-    def _measure(self, cancelled: Callable[[], bool]) -> None:
-        """Keep the other backend if it is worth it, and remember whether."""
-        if self._other is None:
-            return
-        seconds = {}
-        pictures = []
-        for backend in (self._own, self._other):
-            taken = []
-            for _ in range(_TRIES):
-                started = time.perf_counter()
-                picture = backend.generate(*self._last, cancelled)
-                taken.append(time.perf_counter() - started)
-            seconds[backend.name] = min(taken)
-            pictures.append(picture.astype(np.int16))
-        own, other = seconds.values()
-        if other > WORTH * own or np.abs(pictures[0] - pictures[1]).mean() > ALIKE:
-            self._other = None
-        self._remember("torch" if self._other is None else "openvino", seconds)
+    def _compete(self, cancelled: Callable[[], bool]) -> None:
+        """Time one backend more; after the last, keep the fastest and remember it."""
+        contest = self._contest
+        precision = contest.waiting[0]
+        backend = self._own if precision is None else self._openvino(precision)
+        if backend is not None:
+            contest.time(backend, *self._last, cancelled)
+        contest.waiting.pop(0)
+        if not contest.waiting:
+            self._contest, self._other = None, contest.winner
+            precision = "torch" if self._other is None else self._other.name.removeprefix("OpenVINO ")
+            self._remember(precision, contest.seconds)
 
     @property
     def _key(self) -> str:
         precision = str(self._precision).removeprefix("torch.")
         versions = f"torch {torch.__version__}, OpenVINO {_openvino_version()}"
-        threads = f"{torch.get_num_threads()} threads of {processor()}"
+        threads = f"{torch.get_num_threads()} threads of {processor_name()}"
         return f"{self._fingerprint[:16]}, {self._size} px, {precision}, {threads}, {versions}"
 
     def _recall(self) -> str | None:
@@ -238,21 +246,42 @@ class Backends:
             pass
 
 
-def processor() -> str:
-    """What the machine calls its processor."""
-    try:
-        return re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))[1]
-    except (OSError, TypeError):
-        return platform.processor() or platform.machine()
+class _Contest:
+    """How fast backends are at one label map; the first is the one that the others must beat.
+
+    Args:
+        waiting: precisions to try OpenVINO in; None for torch.
+    """
+
+    def __init__(self, waiting: list[str | None]):
+        self.waiting = waiting
+        self.seconds: dict[str, float] = {}
+        self.winner: Backend | None = None
+        """None as long as none is worth more than the first."""
+        self._first: np.ndarray | None = None
+        self._to_beat = 0.0
+
+    def time(self, backend: Backend, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool]) -> None:
+        taken = []
+        for _ in range(_TRIES):
+            started = time.perf_counter()
+            picture = backend.generate(ids, style, cancelled).astype(np.int16)
+            taken.append(time.perf_counter() - started)
+        self.seconds[backend.name] = best = min(taken)
+        if self._first is None:
+            self._first, self._to_beat = picture, WORTH * best
+        elif best < self._to_beat and np.abs(picture - self._first).mean() <= ALIKE:
+            self.winner, self._to_beat = backend, best
 
 
 def _openvino_version() -> str:
+    """Empty where it is not installed; nothing is imported, which would take a third of a second."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version("openvino")
     except PackageNotFoundError:
-        return "none"
+        return ""
 
 
 def default_memory() -> Path:

@@ -76,3 +76,32 @@ class Convolution:
             same = False
         if not same:
             self._packed, self._plain = None, True
+
+
+class FourPixelConvolution:
+    """A 7x7 convolution to three channels, four pixels at a time.
+
+    Three output channels leave most of a vector register empty: a square of 2x2 pixels is computed by one 8x8 kernel of
+    stride 2, the 7x7 one at four offsets, in less than half of the time.
+    """
+
+    def __init__(self, module: nn.Conv2d):
+        self._module = module
+        channels, outputs = module.in_channels, 4 * module.out_channels
+        self._four = nn.Conv2d(channels, outputs, 8, stride=2, device="meta").requires_grad_(False)
+        self.weights_changed()
+
+    def weights_changed(self) -> None:
+        """The module's weights were changed in place."""
+        weight, bias = self._module.weight.detach(), self._module.bias.detach()
+        kernel = weight.new_zeros(weight.shape[0], 2, 2, weight.shape[1], 8, 8)
+        for row in range(2):
+            for column in range(2):
+                kernel[:, row, column, :, row : row + 7, column : column + 7] = weight
+        self._four.weight = nn.Parameter(kernel.flatten(0, 2), requires_grad=False)
+        self._four.bias = nn.Parameter(bias.repeat_interleave(4), requires_grad=False)
+        self._convolution = Convolution(self._four)
+
+    def __call__(self, x: Tensor, padding: tuple[int, int] = (0, 0)) -> Tensor:
+        """(1, C, H + 6, W + 6) -> (1, 3, H, W), H and W even; ``padding`` as in `Convolution`."""
+        return F.pixel_shuffle(self._convolution(x, padding), 2)

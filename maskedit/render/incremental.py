@@ -25,9 +25,9 @@ from maskedit.document.history import Box
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.layers import EPS
 from maskedit.models.tensors import one_hot, tensor_to_photo
-from maskedit.render.backends import Cancelled, never
 from maskedit.render.boxes import EVERYTHING, Geometry, Growth, Span, changed_boxes, spans
-from maskedit.render.convolution import Convolution
+from maskedit.render.convolution import Convolution, FourPixelConvolution
+from maskedit.render.modes import Cancelled, never
 
 GROWTH = Growth(down=3, blocks=2, up=8)
 """The best trade of error and time on trained weights; see `maskedit-eval boxes`."""
@@ -111,7 +111,8 @@ class IncrementalBackend:
         self._precision = next(network.parameters()).dtype
         self.name = f"torch {str(self._precision).removeprefix('torch.')}"
         self._layers = list(_layers(network))
-        self._convolutions = [Convolution(layer.module) for layer in self._layers]
+        *layers, head = self._layers
+        self._convolutions = [*(Convolution(layer.module) for layer in layers), FourPixelConvolution(head.module)]
         skips = {layer.skip: index for index, layer in enumerate(self._layers)}
         self._last_use = [skips.get(index, index + 1) for index in range(len(self._layers))]
         self.clear()
@@ -274,4 +275,4 @@ def _layers(network: DenseMappingNetwork):
         before += 2
     for level, conv in enumerate(network.up, start=1):
         yield _Layer(conv, Geometry("up", deepest - level, 0))
-    yield _Layer(network.head, Geometry("same", 0, 3))
+    yield _Layer(network.head, Geometry("same", 0, 3, even=True))

@@ -27,9 +27,9 @@ from maskedit.models.device import choose_device, choose_precision
 from maskedit.models.parser import Parser
 from maskedit.models.tensors import one_hot, photo_to_tensor
 from maskedit.render import learning
-from maskedit.render.backends import never
 from maskedit.render.choice import ENGINES, Backends, default_memory
 from maskedit.render.learning import STYLE, Learned, Learning, trained_names
+from maskedit.render.modes import BOX, FULL, never
 from maskedit.resources import default_weights, portrait
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class RenderResult:
     seconds: float
     engine: str
     """What made it, e.g. ``"CPU bfloat16, 256 px"``."""
-    mode: str = "full"
+    mode: str = FULL
     """``"full"``, or ``"box"`` where only boxes around what changed were rendered."""
     notice: str = ""
     """One sentence for the person when something had to give way, e.g. GPU memory; else empty."""
@@ -191,7 +191,7 @@ class Renderer:
         notice, self._notice = notice or self._notice, ""
         if side != self.size:
             image = imaging.resize_photo(image, (side, side))
-        mode = "box" if boxes else "full"
+        mode = BOX if boxes else FULL
         return RenderResult(image, time.perf_counter() - started, self.engine, mode, notice)
 
     def learn(self, steps: int | None = None) -> Learning:
@@ -265,6 +265,17 @@ class Renderer:
         parts = [id for name, ids in FACE_PARTS.items() if name != "Hair" for id in ids]
         return [transfer_labels(labels, imaging.resize_labels(each, labels.shape), parts) for each in portraits]
 
+    def _calibration(self) -> list[tuple[np.ndarray, torch.Tensor]]:
+        """Label maps (S, S) uint8 and style codes of the bundled portraits, at the side that is rendered."""
+        pairs = []
+        for name in ("collins", "hopper"):
+            photo, labels = portrait(name)
+            labels = imaging.resize_labels(imaging.read_labels(labels), (self.size, self.size))
+            with torch.inference_mode():
+                photo = self._photo(imaging.read_photo(photo), self.precision)
+                pairs.append((labels, self._network.style(photo, self._one_hot(labels))))
+        return pairs
+
     def _wear(self, learned: Learned | None) -> None:
         """Put what was learned into the network, or what the file holds when None."""
         if self._learned is not learned:
@@ -336,6 +347,7 @@ class Renderer:
             fingerprint=self._fingerprint,
             engine=self._wanted_engine,
             memory=self._memory,
+            calibration=self._calibration,
         )
 
 

@@ -10,9 +10,6 @@ from __future__ import annotations
 import gc
 import json
 import multiprocessing
-import platform
-import re
-import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -31,6 +28,7 @@ from maskedit.models.config import MASK_VAE_PRESETS, PARSER_PRESETS
 from maskedit.models.device import choose_device, choose_precision
 from maskedit.models.mask_vae import MaskVAE
 from maskedit.models.parser import build_parser
+from maskedit.processes import peak_memory, processor_name
 from maskedit.training.all import RECIPES
 from maskedit.training.baseline import ReleasedLoop
 from maskedit.training.config import BenchOptions, DmnOptions, EbstOptions, ParserOptions, RunOptions, VaeOptions
@@ -251,17 +249,7 @@ def _peak_memory(device: torch.device) -> float:
     """MiB."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    if sys.platform == "linux":
-        # Not ru_maxrss, which Linux starts from the process that started this one.
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 2**10
-    if sys.platform == "win32":
-        import psutil  # comes with accelerate
-
-        return psutil.Process().memory_info().peak_wset / 2**20
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return peak_memory()
 
 
 def _synchronise(device: torch.device) -> None:
@@ -307,14 +295,7 @@ def _hardware(options: BenchOptions) -> str:
         device = choose_device(options.device)
     except UserError as error:
         raise UserError(f"--device: {error}") from error
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({_processor()})"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({processor_name()})"
     precision = str(choose_precision(options.precision, device)).removeprefix("torch.")
     threads = options.threads or torch.get_num_threads()
     return f"{name}, {threads} threads, {precision}, torch {torch.__version__}"
-
-
-def _processor() -> str:
-    try:
-        return re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))[1]
-    except (OSError, TypeError):
-        return platform.processor() or platform.machine()

@@ -44,7 +44,7 @@ class FakeEngine:
     def set_target(self, photo, reference_labels):
         self.targets.append(photo)
 
-    def render(self, labels):
+    def render(self, labels, *, cancelled=None):
         assert not labels.flags.writeable
         time.sleep(self.seconds)
         if self.error is not None:

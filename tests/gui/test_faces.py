@@ -44,7 +44,7 @@ def photo(tmp_path):
 class OffEngine(FakeEngine):
     """Draws another person: everything lighter than the photo's labels would have it."""
 
-    def render(self, labels):
+    def render(self, labels, *, cancelled=None):
         result = super().render(labels)
         result.image = (result.image // 3 + 120).astype(np.uint8)
         return result
@@ -371,7 +371,7 @@ class LearningEngine(FakeEngine):
         super().set_target(photo, reference_labels)
         self.photo, self.level = photo, 0.0
 
-    def render(self, labels):
+    def render(self, labels, *, cancelled=None):
         result = super().render(labels)
         result.image = np.round(result.image * (1 - self.level) + self.photo * self.level).astype(np.uint8)
         return result

@@ -28,7 +28,7 @@ def belongs(window) -> bool:
 def test_the_first_result_comes_by_itself(window, engine):
     assert belongs(window)
     assert window.result_view.image is not None
-    assert window.status["preview"] == "up to date"
+    assert window.status["preview"].startswith("up to date, full ")
     assert window.status["engine"] == "fake"
     assert len(engine.targets) == 1
 
@@ -245,8 +245,8 @@ def test_a_failing_engine_is_told_with_live_off_too(open_window):
 def test_a_notice_of_the_engine_is_told(window, engine):
     render = engine.render
 
-    def with_notice(labels):
-        result = render(labels)
+    def with_notice(labels, **given):
+        result = render(labels, **given)
         result.notice = "Slower from now on."
         return result
 

@@ -69,7 +69,7 @@ def test_bfloat16_stays_close(network, pairs):
 
 
 def test_int8_stays_close(network, pairs):
-    assert differences(make_backend(network, "int8", calibration=pairs), network, pairs).mean() < 3
+    assert differences(make_backend(network, "int8", calibration=lambda: pairs), network, pairs).mean() < 3
 
 
 def test_a_style_code_may_come_in_half_precision(network, pairs):
@@ -94,7 +94,7 @@ def test_style_and_labels_change_without_building_again(network, pairs, monkeypa
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_changed_weights_are_taken_when_it_is_told(network, pairs, precision, tmp_path):
-    backend = make_backend(network, precision, cache=tmp_path, calibration=pairs)
+    backend = make_backend(network, precision, cache=tmp_path, calibration=lambda: pairs)
     before = backend.generate(*pairs[0])
     written = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with torch.no_grad():
@@ -112,10 +112,10 @@ def test_calibration_is_done_once_for_weights_and_side(network, pairs, tmp_path,
     measured = openvino_backend._measured
     monkeypatch.setattr(openvino_backend, "_measured", lambda *given: calls.append(1) or measured(*given))
     folder = tmp_path / "not" / "yet"
-    first = make_backend(network, "int8", cache=folder, calibration=pairs).generate(*pairs[0])
+    first = make_backend(network, "int8", cache=folder, calibration=lambda: pairs).generate(*pairs[0])
     assert len(calls) == len(pairs)
     assert [path.suffix for path in folder.iterdir()] == [".json"]
-    again = make_backend(network, "int8", cache=folder, calibration=pairs)
+    again = make_backend(network, "int8", cache=folder, calibration=lambda: pairs)
     assert len(calls) == len(pairs)
     np.testing.assert_array_equal(again.generate(*pairs[0]), first)
 
@@ -124,20 +124,20 @@ def test_calibration_is_done_once_for_weights_and_side(network, pairs, tmp_path,
     "damage", [b"", b"\xff\xfe", b"[1, 2]", b"{}", "stem", b"[" * 100_000], ids=lambda damage: str(damage)[:12]
 )
 def test_a_damaged_cache_is_made_anew(network, pairs, tmp_path, damage):
-    first = make_backend(network, "int8", cache=tmp_path, calibration=pairs).generate(*pairs[0])
+    first = make_backend(network, "int8", cache=tmp_path, calibration=lambda: pairs).generate(*pairs[0])
     (path,) = tmp_path.iterdir()
     good = path.read_bytes()
     path.write_bytes(
         json.dumps(json.loads(good) | {"stem": [0, float("nan")]}).encode() if damage == "stem" else damage
     )
-    again = make_backend(network, "int8", cache=tmp_path, calibration=pairs).generate(*pairs[0])
+    again = make_backend(network, "int8", cache=tmp_path, calibration=lambda: pairs).generate(*pairs[0])
     np.testing.assert_array_equal(again, first)
     assert path.read_bytes() == good
 
 
 def test_a_cache_that_cannot_be_written_does_no_harm(network, pairs, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    backend = make_backend(network, "int8", cache=tmp_path / "file", calibration=pairs)
+    backend = make_backend(network, "int8", cache=tmp_path / "file", calibration=lambda: pairs)
     assert backend.generate(*pairs[0]).shape == (64, 64, 3)
 
 

@@ -1,0 +1,196 @@
+"""``maskedit-bench``: how fast this machine redraws a face, and how soon a stroke of the brush is on the screen."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from maskedit.bench.report import HEADER, Job, Row, in_a_process, line, stroke_line
+from maskedit.errors import UserError
+from maskedit.models.config import PRESETS, DmnConfig
+from maskedit.processes import processor_name
+
+EXAMPLE = """examples:
+  maskedit-bench                                        every preset but tiny, with untrained weights
+  maskedit-bench --weights weights/dmn.safetensors      a file, with the errors of each mode
+  maskedit-bench --preset paper --device cpu,cuda --json bench.json
+
+The baseline is what the released code does: style encoder and generator for every picture, in float32, as torch runs
+them. Each ratio is how many times faster a row is, on the same device in the same run.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status, 1 after one sentence for what a person can mend."""
+    given = _parser().parse_args(arguments)
+    try:
+        _bench(given)
+    except UserError as error:
+        print(f"maskedit-bench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="maskedit-bench", description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--preset", type=_several(_preset), default=("paper", "compact", "small"), metavar="NAMES",
+        help=f"of {', '.join(PRESETS)}: networks with random weights (default: paper,compact,small)",
+    )  # fmt: skip
+    which.add_argument("--weights", type=Path, metavar="FILE", help="a .safetensors file instead of presets")
+    parser.add_argument(
+        "--device", type=_several(str), default=("auto",), metavar="NAMES",
+        help="auto, cpu, cuda, cuda:N or mps, or several of them (default: auto)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="of the renderer (default: auto)"
+    )
+    parser.add_argument("--size", type=_side, metavar="PIXELS", help="side to render at (default: the weights' own)")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=5.0, metavar="S",
+        help="at least so long for each row, and three measurements (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--threads", type=_count, default=0, metavar="N", help="of torch (default: torch's choice)")
+    parser.add_argument(
+        "--edits", type=_several(_count), default=(16, 64, 128, 256), metavar="PIXELS",
+        help="sides of the edited squares; larger ones than the render are left out (default: 16,64,128,256)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--stroke", action=argparse.BooleanOptionalAction, default=True,
+        help="paint a recorded stroke of 3 seconds in the editor's window as well",
+    )  # fmt: skip
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
+    return parser
+
+
+def _several(convert: Callable[[str], object]) -> Callable[[str], tuple]:
+    def values(text: str) -> tuple:
+        return tuple(dict.fromkeys(convert(part.strip()) for part in text.split(",")))
+
+    return values
+
+
+def _preset(text: str) -> str:
+    if text not in PRESETS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no preset; give some of {', '.join(PRESETS)}")
+    return text
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds between 0 and 3600")
+    return seconds
+
+
+def _side(text: str) -> int:
+    side = _count(text)
+    try:
+        DmnConfig.check_side(side)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return side
+
+
+def _bench(given: argparse.Namespace) -> None:
+    if given.json is not None and not given.json.parent.is_dir():
+        raise UserError(f"--json {given.json}: there is no folder {given.json.parent}.")
+    devices = _devices(given.device)
+    hardware = _hardware(devices, given.threads)
+    print(hardware)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (None,) if given.weights else given.preset:
+            for job in _jobs(given, name, devices, Path(folder)):
+                rows += _measured(job, stroke=given.stroke)
+    if given.json is not None:
+        result = {"hardware": hardware, "rows": [asdict(row) for row in rows]}
+        try:
+            given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"--json {given.json} could not be written: {error.strerror}.") from error
+
+
+def _jobs(given: argparse.Namespace, preset: str | None, devices: Sequence[str], folder: Path) -> list[Job]:
+    """One job a device; the preset's random weights are written into the folder, or those given are used."""
+    # torch takes seconds to load: --help and wrong usage need not wait for it.
+    import torch
+
+    from maskedit.models.checkpoint import read_header, save_checkpoint
+    from maskedit.models.dense_mapping import DenseMappingNetwork
+
+    if preset is None:
+        file, name = given.weights, given.weights.name
+        config = read_header(file).config
+    else:
+        torch.manual_seed(0)
+        name, config = preset, PRESETS[preset]
+        file = save_checkpoint(folder / f"{preset}.safetensors", DenseMappingNetwork(config), {})
+    size = given.size or config.size
+    return [
+        Job(
+            name, file, preset is not None, device, given.precision, size, given.seconds, given.threads,
+            tuple(given.edits),
+        )
+        for device in devices
+    ]  # fmt: skip
+
+
+def _measured(job: Job, *, stroke: bool) -> list[Row]:
+    """The rows of a job, printed as they come."""
+    from maskedit.bench.renders import measure_renders
+
+    rows = in_a_process(measure_renders, job)
+    weights = "random weights, as fast as trained ones" if job.random else "weights of that file"
+    print(f"\n{job.preset} at {job.size} px on {job.device}: {rows[-1].engine}; {weights}\n{HEADER}")
+    for row in rows:
+        print(line(row), flush=True)
+    if stroke:
+        from maskedit.bench.stroke import measure_stroke
+
+        baseline = rows[0].seconds
+        for row in in_a_process(measure_stroke, job):
+            if row.work != "stroke to paint":
+                row = replace(row, ratio=baseline / row.seconds if row.seconds else None)
+            rows.append(row)
+            print(stroke_line(row), flush=True)
+    return rows
+
+
+def _devices(names: Sequence[str]) -> list[str]:
+    """The devices that are meant, each once."""
+    from maskedit.models.device import choose_device
+
+    try:
+        return list(dict.fromkeys(str(choose_device(name)) for name in names))
+    except UserError as error:
+        raise UserError(f"--device: {error}") from error
+
+
+def _hardware(devices: Sequence[str], threads: int) -> str:
+    import torch
+
+    names = [torch.cuda.get_device_name(name) if name.startswith("cuda") else name for name in devices]
+    threads = threads or torch.get_num_threads()
+    return f"{processor_name()}, {threads} threads, {', '.join(names)}, torch {torch.__version__}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,284 @@
+"""Boxes while the brush moves, a full render when it rests: the rules, and the window with an engine that has both."""
+
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PySide6.QtTest import QTest
+
+from maskedit import imaging
+from maskedit.gui.live import QUIET, SOON, LiveScheduler
+from maskedit.render.modes import BOX, FULL, Cancelled
+from tests.gui.harness import LEFT, NONE, FakeEngine, at, click, drag, settle, wait
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def live(clock):
+    """A scheduler that has seen full renders of 0.8 s, and boxes of 0.08 s."""
+    live = LiveScheduler(clock)
+    live.has_boxes = True
+    for mode, seconds in ((BOX, 0.08), (FULL, 0.8), (FULL, 0.8), (FULL, 0.8), (FULL, 0.8)):
+        live.started()
+        live.finished(seconds, mode)
+    assert live.delay() is None
+    return live
+
+
+def test_boxes_follow_the_brush_and_a_full_render_its_release(live):
+    live.stroke_began()
+    for _ in range(3):
+        live.edited()
+        assert (live.delay(), live.mode) == (0, BOX)
+        live.started()
+        assert live.delay() is None
+        live.finished(0.08, BOX)
+    assert live.mode == FULL
+    live.stroke_ended()
+    assert (live.delay(), live.mode) == (0, FULL)
+    live.started()
+    live.finished(0.8, FULL)
+    assert live.delay() is None
+
+
+def test_a_brush_that_rests_while_pressed_gets_a_full_render(live, clock):
+    live.stroke_began()
+    live.edited()
+    live.started()
+    live.finished(0.08, BOX)
+    assert live.delay() == pytest.approx(QUIET)
+    clock.now += QUIET
+    assert (live.delay(), live.mode) == (0, FULL)
+
+
+def test_a_brush_that_moves_on_overtakes_the_full_render(live):
+    live.force()
+    live.started()
+    live.edited()
+    assert live.delay() is None  # an edit that is no stroke can wait for what is under way
+    live.stroke_began()
+    live.edited()
+    assert (live.delay(), live.mode) == (0, BOX)
+    live.started()
+    live.edited()
+    assert live.delay() is None  # boxes are not overtaken
+
+
+def test_a_short_full_render_is_not_overtaken(live):
+    for _ in range(9):
+        live.finished(SOON / 2, FULL)
+    live.force()
+    live.started()
+    live.stroke_began()
+    live.edited()
+    assert live.delay() is None
+
+
+def test_without_boxes_a_slow_engine_still_waits_for_the_release(live):
+    live.has_boxes = False
+    live.stroke_began()
+    live.edited()
+    assert (live.delay(), live.mode) == (None, FULL)
+
+
+def test_boxes_that_save_nothing_are_not_used(live):
+    for _ in range(9):
+        live.finished(0.2, FULL)
+        live.finished(0.19, BOX)
+    live.stroke_began()
+    live.edited()
+    assert live.mode == FULL
+
+
+def test_a_whole_edit_is_rendered_in_full_at_once_where_that_is_quick(live):
+    live.edited()
+    assert live.mode == BOX
+    for _ in range(9):
+        live.finished(SOON / 2, FULL)
+    live.edited()
+    assert live.mode == FULL
+
+
+def test_switched_off_nothing_follows_a_box(live):
+    live.stroke_began()
+    live.edited()
+    live.started()
+    live.finished(0.08, BOX)
+    live.enabled = False
+    live.stroke_ended()
+    assert live.delay() is None
+    live.enabled = True
+    assert live.delay() == 0
+
+
+class BoxEngine(FakeEngine):
+    """Renders label maps as their colours; in boxes a little too light, and quickly."""
+
+    cache_bytes = 3 * 2**20
+
+    def __init__(self, seconds=0.0, box_seconds=0.0, obeys=True):
+        super().__init__(seconds)
+        self.box_seconds, self.obeys = box_seconds, obeys
+        self.modes: list[str] = []
+        self.idles = 0
+        self.left = 0
+        """How often there is something to do in quiet times."""
+
+    def render(self, labels, *, cancelled=None):
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end:
+            if self.obeys and cancelled():
+                self.modes.append("cancelled")
+                raise Cancelled
+            time.sleep(0.005)
+        self.modes.append(FULL)
+        self.rendered.append(labels)
+        return self._result(imaging.colourise(labels), self.seconds, FULL)
+
+    def update(self, labels):
+        time.sleep(self.box_seconds)
+        self.modes.append(BOX)
+        self.rendered.append(labels)
+        return self._result(lighter(labels), self.box_seconds, BOX)
+
+    def idle(self, cancelled):
+        if not self.left:
+            return False
+        end = time.monotonic() + 0.2
+        while time.monotonic() < end:
+            if cancelled():
+                raise Cancelled
+            time.sleep(0.005)
+        self.left, self.idles = self.left - 1, self.idles + 1
+        return True
+
+    def _result(self, image, seconds, mode):
+        return SimpleNamespace(image=image, seconds=seconds, engine="fake", mode=mode, notice="")
+
+
+def lighter(labels):
+    return np.minimum(imaging.colourise(labels).astype(int) + 3, 255).astype(np.uint8)
+
+
+def shows(window, picture):
+    return np.array_equal(window.editor.result, picture(window.editor.document.labels))
+
+
+def test_the_window_shows_boxes_then_the_full_render(open_window):
+    engine = BoxEngine(0.25, 0.01)
+    window = open_window(engine)
+    settle(window)
+    assert window.status["preview"] == "up to date, full 250 ms"
+    QTest.mousePress(window.canvas, LEFT, NONE, at(window, 60, 60))
+    for x in range(64, 160, 8):
+        QTest.mouseMove(window.canvas, at(window, x, 60))
+        QTest.qWait(10)
+    wait(lambda: shows(window, lighter))
+    assert engine.modes.count(BOX) >= 2
+    assert not window.editor.up_to_date
+    assert window.status["preview"] == "following, box 10 ms"
+    wait(lambda: engine.modes[-1] == FULL)  # it rests
+    settle(window)
+    assert window.editor.document.stroke is not None
+    assert shows(window, imaging.colourise)
+    QTest.mouseRelease(window.canvas, LEFT, NONE, at(window, 160, 60))
+    settle(window)
+    assert "3 MB" in window.status.parts["engine"].toolTip()
+
+
+def test_a_full_render_under_way_does_not_hold_up_the_brush(open_window):
+    engine = BoxEngine(1.5, 0.01)
+    window = open_window(engine)
+    settle(window)
+    drag(window, (60, 60), (100, 60))
+    wait(lambda: window.editor.live._in_flight == FULL)
+    QTest.mousePress(window.canvas, LEFT, NONE, at(window, 60, 160))
+    QTest.mouseMove(window.canvas, at(window, 80, 160))
+    wait(lambda: shows(window, lighter))
+    assert engine.modes.count(FULL) == 1
+    QTest.mouseRelease(window.canvas, LEFT, NONE, at(window, 80, 160))
+    settle(window)
+    assert shows(window, imaging.colourise)
+
+
+@pytest.mark.parametrize("obeys", [True, False])
+def test_no_result_is_older_than_the_one_before_it(open_window, obeys):
+    engine = BoxEngine(0.15, 0.01, obeys=obeys)
+    window = open_window(engine)
+    settle(window)
+    editor, seen = window.editor, []
+    editor.result_changed.connect(lambda: seen.append((editor._how[0][0], editor._how[1])))
+    random = np.random.default_rng(0)
+    for _ in range(12):
+        QTest.mousePress(window.canvas, LEFT, NONE, at(window, *random.integers(20, 230, 2)))
+        for _ in range(random.integers(1, 6)):
+            QTest.mouseMove(window.canvas, at(window, *random.integers(20, 230, 2)))
+            QTest.qWait(int(random.integers(0, 120)))
+        QTest.mouseRelease(window.canvas, LEFT, NONE, at(window, *random.integers(20, 230, 2)))
+        if random.random() < 0.3:
+            editor.undo()
+        QTest.qWait(int(random.integers(0, 250)))
+    settle(window)
+    revisions = [revision for revision, _ in seen]
+    assert revisions == sorted(revisions)
+    assert {mode for _, mode in seen} == {FULL, BOX}
+    assert seen[-1] == (editor.document.revision, FULL)
+    assert shows(window, imaging.colourise)
+
+
+def test_what_is_written_is_the_full_render(open_window, tmp_path):
+    window = open_window(BoxEngine(0.3, 0.01))
+    settle(window)
+    drag(window, (60, 60), (100, 60))
+    wait(lambda: shows(window, lighter))
+    written = []
+    window.editor.when_up_to_date(lambda: written.append(window.editor.result.copy()))
+    assert not written
+    wait(lambda: written)
+    np.testing.assert_array_equal(written[0], imaging.colourise(window.editor.document.labels))
+
+
+def test_quiet_times_are_used_and_end_when_there_is_work(open_window):
+    engine = BoxEngine()
+    window = open_window(engine)
+    settle(window)
+    engine.left = 2
+    click(window, 60, 60)
+    wait(lambda: engine.idles == 2)
+    engine.left = 10**6
+    click(window, 90, 60)
+    settle(window)
+    QTest.qWait(50)
+    for x in (120, 150):
+        click(window, x, 60)
+        settle(window)
+        assert shows(window, imaging.colourise)
+    engine.left = 0
+
+
+def test_an_engine_that_fails_in_quiet_times_is_left_alone(open_window):
+    engine = BoxEngine()
+    window = open_window(engine)
+    settle(window)
+
+    def fails(cancelled):
+        raise RuntimeError("no")
+
+    engine.idle = fails
+    click(window, 60, 60)
+    settle(window)
+    assert window.messages == []
+    assert shows(window, imaging.colourise)
