@@ -7,10 +7,10 @@ every event that it keeps waiting. What the display adds is not in them.
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ from maskedit.bench.report import Job, Row
 from maskedit.errors import UserError
 from maskedit.gui.app import main as editor_main
 from maskedit.gui.main_window import MainWindow
-from maskedit.gui.worker import Engine, Rendered
+from maskedit.gui.worker import Engine
 
 HEARTBEAT = 5
 """Milliseconds."""
@@ -205,11 +205,11 @@ class Player(QObject):
         self.replay = Replay([], QGuiApplication.platformName())
         self.failure = ""
         self._closing = False
-        self._posted = self._handled = 0
+        self._handled = 0
         self._result: int | None = None
         """The document's revision in a result that is not painted yet."""
-        self._next = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
-        self._next.timeout.connect(self._post)
+        # As from the desktop: the events come when they are due, whatever the window is doing.
+        self._hand = threading.Thread(target=self._post, name="hand", daemon=True)
         self._heart = QTimer(self, interval=HEARTBEAT, timerType=Qt.TimerType.PreciseTimer)
         self._heart.timeout.connect(self._beat)
         self._look = QTimer(self, interval=LOOK_EVERY)
@@ -235,31 +235,24 @@ class Player(QObject):
         self._revision = document.revision
         for view in (canvas, self._window.result_view):
             view.installEventFilter(self)
-        self._editor._worker.rendered.connect(self._rendered)
+        self._editor.result_changed.connect(self._result_shown)
+        self._corner = canvas.mapToGlobal(QPointF(0, 0))
         self._heart.start()
-        self._schedule()
+        self._hand.start()
 
-    def _schedule(self) -> None:
-        due = self.replay.moments[self._posted].due
-        self._next.start(max(0, math.ceil(1000 * (due - time.perf_counter()))))
-
-    @Slot()
     def _post(self) -> None:
-        """Send what is due, all of it where the window was late."""
-        moments, canvas = self.replay.moments, self._window.canvas
+        """Send every event at its time; in a thread of its own."""
+        canvas = self._window.canvas
         left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
-        while self._posted < len(moments) and moments[self._posted].due <= time.perf_counter():
-            moment = moments[self._posted]
-            self._posted += 1
+        for moment in self.replay.moments:
+            time.sleep(max(0.0, moment.due - time.perf_counter()))
+            if self._closing:
+                return
             button = none if moment.kind == QEvent.Type.MouseMove else left
             held = none if moment.kind == QEvent.Type.MouseButtonRelease else left
-            place = moment.position
-            event = QMouseEvent(
-                moment.kind, place, canvas.mapToGlobal(place), button, held, Qt.KeyboardModifier.NoModifier
-            )
+            place, plain = moment.position, Qt.KeyboardModifier.NoModifier
+            event = QMouseEvent(moment.kind, place, place + self._corner, button, held, plain)
             QCoreApplication.postEvent(canvas, event)
-        if self._posted < len(moments):
-            self._schedule()
 
     # Watching ---------------------------------------------------------------------------------------------------
 
@@ -296,12 +289,11 @@ class Player(QObject):
                 break
             moment.painted = now
 
-    @Slot(object)
-    def _rendered(self, rendered: Rendered) -> None:
-        # The editor has seen it before, and dropped it where it was too old.
-        if self._window.result_view.image is rendered.image:
-            self.replay.modes[rendered.mode] += 1
-            self._result = rendered.request.state[0]
+    @Slot()
+    def _result_shown(self) -> None:
+        rendered = self._editor.rendered
+        self.replay.modes[rendered.mode] += 1
+        self._result = rendered.request.state[0]
 
     def _result_painted(self) -> None:
         if self._result is None:
@@ -342,8 +334,10 @@ class Player(QObject):
         if self._closing:
             return
         self._closing = True
-        for timer in (self._next, self._heart, self._look):
+        for timer in (self._heart, self._look):
             timer.stop()
+        if self._hand.is_alive():
+            self._hand.join()
         for view in (self._window.canvas, self._window.result_view):
             view.removeEventFilter(self)
         self._window.canvas.abort()

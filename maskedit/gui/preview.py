@@ -69,10 +69,8 @@ class Preview(QObject):
         self._sequence = 0
         self._oldest_wanted = 0
         self._shown = 0
-        self._how: tuple[tuple, str, float] | None = None
-        """What the shown render shows, its mode and its seconds."""
-        self.cache_bytes = 0
-        """What the engine keeps in memory for box renders."""
+        self.rendered: Rendered | None = None
+        """What is shown; it need not be up to date."""
         self._waiting: list[tuple[Callable[[], None], Callable[[str], None] | None]] = []
         self._idle: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self._failed = ""
@@ -107,7 +105,7 @@ class Preview(QObject):
     def set_document(self, document: Document) -> None:
         """Show another document; what is still rendering for the old one will be dropped."""
         self.document = document
-        self.result = self.result_image = self.composite = self._result_state = self._how = None
+        self.result = self.result_image = self.composite = self._result_state = self.rendered = None
         self._learn_nothing()
         self._oldest_wanted = self._sequence + 1
         self._failed = ""
@@ -228,7 +226,6 @@ class Preview(QObject):
     @Slot(object)
     def _render_finished(self, rendered: Rendered) -> None:
         self.live.has_boxes = rendered.has_boxes
-        self.cache_bytes = rendered.cache_bytes
         self._show(rendered)
         self._set_engine(rendered.engine)
         if rendered.request.sequence != self._sequence:
@@ -254,7 +251,7 @@ class Preview(QObject):
             return
         self._shown = request.sequence
         self._result_state = None if rendered.provisional else request.state
-        self._how = request.state, rendered.mode, rendered.seconds
+        self.rendered = rendered
         self.composite, self.result_image = rendered.composite, rendered.image
         self.result = rendered.composite.image
         self.result_changed.emit()
@@ -303,12 +300,10 @@ class Preview(QObject):
             state = "learning"
         elif self.document is None:
             state = ""
-        elif self._how is None or (self._how[0] != self._state() and not self._ticker.isActive()):
+        elif self.rendered is None or (self.rendered.request.state != self._state() and not self._ticker.isActive()):
             state = OUT_OF_DATE
         else:
-            _, mode, seconds = self._how
-            took = f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-            state = f"{UP_TO_DATE if self.up_to_date else FOLLOWING}, {mode} {took}"
+            state = f"{UP_TO_DATE if self.up_to_date else FOLLOWING}, {self.rendered.how}"
         self.preview_changed.emit(state)
 
     # Other work of the worker -----------------------------------------------------------------------------------

@@ -78,7 +78,8 @@ class StatusLine(QObject):
     @Slot(str)
     def show_preview(self, state: str) -> None:
         self._set("preview", state)
-        kept = self._editor.cache_bytes
+        rendered = self._editor.rendered
+        kept = 0 if rendered is None else rendered.cache_bytes
         if kept:
             self.parts["engine"].setToolTip(f"{_PARTS['engine']}; {kept / 2**20:.0f} MB are kept to follow the brush")
 

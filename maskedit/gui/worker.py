@@ -6,6 +6,9 @@ the GUI thread; a lambda would run in this thread.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +25,10 @@ from maskedit.render.compositing import Blend, Composite, compose
 from maskedit.render.modes import BOX, FULL, Cancelled, never
 
 _UNKNOWN = object()
+NICE = 10
+"""How far the worker's threads stand back, of 19."""
+REST = 400
+"""Milliseconds without work after which the engine may do something for later renders."""
 SHOW_EVERY = 10
 """Steps of learning between two live pictures: together with the parsing of a glance, about four seconds."""
 
@@ -67,6 +74,12 @@ class Rendered:
     def provisional(self) -> bool:
         """Whether another one is to come for the same label map."""
         return self.learning or self.mode == BOX
+
+    @property
+    def how(self) -> str:
+        """Mode and time, for a person."""
+        took = f"{self.seconds:.1f} s" if self.seconds >= 1 else f"{self.seconds * 1000:.0f} ms"
+        return f"{self.mode} {took}"
 
 
 @dataclass(frozen=True)
@@ -164,12 +177,15 @@ class RenderWorker(QObject):
         # A timer, not a signal to itself: however often it is started, the next thing is done once.
         self._again = QTimer(self, singleShot=True, interval=0)
         self._again.timeout.connect(self.work)
+        self._quiet = QTimer(self, singleShot=True, interval=REST)
+        self._quiet.timeout.connect(self.improve)
         self.leaving = threading.Event()
         """Set when the editor closes: long work that nobody was promised may stop."""
 
     @Slot()
     def start(self) -> None:
         """Load torch and the weights; a failure is reported, and tried again at the next request."""
+        _step_back()
         try:
             self._engine = self._make_engine()
         except Exception as error:
@@ -183,13 +199,15 @@ class RenderWorker(QObject):
     @Slot()
     def work(self) -> None:
         """Do one thing that waits, and come again for the next: between two, the thread can be told to end."""
+        self._quiet.stop()
         if (job := self._jobs.take()) is not None:
             self._run(job)
         elif (request := self._mailbox.take()) is not None:
             self._answer(request)
         elif self._learning is not None:
             self._learn_on()
-        elif not self._improve():
+        else:
+            self._quiet.start()
             return
         self._again.start()
 
@@ -197,6 +215,7 @@ class RenderWorker(QObject):
     def leave(self) -> None:
         """Do what was promised, then end the thread."""
         self._again.stop()
+        self._quiet.stop()
         self._jobs.keep_promised()
         while (job := self._jobs.take()) is not None:
             self._run(job)
@@ -268,15 +287,19 @@ class RenderWorker(QObject):
             cache_bytes=getattr(self._engine, "cache_bytes", 0),
         )
 
-    def _improve(self) -> bool:
-        """Let the engine do something for later renders; False when there is nothing."""
+    @Slot()
+    def improve(self) -> None:
+        """Let the engine do something for later renders, and come again as long as there is more."""
         idle = getattr(self._engine, "idle", None)
+        if idle is None or self._wanted():
+            return
         try:
-            return idle is not None and not self.leaving.is_set() and idle(self._wanted)
+            if idle(self._wanted):
+                self._quiet.start()
         except Cancelled:
-            return True
+            pass  # what it was given up for ends in another quiet time
         except Exception:  # what nobody asked for need not be told to anybody
-            return False
+            self._quiet.stop()
 
     def _wanted(self) -> bool:
         """Whether there is something else to do."""
@@ -366,6 +389,18 @@ class RenderWorker(QObject):
                 ended=ended or learned is not None,
             )
         )
+
+
+def _step_back() -> None:
+    """Let the window have a processor whenever it wants one: renders use all of them.
+
+    The threads that do the computing are started by this one, and inherit what it is given here.
+    """
+    if sys.platform == "linux":  # where a thread has a priority of its own, which Qt does not know
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+    else:
+        QThread.currentThread().setPriority(QThread.Priority.LowPriority)
 
 
 def shipped_engine(weights: str | None, device: str, precision: str) -> Callable[[], Engine]:

@@ -220,7 +220,7 @@ def test_no_result_is_older_than_the_one_before_it(open_window, obeys):
     window = open_window(engine)
     settle(window)
     editor, seen = window.editor, []
-    editor.result_changed.connect(lambda: seen.append((editor._how[0][0], editor._how[1])))
+    editor.result_changed.connect(lambda: seen.append((editor.rendered.request.state[0], editor.rendered.mode)))
     random = np.random.default_rng(0)
     for _ in range(12):
         QTest.mousePress(window.canvas, LEFT, NONE, at(window, *random.integers(20, 230, 2)))

@@ -1,0 +1,263 @@
+"""Which backend renders what: a contest that is held once and remembered, and what happens to boxes meanwhile."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from maskedit import Renderer, UserError
+from maskedit.models.checkpoint import save_checkpoint
+from maskedit.models.config import DmnConfig
+from maskedit.models.variants import build_generator
+from maskedit.render import choice
+from maskedit.render.backends import TorchBackend
+from maskedit.render.boxes import Growth
+from maskedit.render.choice import Backends, default_memory
+from maskedit.render.modes import BOX, FULL, Cancelled
+from tests.faces import draw_face
+
+SIDE = 64
+
+
+class Rival:
+    """Stands for OpenVINO: draws what torch draws, ``off`` levels lighter, in ``seconds``."""
+
+    seconds: dict[str, float]
+    off = 0
+    made: list[str]
+    failing = False
+
+    def __init__(self, network, *, precision, calibration, cache, **_):
+        if self.failing == precision:
+            raise RuntimeError("no such processor")
+        if precision == "int8":
+            assert len(calibration()) == 2
+        type(self).made.append(precision)
+        self.name, self._precision = f"OpenVINO {precision}", precision
+        self._torch = TorchBackend(network)
+
+    def generate(self, ids, style, cancelled=lambda: False):
+        if self.failing == "later":
+            raise RuntimeError("the library changed its mind")
+        time.sleep(self.seconds[self._precision])
+        picture = self._torch.generate(ids, style).astype(int) + self.off
+        return np.clip(picture, 0, 255).astype(np.uint8)
+
+    def weights_changed(self):
+        raise AssertionError("OpenVINO keeps the weights of the file")
+
+
+@pytest.fixture
+def rival(monkeypatch):
+    class Fresh(Rival):
+        seconds = {"int8": 0.0, "float32": 0.05}  # noqa: RUF012
+        made = []  # noqa: RUF012
+
+    monkeypatch.setattr(choice, "OpenVinoBackend", Fresh)
+    monkeypatch.setattr(choice, "_openvino_version", lambda: "1")
+    generate = choice.IncrementalBackend.generate
+
+    def slow(self, *given):
+        time.sleep(0.1)
+        return generate(self, *given)
+
+    monkeypatch.setattr(choice.IncrementalBackend, "generate", slow)
+    return Fresh
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    torch.manual_seed(3)
+    network = build_generator(DmnConfig(width=4, size=SIDE)).eval()
+    return save_checkpoint(tmp_path_factory.mktemp("weights") / "tiny.safetensors", network, {}, dtype=torch.float32)
+
+
+def make(weights, tmp_path, engine="auto"):
+    renderer = Renderer(
+        weights, device="cpu", precision="float32", engine=engine, memory=tmp_path / "cache" / "engines.json"
+    )
+    renderer.set_target(*draw_face(SIDE, 0))
+    return renderer
+
+
+def rest(renderer):
+    """Let the renderer do all that it does in quiet times; how often it had something."""
+    count = 0
+    while renderer.idle():
+        count += 1
+        assert count < 20
+    return count
+
+
+def edited(seed=0):
+    labels = draw_face(SIDE, seed)[1].copy()
+    labels[10:20, 10:20] = 14
+    return labels
+
+
+def test_nothing_is_measured_before_there_is_a_render(weights, tmp_path, rival):
+    renderer = make(weights, tmp_path)
+    assert not renderer.idle()
+    assert rival.made == []
+
+
+def test_the_fastest_wins_once_and_is_remembered(weights, tmp_path, rival):
+    renderer = make(weights, tmp_path)
+    labels = draw_face(SIDE, 0)[1]
+    assert renderer.render(labels).engine == "CPU float32, 64 px"
+    assert rest(renderer) == 3
+    assert rival.made == ["int8", "float32"]
+    assert renderer.render(labels).engine == "CPU OpenVINO int8, 64 px"
+    kept = json.loads((tmp_path / "cache" / "engines.json").read_text())
+    (entry,) = kept.values()
+    assert entry["chosen"] == "int8"
+    assert list(entry["seconds"]) == ["torch float32", "OpenVINO int8", "OpenVINO float32"]
+    again = make(weights, tmp_path)
+    assert again.render(labels).engine == "CPU OpenVINO int8, 64 px"
+    assert rest(again) == 1  # what boxes start from
+    assert rival.made == ["int8", "float32", "int8"]
+
+
+def test_one_that_draws_something_else_or_is_not_worth_it_does_not_win(weights, tmp_path, rival):
+    rival.off = 3
+    renderer = make(weights, tmp_path)
+    renderer.render(edited())
+    rest(renderer)
+    assert renderer.engine == "CPU float32, 64 px"
+    rival.off, rival.seconds = 0, {"int8": 0.2, "float32": 0.2}
+    other = make(weights, tmp_path / "elsewhere")
+    other.render(edited())
+    rest(other)
+    assert other.engine == "CPU float32, 64 px"
+    assert json.loads((tmp_path / "elsewhere" / "cache" / "engines.json").read_text()).popitem()[1]["chosen"] == "torch"
+    made = len(rival.made)
+    make(weights, tmp_path / "elsewhere")
+    assert len(rival.made) == made
+
+
+def test_one_that_cannot_be_made_or_fails_later_leaves_torch(weights, tmp_path, rival):
+    rival.failing = "int8"
+    renderer = make(weights, tmp_path)
+    before = renderer.render(edited()).image
+    rest(renderer)
+    assert renderer.engine == "CPU OpenVINO float32, 64 px"
+    rival.failing = "later"
+    result = renderer.render(edited())
+    assert result.engine == "CPU float32, 64 px"
+    np.testing.assert_array_equal(result.image, before)
+
+
+def test_a_contest_that_is_interrupted_goes_on_later(weights, tmp_path, rival):
+    renderer = make(weights, tmp_path)
+    renderer.render(edited())
+    with pytest.raises(Cancelled):
+        renderer.idle(lambda: True)
+    assert rest(renderer) == 3
+    assert renderer.engine == "CPU OpenVINO int8, 64 px"
+
+
+@pytest.mark.parametrize(("engine", "name"), [("openvino", "OpenVINO float32"), ("int8", "OpenVINO int8")])
+def test_an_engine_that_was_asked_for_is_used(weights, tmp_path, rival, engine, name):
+    renderer = make(weights, tmp_path, engine)
+    assert renderer.render(edited()).engine == f"CPU {name}, 64 px"
+    assert not (tmp_path / "cache" / "engines.json").exists()
+
+
+def test_torch_alone_holds_no_contest(weights, tmp_path, rival):
+    renderer = make(weights, tmp_path, "torch")
+    renderer.render(edited())
+    assert rest(renderer) == 0
+    with pytest.raises(UserError, match="engine 'tensorrt' is unknown; give auto, torch"):
+        make(weights, tmp_path, "tensorrt")
+
+
+def test_without_openvino_there_is_no_contest(weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(choice, "_openvino_version", lambda: "")
+    renderer = make(weights, tmp_path)
+    renderer.render(edited())
+    assert rest(renderer) == 0
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"x": 3}'])
+def test_a_damaged_memory_is_measured_anew(weights, tmp_path, rival, text):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "engines.json").write_text(text)
+    renderer = make(weights, tmp_path)
+    renderer.render(edited())
+    assert rest(renderer) == 3
+    assert make(weights, tmp_path).engine == "CPU OpenVINO int8, 64 px"
+
+
+def test_a_folder_that_cannot_be_written_only_forgets(weights, tmp_path, rival):
+    (tmp_path / "cache").write_text("a file")
+    renderer = make(weights, tmp_path)
+    renderer.render(edited())
+    assert rest(renderer) == 3
+    assert renderer.engine == "CPU OpenVINO int8, 64 px"
+
+
+def test_updates_render_boxes_in_the_picture_of_whichever_made_the_last_full_one(weights, tmp_path, rival):
+    rival.off = 1
+    renderer = make(weights, tmp_path, "int8")
+    labels = draw_face(SIDE, 0)[1]
+    assert renderer.cache_bytes == 0
+    renderer.render(labels)
+    assert renderer.update(edited()).mode == FULL  # there was nothing yet to start from
+    assert renderer.update(labels).mode == BOX
+    full = renderer.render(labels).image
+    assert rest(renderer) == 1
+    assert renderer.cache_bytes > 0
+    renderer._backends.boxes.growth = Growth(down=0, blocks=0, up=0)
+    result = renderer.update(edited())
+    assert result.mode == BOX
+    changed = (result.image != full).any(axis=2)
+    assert changed[:32, :32].any()
+    changed[:32, :32] = False  # the edit, on the grid
+    assert not changed.any()
+    assert rest(renderer) == 1
+
+
+def test_a_learned_face_is_torchs(weights, tmp_path, rival):
+    renderer = make(weights, tmp_path, "int8")
+    photo_labels = draw_face(SIDE, 0)[1]
+    renderer.render(photo_labels)
+    renderer._backends.weights_changed(as_file=False)
+    assert renderer.engine == "CPU float32, 64 px"
+    assert renderer.update(photo_labels).mode == FULL
+    assert renderer.update(edited()).mode == BOX
+    renderer._backends.weights_changed(as_file=True)
+    assert renderer.engine == "CPU OpenVINO int8, 64 px"
+
+
+def test_another_photo_starts_anew(weights, tmp_path):
+    renderer = make(weights, tmp_path, "torch")
+    renderer.render(edited())
+    renderer.set_target(*draw_face(SIDE, 5))
+    result = renderer.update(edited(5))
+    assert result.mode == FULL
+    np.testing.assert_array_equal(result.image, renderer.render(edited(5)).image)
+
+
+def test_other_networks_and_very_large_ones_render_whole_images_only(weights, monkeypatch):
+    torch.manual_seed(0)
+    spade = build_generator(DmnConfig(width=4, size=SIDE, variant="spade")).eval()
+    assert Backends(spade, size=SIDE, fingerprint="x").boxes is None
+    renderer = Renderer(weights, device="cpu", precision="float32", engine="torch")
+    assert renderer._backends.boxes is not None
+    monkeypatch.setattr(choice, "LIMIT", 1000)
+    renderer = Renderer(weights, device="cpu", precision="float32", engine="torch")
+    renderer.set_target(*draw_face(SIDE, 0))
+    assert renderer.update(edited()).mode == FULL
+    assert renderer.cache_bytes == 0
+
+
+def test_the_memory_lies_in_the_systems_cache(monkeypatch, tmp_path):
+    monkeypatch.setattr(choice.platform, "system", lambda: "Linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_memory() == tmp_path / "maskedit" / "engines.json"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert default_memory().parts[-3:] == (".cache", "maskedit", "engines.json")
+    monkeypatch.setattr(choice.platform, "system", lambda: "Darwin")
+    assert default_memory().parts[-4:] == ("Library", "Caches", "maskedit", "engines.json")
