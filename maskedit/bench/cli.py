@@ -159,7 +159,7 @@ def _measured(job: Job, *, stroke: bool) -> list[Row]:
 
     rows = in_a_process(measure_renders, job)
     weights = "random weights, as fast as trained ones" if job.random else "weights of that file"
-    print(f"\n{job.preset} at {job.size} px on {job.device}: {rows[-1].engine}; {weights}\n{HEADER}")
+    print(f"\n{job.preset} at {job.size} px on {job.device}: {rows[1].engine}; {weights}\n{HEADER}")
     for row in rows:
         print(line(row), flush=True)
     if stroke:

@@ -66,7 +66,10 @@ def measure_renders(job: Job) -> list[Row]:
         torch.set_num_threads(job.threads)
     try:
         rows, pictures = _renderer_rows(job)
-        gc.collect()  # the baseline gets the renderer's memory
+        gc.collect()  # the others get the renderer's memory
+        engines = _engine_rows(job)
+        rows += [row for row, _, _ in engines]
+        pictures += engines
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return _with_baseline(job, rows, pictures)
@@ -143,6 +146,25 @@ def _renderer_rows(job: Job) -> tuple[list[Row], list[tuple[Row, np.ndarray, np.
             )
         )  # fmt: skip
     return rows, compared
+
+
+def _engine_rows(job: Job) -> list[tuple[Row, np.ndarray, np.ndarray]]:
+    """A full render by each of the ways that the renderer chooses from, as in ``_renderer_rows``."""
+    photo, labels = scene(job.size)
+    blank = Row(job.device, job.preset, job.size, "engine", 0.0, 0, mode="full")
+    found = []
+    for engine in ("compiled",) if job.device.startswith("cuda") else ("torch", "openvino", "int8"):
+        renderer = Renderer(job.weights, device=job.device, precision=job.precision, size=job.size, engine=engine)
+        renderer.set_target(photo, labels)
+        image = renderer.render(labels).image
+        if any(row.engine == renderer.engine for row, _, _ in found):
+            continue  # OpenVINO is not installed
+        timed = _timed(renderer.render, edits(labels, job.edits[0]), job.seconds)
+        row = replace(blank, seconds=timed.median, count=len(timed.seconds), engine=renderer.engine)
+        found.append((row, labels, image))
+        del renderer
+        gc.collect()
+    return found
 
 
 def _begin(renderer: Renderer, photo: np.ndarray, labels: np.ndarray) -> None:

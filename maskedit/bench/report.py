@@ -57,8 +57,6 @@ class Row:
     """``full``; ``box`` where the renderer was allowed to compute only what an edit changes."""
     box_share: float | None = None
     """Of the edits in mode ``box``: how many the renderer did so; the others were full renders."""
-    learned: bool = False
-    """Whether the renderer wore a learned face."""
     ratio: float | None = None
     """How many times faster than the baseline's picture."""
     max_error: float | None = None
@@ -70,7 +68,7 @@ class Row:
     cache_mib: float | None = None
     """What the renderer keeps for mode ``box``."""
     engine: str | None = None
-    """What rendered, in the renderer's words."""
+    """What rendered whole images, in the renderer's words; the rows ``engine`` are renders by each there is."""
     p50: float | None = None
     """Seconds, as p95; of the stroke's events."""
     p95: float | None = None
@@ -85,7 +83,7 @@ class Row:
 
 
 HEADER = (
-    f"{'work':12} {'edit':>6} {'mode':>9} {'learned':>7} {'ms':>9} {'of':>4} {'of baseline':>11} "
+    f"{'work':25} {'edit':>6} {'mode':>9} {'ms':>9} {'of':>4} {'of baseline':>11} "
     f"{'error max':>9} {'mean':>5} {'memory':>10}"
 )
 
@@ -99,8 +97,9 @@ def line(row: Row) -> str:
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}x"
     errors = ("", "") if row.max_error is None else (f"{row.max_error:.0f}", f"{row.mean_error:.2f}")
     memory = "" if row.peak_memory_mib is None else f"{row.peak_memory_mib:.0f} MiB"
+    work = row.engine.split(", ")[0] if row.work == "engine" else row.work
     return (
-        f"{row.work:12} {edit:>6} {mode:>9} {'yes' if row.learned else 'no':>7} {1000 * row.seconds:9.1f} "
+        f"{work:25} {edit:>6} {mode:>9} {1000 * row.seconds:9.1f} "
         f"{row.count:4} {ratio:>11} {errors[0]:>9} {errors[1]:>5} {memory:>10}"
     ).rstrip()
 

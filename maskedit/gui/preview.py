@@ -62,7 +62,6 @@ class Preview(QObject):
         self.engine = STARTING
         self.about = ""
         """A few lines about the weights and their licence, once they are loaded."""
-        self._result_state: tuple | None = None
         self._promised = 0
         self.learning: LearningProgress | None = None
         """How far the learning of this document's face has come; None while nothing is learned."""
@@ -105,7 +104,7 @@ class Preview(QObject):
     def set_document(self, document: Document) -> None:
         """Show another document; what is still rendering for the old one will be dropped."""
         self.document = document
-        self.result = self.result_image = self.composite = self._result_state = self.rendered = None
+        self.result = self.result_image = self.composite = self.rendered = None
         self._learn_nothing()
         self._oldest_wanted = self._sequence + 1
         self._failed = ""
@@ -138,7 +137,8 @@ class Preview(QObject):
     @property
     def up_to_date(self) -> bool:
         """Whether the result is the render of the label map as it stands."""
-        return self.document is not None and self._result_state == self._state()
+        shown = self.rendered
+        return shown is not None and not shown.provisional and shown.request.state == self._state()
 
     def _state(self) -> tuple:
         """What a render depends on, besides the photo."""
@@ -250,7 +250,6 @@ class Preview(QObject):
         if request.sequence < max(self._oldest_wanted, self._shown):
             return
         self._shown = request.sequence
-        self._result_state = None if rendered.provisional else request.state
         self.rendered = rendered
         self.composite, self.result_image = rendered.composite, rendered.image
         self.result = rendered.composite.image

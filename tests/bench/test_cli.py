@@ -17,6 +17,7 @@ from maskedit.labels import BACKGROUND
 from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import PRESETS
 from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.device import choose_precision
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
 
 QUICK = ["--seconds", "0.01", "--device", "cpu", "--threads", "1", "--edits", "16,32,256"]
@@ -35,6 +36,12 @@ def in_this_process(monkeypatch):
 
 
 def check_render_rows(rows, *, preset, box_errors):
+    engines = [row["engine"] for row in rows if row["work"] == "engine"]
+    expected = ["CPU bfloat16", "CPU OpenVINO bfloat16", "CPU OpenVINO int8"]
+    expected = expected if choose_precision("auto", torch.device("cpu")) == torch.bfloat16 else None
+    assert len(engines) == len(set(engines)) >= 1
+    assert expected is None or engines == [f"{name}, 64 px" for name in expected]
+    rows = rows[: len(rows) - len(engines)]
     baseline, *others = rows
     assert (baseline["work"], baseline["ratio"], baseline["mode"]) == ("baseline", 1.0, "full")
     assert [(row["work"], row["edit_px"], row["mode"]) for row in others] == [
@@ -47,7 +54,7 @@ def check_render_rows(rows, *, preset, box_errors):
     ]
     for row in rows:
         assert list(row) == [field.name for field in fields(Row)]
-        assert (row["device"], row["preset"], row["size"], row["learned"]) == ("cpu", preset, 64, False)
+        assert (row["device"], row["preset"], row["size"]) == ("cpu", preset, 64)
         assert row["count"] >= 3
     for row in others:
         assert row["peak_memory_mib"] > 0

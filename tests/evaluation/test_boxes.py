@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from maskedit import imaging
 from maskedit.evaluation import boxes, cli
@@ -16,7 +17,7 @@ from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.variants import build_generator
 from maskedit.render.boxes import EVERYTHING, Growth
 from tests.faces import draw_face
-from tests.folders import write_faces
+from tests.folders import write_faces, write_map
 
 CONFIG = DmnConfig(width=4, size=64, blocks=1)
 
@@ -113,8 +114,8 @@ def test_an_edit_that_a_map_has_no_place_for():
 def test_one_brow_does_for_two():
     photo, labels = draw_face(64, 0)
     one = np.where(labels == BY_NAME["l_brow"].id, 1, labels).astype(np.uint8)
-    added = make_edit("brow", photo, one).maps[-1][one != make_edit("brow", photo, one).maps[-1]]
-    assert set(added.tolist()) == {BY_NAME["r_brow"].id, BY_NAME["skin"].id}
+    edited = make_edit("brow", photo, one).maps[-1]
+    assert set(edited[edited != one].tolist()) == {BY_NAME["r_brow"].id, BY_NAME["skin"].id}
 
 
 @pytest.mark.parametrize(
@@ -141,10 +142,6 @@ def test_another_kind_of_network(flags, tmp_path, capsys):
 
 
 def test_no_faces(flags, tmp_path, capsys):
-    from PIL import Image
-
-    from tests.folders import write_map
-
     for part in ("images", "masks"):
         (tmp_path / part).mkdir()
     for index in range(4):
