@@ -168,7 +168,7 @@ def _person(given: argparse.Namespace) -> None:
     from maskedit.render.renderer import Renderer
 
     perceptual = make_perceptual("parser" if given.parser is None else f"parser:{given.parser}")
-    renderer = Renderer(given.weights, size=given.size)
+    renderer = Renderer(given.weights, size=given.size, engine="torch")
     pairs = load_pairs(find_split(given.data, given.validation)[1], renderer.size)
     person = person_figures(
         renderer, perceptual.features.parser, pairs, perceptual, count=given.count, steps=given.steps
@@ -222,7 +222,7 @@ def _showcase(given: argparse.Namespace) -> None:
     from maskedit.evaluation.showcase import showcase
     from maskedit.render.renderer import Renderer
 
-    sheet = showcase(Renderer(given.weights, precision="float32"))
+    sheet = showcase(Renderer(given.weights, precision="float32", engine="torch"))
     print(imaging.write_photo(given.out, sheet, quality=90, overwrite=True))
 
 

@@ -54,7 +54,7 @@ def main(
     theme.apply(application)
     device, precision = options.device, options.precision
     editor = Editor(
-        make_engine or shipped_engine(options.weights, device, precision),
+        make_engine or shipped_engine(options.weights, device, precision, options.engine),
         make_finder or shipped_finder(device, precision),
     )
     window = MainWindow(editor, QSettings("maskedit", "maskedit"))
@@ -129,6 +129,7 @@ def _ctrl_c_to(interrupt: Callable[[], None]):
 
 def _parser() -> argparse.ArgumentParser:
     import maskedit
+    from maskedit.render.modes import ENGINES
 
     parser = argparse.ArgumentParser(
         prog="maskedit",
@@ -145,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", help="a .safetensors checkpoint; the shipped one when left out")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    parser.add_argument("--engine", default="auto", choices=ENGINES, help="what renders; the fastest when left out")
     parser.add_argument("--timing", action="store_true", help="print when the window stood, in seconds from the start")
     parser.add_argument("--version", action="version", version=f"maskedit {maskedit.__version__}")
     return parser

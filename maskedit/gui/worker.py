@@ -403,13 +403,13 @@ def _step_back() -> None:
         QThread.currentThread().setPriority(QThread.Priority.LowPriority)
 
 
-def shipped_engine(weights: str | None, device: str, precision: str) -> Callable[[], Engine]:
+def shipped_engine(weights: str | None, device: str, precision: str, engine: str) -> Callable[[], Engine]:
     """A function that loads torch and the weights when the worker calls it."""
 
     def make() -> Engine:
         from maskedit.render.renderer import Renderer
 
-        return Renderer(weights, device=device, precision=precision)
+        return Renderer(weights, device=device, precision=precision, engine=engine)
 
     return make
 

@@ -26,10 +26,6 @@ from maskedit.render.incremental import IncrementalBackend, kept_bytes
 from maskedit.render.modes import Cancelled, never
 from maskedit.render.openvino_backend import OpenVinoBackend, Pair
 
-ENGINES = ("auto", "torch", "openvino", "int8", "compiled")
-"""On a CPU, ``auto`` measures which is the fastest, ``torch`` uses nothing else, ``openvino`` is OpenVINO in the
-network's precision and ``int8`` in 8-bit integers. On an NVIDIA GPU, ``compiled`` has torch.compile work on the network
-first, which may take a minute at every start."""
 WORTH = 0.85
 """OpenVINO must need less than this share of torch's time: only a render by torch, layer by layer, leaves behind what
 box renders start from."""
@@ -47,7 +43,8 @@ class Backends:
         network: on its device, in its precision.
         size: side in pixels of what is rendered.
         fingerprint: of the weight file.
-        engine: one of ``ENGINES``.
+        engine: one of ``maskedit.render.modes.ENGINES``.
+        int8: whether ``auto`` may choose that, which draws nearly the same.
         memory: the file in which choices are remembered, and in whose folder OpenVINO's ranges are; None remembers
             nothing.
         calibration: label maps and style codes of some faces, for int8.
@@ -60,11 +57,12 @@ class Backends:
         size: int,
         fingerprint: str,
         engine: str = "auto",
+        int8: bool = True,
         memory: Path | None = None,
         calibration: Callable[[], list[Pair]] | None = None,
     ):
         self._network, self._size, self._fingerprint = network, size, fingerprint
-        self._engine, self._memory, self._calibration = engine, memory, calibration
+        self._engine, self._int8, self._memory, self._calibration = engine, int8, memory, calibration
         weight = next(network.parameters())
         self._device, self._precision = weight.device, weight.dtype
         self.boxes: IncrementalBackend | None = None
@@ -183,7 +181,7 @@ class Backends:
         named = {"openvino": own, "int8": "int8"}
         chosen = named.get(engine) or self._recall()
         if chosen is None:
-            self._contest = _Contest([None, "int8", own])
+            self._contest = _Contest([None, "int8", own] if self._int8 else [None, own])
         elif chosen != "torch":
             self._other = self._openvino(chosen)
 
@@ -215,7 +213,7 @@ class Backends:
 
     @property
     def _key(self) -> str:
-        precision = str(self._precision).removeprefix("torch.")
+        precision = str(self._precision).removeprefix("torch.") + (" or int8" if self._int8 else "")
         versions = f"torch {torch.__version__}, OpenVINO {_openvino_version()}"
         threads = f"{torch.get_num_threads()} threads of {processor_name()}"
         return f"{self._fingerprint[:16]}, {self._size} px, {precision}, {threads}, {versions}"

@@ -27,9 +27,9 @@ from maskedit.models.device import choose_device, choose_precision
 from maskedit.models.parser import Parser
 from maskedit.models.tensors import one_hot, photo_to_tensor
 from maskedit.render import learning
-from maskedit.render.choice import ENGINES, Backends, default_memory
+from maskedit.render.choice import Backends, default_memory
 from maskedit.render.learning import STYLE, Learned, Learning, trained_names
-from maskedit.render.modes import BOX, FULL, never
+from maskedit.render.modes import BOX, ENGINES, FULL, never
 from maskedit.resources import default_weights, portrait
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Renderer:
         device: ``"auto"`` (CUDA, else MPS, else CPU), ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
         precision: ``"auto"`` (bfloat16 where the device has it), ``"float32"`` or ``"bfloat16"``.
         size: side in pixels to render at, a multiple of 16; the side the weights were trained at when None.
-        engine: ``"auto"``, ``"torch"`` or ``"openvino"``; see `maskedit.render.choice`.
+        engine: one of ``maskedit.render.modes.ENGINES``; ``"auto"`` takes int8 only where precision is ``"auto"`` too.
         memory: the file in which the choice of engines is remembered; the user's cache folder when None.
 
     Raises:
@@ -346,6 +346,7 @@ class Renderer:
             size=self.size,
             fingerprint=self._fingerprint,
             engine=self._wanted_engine,
+            int8=self._wanted_precision == "auto",
             memory=self._memory,
             calibration=self._calibration,
         )

@@ -74,10 +74,15 @@ def weights(tmp_path_factory):
     return save_checkpoint(tmp_path_factory.mktemp("weights") / "tiny.safetensors", network, {}, dtype=torch.float32)
 
 
-def make(weights, tmp_path, engine="auto"):
-    renderer = Renderer(
-        weights, device="cpu", precision="float32", engine=engine, memory=tmp_path / "cache" / "engines.json"
-    )
+@pytest.fixture(autouse=True)
+def _float32(monkeypatch):
+    """Whatever this processor would choose."""
+    monkeypatch.setattr("maskedit.render.renderer.choose_precision", lambda *_: torch.float32)
+
+
+def make(weights, tmp_path, engine="auto", precision="auto"):
+    memory = tmp_path / "cache" / "engines.json"
+    renderer = Renderer(weights, device="cpu", precision=precision, engine=engine, memory=memory)
     renderer.set_target(*draw_face(SIDE, 0))
     return renderer
 
@@ -163,6 +168,18 @@ def test_an_engine_that_was_asked_for_is_used(weights, tmp_path, rival, engine, 
     renderer = make(weights, tmp_path, engine)
     assert renderer.render(edited()).engine == f"CPU {name}, 64 px"
     assert not (tmp_path / "cache" / "engines.json").exists()
+
+
+def test_who_asks_for_a_precision_gets_no_other(weights, tmp_path, rival):
+    renderer = make(weights, tmp_path, precision="float32")
+    renderer.render(edited())
+    assert rest(renderer) == 2
+    assert rival.made == ["float32"]
+    assert renderer.engine == "CPU OpenVINO float32, 64 px"
+    free = make(weights, tmp_path)
+    free.render(edited())
+    assert rest(free) == 3
+    assert free.engine == "CPU OpenVINO int8, 64 px"
 
 
 def test_torch_alone_holds_no_contest(weights, tmp_path, rival):
