@@ -1,14 +1,15 @@
 """maskedit: edit a face by painting its label map.
 
 EDIT   photo file -> imaging -> face (find, align, parse) -> Document <- strokes <- canvas
-       Document -> RenderRequest -> Renderer [style code once per photo, generator per edit; learn this face]
+       Document -> RenderRequest -> Renderer [style code once per photo; a box of the generator while the brush moves,
+       all of it at rest; learn this face]
        -> compositing -> preview -> export into the whole photo
 TRAIN  dataset folder -> dataset -> training stages [models, losses] -> run folder -> checkpoint -> weights/
        -> Renderer, FaceParser
 
-Imports point one way: ``gui | training | evaluation | data_tools | edit`` -> ``render | face`` -> ``document | models
-| dataset`` -> ``imaging`` -> ``labels``. The names below are the public surface; they load lazily, so that
-``import maskedit`` costs neither torch nor Qt.
+Imports point one way: ``bench`` -> ``gui | training | evaluation | data_tools | edit`` -> ``render | face`` ->
+``document | models | dataset`` -> ``imaging`` -> ``labels``. The names below are the public surface; they load lazily,
+so that ``import maskedit`` costs neither torch nor Qt.
 """
 
 from __future__ import annotations

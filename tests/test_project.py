@@ -27,7 +27,7 @@ def test_without_its_packages_the_editor_says_which_command_to_run():
 
 def test_the_readme_gives_the_two_commands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "pip install -c constraints.txt -e . && python run_editor.py" in text
+    assert "pip install -c constraints.txt -e '.[cpu]' && python run_editor.py" in text
     assert "pip install -c constraints.txt -e '.[test]' && pytest" in text
     for part in text.split("](")[1:]:
         target = part.split(")")[0]

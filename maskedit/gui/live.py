@@ -24,7 +24,7 @@ _WORTH = 0.7
 """A box render that costs a larger share of a full one is not worth its error."""
 _GUESS = 0.25
 """The share that one is expected to cost before it was tried."""
-_HOPE = 0.95
+_HOPE = 0.8
 """What a box render's cost is multiplied by with every full one."""
 
 

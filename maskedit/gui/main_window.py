@@ -34,10 +34,10 @@ from maskedit.gui.message_bar import MessageBar
 from maskedit.gui.palette_panel import PalettePanel
 from maskedit.gui.preview import NO_ENGINE, RENDER_FAILED
 from maskedit.gui.qimage import photo_image
+from maskedit.gui.requests import LearningProgress
 from maskedit.gui.status import StatusLine
 from maskedit.gui.viewport import Viewport
 from maskedit.gui.views import ImageView, ResultView
-from maskedit.gui.worker import LearningProgress
 
 HINT = "Choose a class, paint on the middle picture, and the face on the right follows.   F1: all keys"
 HINT_SECONDS = 12.0

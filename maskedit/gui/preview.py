@@ -15,7 +15,8 @@ from PySide6.QtWidgets import QApplication
 from maskedit.document.document import Document
 from maskedit.gui.jobs import Job, JobQueue
 from maskedit.gui.live import LiveScheduler
-from maskedit.gui.worker import Engine, LearningProgress, Mailbox, Rendered, RenderRequest, RenderWorker
+from maskedit.gui.requests import LearningProgress, Mailbox, Rendered, RenderRequest
+from maskedit.gui.worker import Engine, RenderWorker
 from maskedit.render.compositing import Blend, Composite
 
 _PATIENCE = 100

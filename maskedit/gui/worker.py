@@ -1,4 +1,4 @@
-"""Rendering off the GUI thread: a mailbox of one, and a worker that lives in its own QThread.
+"""Rendering off the GUI thread: a worker that lives in a QThread of its own.
 
 torch is imported here, in the worker, so that the window stands first. Results go to slots of objects that live in
 the GUI thread; a lambda would run in this thread.
@@ -11,17 +11,16 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
-from PySide6.QtGui import QImage
 
 from maskedit.errors import UserError, explain
 from maskedit.gui.jobs import JobQueue
 from maskedit.gui.qimage import photo_image
-from maskedit.render.compositing import Blend, Composite, compose
+from maskedit.gui.requests import LearningProgress, Mailbox, Rendered, RenderRequest
+from maskedit.render.compositing import Blend, compose
 from maskedit.render.modes import BOX, FULL, Cancelled, never
 
 _UNKNOWN = object()
@@ -33,75 +32,11 @@ SHOW_EVERY = 10
 """Steps of learning between two live pictures: together with the parsing of a glance, about four seconds."""
 
 
-@dataclass(frozen=True)
-class RenderRequest:
-    """All a render needs. The arrays are read-only copies or never change."""
-
-    sequence: int
-    """Grows with every request; results come back with it, and older ones than the shown are dropped."""
-    state: tuple
-    """What the editor showed when it asked; the result is up to date as long as it shows the same."""
-    photo: np.ndarray
-    reference_labels: np.ndarray
-    labels: np.ndarray
-    blend: Blend
-    learned: bytes | None
-    """What was learned of the photo's face, as `Document.learned`."""
-    mode: str = FULL
-    """``"box"``: soon is better than exact, the brush is moving. Else ``"full"``."""
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """A finished render, on its way back to the GUI thread."""
-
-    request: RenderRequest
-    composite: Composite
-    image: QImage
-    seconds: float
-    engine: str
-    notice: str
-    mode: str = FULL
-    """How it was made; ``"box"`` only where that was asked for."""
-    learning: bool = False
-    """Whether a face is being learned: the picture shows how far that is, not what was asked for."""
-    has_boxes: bool = False
-    """Whether the engine renders boxes."""
-    cache_bytes: int = 0
-    """What the engine keeps in memory for them."""
-
-    @property
-    def provisional(self) -> bool:
-        """Whether another one is to come for the same label map."""
-        return self.learning or self.mode == BOX
-
-    @property
-    def how(self) -> str:
-        """Mode and time, for a person."""
-        took = f"{self.seconds:.1f} s" if self.seconds >= 1 else f"{self.seconds * 1000:.0f} ms"
-        return f"{self.mode} {took}"
-
-
-@dataclass(frozen=True)
-class LearningProgress:
-    """How far the learning of a face has come."""
-
-    photo: np.ndarray
-    """Whose face."""
-    done: int
-    total: int
-    decibels: float | None = None
-    """PSNR of the unedited render against the photo, at the last live picture."""
-    learned: bytes | None = None
-    """The outcome, at the end; None before it, and when it was stopped."""
-    ended: bool = False
-
-
 class Engine(Protocol):
     """What the worker needs of a renderer; ``maskedit.Renderer`` is one.
 
-    ``about``, a few lines on its weights and their licence, is shown where there is one. ``update``, which renders
-    boxes and keeps ``cache_bytes`` in memory for them, and ``idle``, for quiet times, may be missing.
+    ``about``, a few lines on its weights and their licence, is shown where there is one. Where ``has_boxes`` is true,
+    ``update`` renders boxes and keeps ``cache_bytes`` in memory for them. ``idle``, for quiet times, may be missing.
     ``learn``, ``load_learned`` and ``forget``, as `Renderer` has them, are needed once somebody wants a face learned.
     """
 
@@ -110,30 +45,6 @@ class Engine(Protocol):
     def set_target(self, photo: np.ndarray, reference_labels: np.ndarray) -> None: ...
 
     def render(self, labels: np.ndarray, *, cancelled: Callable[[], bool]): ...
-
-
-class Mailbox:
-    """Holds the newest request only; safe between two threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._request: RenderRequest | None = None
-
-    def put(self, request: RenderRequest | None) -> None:
-        """Replace whatever waits; None empties the box."""
-        with self._lock:
-            self._request = request
-
-    def take(self) -> RenderRequest | None:
-        with self._lock:
-            request, self._request = self._request, None
-            return request
-
-    @property
-    def waiting(self) -> str | None:
-        """The mode of the request that waits; None where none does."""
-        request = self._request
-        return None if request is None else request.mode
 
 
 class RenderWorker(QObject):
@@ -262,7 +173,7 @@ class RenderWorker(QObject):
         unchanged = np.array_equal(request.labels, request.reference_labels)
         if not (blend.whole_face or unchanged) and self._unedited is None:
             self._unedited = self._engine.render(request.reference_labels, cancelled=never).image
-        has_boxes = hasattr(self._engine, "update")
+        has_boxes = getattr(self._engine, "has_boxes", False)
         if request.mode == BOX and has_boxes and not learns:
             result = self._engine.update(request.labels)
         else:

@@ -113,6 +113,11 @@ class Renderer:
         return f"{device} {self._backends.name.removeprefix('torch ')}, {self.size} px"
 
     @property
+    def has_boxes(self) -> bool:
+        """Whether ``update`` is anything else than ``render``: not on a GPU, nor with the variant ``spade``."""
+        return self._backends.boxes is not None
+
+    @property
     def cache_bytes(self) -> int:
         """Memory that is kept for ``update``, in bytes; bounded by `maskedit.render.choice.LIMIT`."""
         return self._backends.nbytes

@@ -127,6 +127,7 @@ def test_switched_off_nothing_follows_a_box(live):
 class BoxEngine(FakeEngine):
     """Renders label maps as their colours; in boxes a little too light, and quickly."""
 
+    has_boxes = True
     cache_bytes = 3 * 2**20
 
     def __init__(self, seconds=0.0, box_seconds=0.0, obeys=True):

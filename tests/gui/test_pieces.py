@@ -10,7 +10,7 @@ from maskedit.gui.commands import Commands
 from maskedit.gui.digits import DigitEntry
 from maskedit.gui.live import FAST, MAX_WAIT, QUIET, LiveScheduler
 from maskedit.gui.qimage import LabelImage, image_photo, photo_image
-from maskedit.gui.worker import Mailbox
+from maskedit.gui.requests import Mailbox
 from maskedit.labels import palette
 
 

@@ -15,7 +15,7 @@ from maskedit import imaging
 from maskedit.errors import UserError
 from maskedit.gui.main_window import FAILED, NOT_LOADED
 from maskedit.gui.qimage import photo_image
-from maskedit.gui.worker import Rendered, RenderRequest
+from maskedit.gui.requests import Rendered, RenderRequest
 from tests.gui.harness import LEFT, NONE, FakeEngine, at, click, drag, key, make_document, settle, wait
 
 

@@ -266,6 +266,7 @@ def test_other_networks_and_very_large_ones_render_whole_images_only(weights, mo
     monkeypatch.setattr(choice, "LIMIT", 1000)
     renderer = Renderer(weights, device="cpu", precision="float32", engine="torch")
     renderer.set_target(*draw_face(SIDE, 0))
+    assert not renderer.has_boxes
     assert renderer.update(edited()).mode == FULL
     assert renderer.cache_bytes == 0
 

@@ -1,0 +1,100 @@
+"""What goes between the window's thread and the worker's: requests one way, pictures and progress the other."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtGui import QImage
+
+from maskedit.render.compositing import Blend, Composite
+from maskedit.render.modes import BOX, FULL
+
+
+@dataclass(frozen=True)
+class RenderRequest:
+    """All a render needs. The arrays are read-only copies or never change."""
+
+    sequence: int
+    """Grows with every request; results come back with it, and older ones than the shown are dropped."""
+    state: tuple
+    """What the editor showed when it asked; the result is up to date as long as it shows the same."""
+    photo: np.ndarray
+    reference_labels: np.ndarray
+    labels: np.ndarray
+    blend: Blend
+    learned: bytes | None
+    """What was learned of the photo's face, as `Document.learned`."""
+    mode: str = FULL
+    """``"box"``: soon is better than exact, the brush is moving. Else ``"full"``."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A finished render, on its way back to the GUI thread."""
+
+    request: RenderRequest
+    composite: Composite
+    image: QImage
+    seconds: float
+    engine: str
+    notice: str
+    mode: str = FULL
+    """How it was made; ``"box"`` only where that was asked for."""
+    learning: bool = False
+    """Whether a face is being learned: the picture shows how far that is, not what was asked for."""
+    has_boxes: bool = False
+    """Whether the engine renders boxes."""
+    cache_bytes: int = 0
+    """What the engine keeps in memory for them."""
+
+    @property
+    def provisional(self) -> bool:
+        """Whether another one is to come for the same label map."""
+        return self.learning or self.mode == BOX
+
+    @property
+    def how(self) -> str:
+        """Mode and time, for a person."""
+        took = f"{self.seconds:.1f} s" if self.seconds >= 1 else f"{self.seconds * 1000:.0f} ms"
+        return f"{self.mode} {took}"
+
+
+@dataclass(frozen=True)
+class LearningProgress:
+    """How far the learning of a face has come."""
+
+    photo: np.ndarray
+    """Whose face."""
+    done: int
+    total: int
+    decibels: float | None = None
+    """PSNR of the unedited render against the photo, at the last live picture."""
+    learned: bytes | None = None
+    """The outcome, at the end; None before it, and when it was stopped."""
+    ended: bool = False
+
+
+class Mailbox:
+    """Holds the newest request only; safe between two threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._request: RenderRequest | None = None
+
+    def put(self, request: RenderRequest | None) -> None:
+        """Replace whatever waits; None empties the box."""
+        with self._lock:
+            self._request = request
+
+    def take(self) -> RenderRequest | None:
+        with self._lock:
+            request, self._request = self._request, None
+            return request
+
+    @property
+    def waiting(self) -> str | None:
+        """The mode of the request that waits; None where none does."""
+        request = self._request
+        return None if request is None else request.mode
