@@ -14,7 +14,5 @@ def _one_thread():
 def _own_cache(tmp_path_factory):
     """What this machine has found out about its engines neither helps the tests nor is changed by them."""
     with pytest.MonkeyPatch.context() as patch:
-        folder = str(tmp_path_factory.mktemp("cache"))
-        for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
-            patch.setenv(name, folder)
+        patch.setenv("MASKEDIT_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield

@@ -134,7 +134,7 @@ def _renderer_rows(job: Job) -> tuple[list[Row], list[tuple[Row, np.ndarray, np.
         add(row, timed.last.labels, timed.image)
     _begin(renderer, photo, labels)
     for pixels in sizes:
-        renderer.render(labels)  # every series begins from the label map that its first edit changes
+        _rendered(renderer, labels)  # every series begins from the label map that its first edit changes
         timed = _timed(renderer.update, edits(labels, pixels), job.seconds)
         # Untrained networks answer an edit far away as well as within it: that says nothing of a trained one's error.
         errors = {} if job.random else _box_errors(renderer, labels, pixels)
@@ -170,6 +170,11 @@ def _engine_rows(job: Job) -> list[tuple[Row, np.ndarray, np.ndarray]]:
 def _begin(renderer: Renderer, photo: np.ndarray, labels: np.ndarray) -> None:
     """As a person finds the renderer who has looked at the photo for a moment before the first stroke."""
     renderer.set_target(photo, labels)
+    _rendered(renderer, labels)
+
+
+def _rendered(renderer: Renderer, labels: np.ndarray) -> None:
+    """A full render, and whatever the renderer does after it."""
     renderer.render(labels)
     while renderer.idle():
         pass
@@ -198,7 +203,7 @@ def _box_errors(renderer: Renderer, labels: np.ndarray, pixels: int) -> dict[str
     """
     each = []
     for edit in islice(edits(labels, pixels), 0, 2 * LEAST, 2):
-        renderer.render(labels)
+        _rendered(renderer, labels)
         box = renderer.update(edit.labels).image
         each.append(_errors(box, renderer.render(edit.labels).image, edit.box))
     return {

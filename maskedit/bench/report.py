@@ -143,7 +143,7 @@ def in_a_process(work: Callable[[Job], T], job: Job) -> T:
 def _begin(caches: str) -> None:
     """Called in the new process: what earlier runs found out about the machine is found out again."""
     follow_parent()
-    os.environ.update(XDG_CACHE_HOME=caches, LOCALAPPDATA=caches)
+    os.environ["MASKEDIT_CACHE"] = caches
 
 
 def too_large(job: Job) -> str:

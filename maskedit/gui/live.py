@@ -20,6 +20,9 @@ MAX_WAIT = 1.0
 SOON = 0.1
 """Seconds: a full render that takes no longer needs no box render before it once the brush is up, and none that has
 begun is given up."""
+PATIENCE = 3.0
+"""Seconds from when one was given up after which no full render is: the errors of boxes add up, and one short stroke
+after the other would never see any."""
 _WORTH = 0.7
 """A box render that costs a larger share of a full one is not worth its error."""
 _GUESS = 0.25
@@ -47,6 +50,8 @@ class LiveScheduler:
         self._last_edit = 0.0
         self._forced = False
         self._rough = False
+        self._given_up: float | None = None
+        """When a full render was first given up since the last that came."""
 
     def edited(self) -> None:
         """The label map has changed."""
@@ -67,6 +72,8 @@ class LiveScheduler:
 
     def started(self) -> None:
         """A render of the present label map, in the present mode, is on its way."""
+        if self._in_flight is not None and self._given_up is None:
+            self._given_up = self._clock()
         self._in_flight, self._forced, self._first_edit = self.mode, False, None
 
     def finished(self, seconds: float | None, mode: str = FULL) -> None:
@@ -74,6 +81,8 @@ class LiveScheduler:
         self._in_flight = None
         if seconds is not None:
             self._rough = mode == BOX
+            if mode == FULL:
+                self._given_up = None
             self.measured(seconds, mode)
 
     def measured(self, seconds: float, mode: str = FULL) -> None:
@@ -87,6 +96,7 @@ class LiveScheduler:
     def reset(self) -> None:
         """Another document: nothing is waiting."""
         self._forced, self._painting, self._first_edit, self._rough = False, False, None, False
+        self._given_up = None
 
     @property
     def in_flight(self) -> bool:
@@ -134,4 +144,5 @@ class LiveScheduler:
     def _overtakes(self) -> bool:
         """Whether the brush has moved on under a full render, which a box render need not wait for."""
         moving = self.enabled and self._painting and self._first_edit is not None
-        return moving and self._in_flight == FULL and self.mode == BOX and self.cost(FULL) > SOON
+        patient = self._given_up is None or self._clock() - self._given_up < PATIENCE
+        return moving and patient and self._in_flight == FULL and self.mode == BOX and self.cost(FULL) > SOON

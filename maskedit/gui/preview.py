@@ -264,7 +264,9 @@ class Preview(QObject):
             self._set_engine(NO_ENGINE)
             if self.live.in_flight:
                 return  # the request that waits will fail in the same way, and say so
-        elif sequence == self._sequence:
+        elif sequence < self._sequence:
+            return  # it was overtaken, and who overtook it will tell
+        else:
             self.live.finished(None)
         self._failed, why = reason, reason.rstrip(".")
         if self.live.enabled:
@@ -300,7 +302,7 @@ class Preview(QObject):
             state = "learning"
         elif self.document is None:
             state = ""
-        elif self.rendered is None or (self.rendered.request.state != self._state() and not self._ticker.isActive()):
+        elif self.rendered is None or not (self.up_to_date or self._ticker.isActive() or self.live.waiting):
             state = OUT_OF_DATE
         else:
             state = f"{UP_TO_DATE if self.up_to_date else FOLLOWING}, {self.rendered.how}"

@@ -80,8 +80,8 @@ class StatusLine(QObject):
         self._set("preview", state)
         rendered = self._editor.rendered
         kept = 0 if rendered is None else rendered.cache_bytes
-        if kept:
-            self.parts["engine"].setToolTip(f"{_PARTS['engine']}; {kept / 2**20:.0f} MB are kept to follow the brush")
+        more = f"; {kept / 2**20:.0f} MB of features are kept to follow the brush" if kept else ""
+        self.parts["engine"].setToolTip(_PARTS["engine"] + more)
 
     @Slot(str)
     def show_engine(self, engine: str) -> None:

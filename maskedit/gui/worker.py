@@ -153,7 +153,7 @@ class RenderWorker(QObject):
 
     def _answer(self, request: RenderRequest) -> None:
         try:
-            rendered = self._render(request)
+            rendered = self._render(request, self._overtaken)
         except Cancelled:
             pass  # whoever asked has asked anew
         except Exception as error:
@@ -165,19 +165,19 @@ class RenderWorker(QObject):
             self._last = request
             self.rendered.emit(rendered)
 
-    def _render(self, request: RenderRequest) -> Rendered:
+    def _render(self, request: RenderRequest, cancelled: Callable[[], bool]) -> Rendered:
         self._aim(request.photo, request.reference_labels, request.learned)
         learns = self._learning is not None
         # What is being learned shows in the face itself.
         blend = Blend(whole_face=True) if learns else request.blend
         unchanged = np.array_equal(request.labels, request.reference_labels)
         if not (blend.whole_face or unchanged) and self._unedited is None:
-            self._unedited = self._engine.render(request.reference_labels, cancelled=never).image
+            self._unedited = self._engine.render(request.reference_labels, cancelled=self.leaving.is_set).image
         has_boxes = getattr(self._engine, "has_boxes", False)
         if request.mode == BOX and has_boxes and not learns:
             result = self._engine.update(request.labels)
         else:
-            result = self._engine.render(request.labels, cancelled=lambda: self._mailbox.waiting == BOX)
+            result = self._engine.render(request.labels, cancelled=cancelled)
         edited = result.image
         unedited = edited if blend.whole_face or unchanged else self._unedited
         mode = getattr(result, "mode", FULL)
@@ -211,6 +211,10 @@ class RenderWorker(QObject):
             pass  # what it was given up for ends in another quiet time
         except Exception:  # what nobody asked for need not be told to anybody
             self._quiet.stop()
+
+    def _overtaken(self) -> bool:
+        """Whether a full render under way is worth nothing any more."""
+        return self._mailbox.waiting == BOX or self.leaving.is_set()
 
     def _wanted(self) -> bool:
         """Whether there is something else to do."""
@@ -278,7 +282,7 @@ class RenderWorker(QObject):
         difference = self._unedited.astype(np.float32) - photo
         self._decibels = float(10 * np.log10(255**2 / max(float((difference**2).mean()), 1e-6)))
         if self._last is not None and self._last.photo is photo:
-            self.glimpsed.emit(self._render(self._last))
+            self.glimpsed.emit(self._render(self._last, never))
 
     def _drop_learning(self) -> None:
         """Forget a learning under way."""
@@ -305,7 +309,8 @@ class RenderWorker(QObject):
 def _step_back() -> None:
     """Let the window have a processor whenever it wants one: renders use all of them.
 
-    The threads that do the computing are started by this one, and inherit what it is given here.
+    On Linux the threads that do the computing are started by this one and inherit what it is given here; elsewhere it
+    holds for this one alone.
     """
     if sys.platform == "linux":  # where a thread has a priority of its own, which Qt does not know
         with contextlib.suppress(OSError):

@@ -15,9 +15,7 @@ from torch import Tensor
 
 from maskedit.models.dense_mapping import Generator
 from maskedit.models.tensors import one_hot, tensor_to_photo
-from maskedit.render.modes import Cancelled, never
-
-__all__ = ["Backend", "Cancelled", "TorchBackend", "never"]
+from maskedit.render.modes import never
 
 
 class Backend(Protocol):
@@ -40,10 +38,6 @@ class Backend(Protocol):
         Raises:
             Cancelled: ``cancelled`` said so; the next call starts clean.
         """
-        ...
-
-    def weights_changed(self) -> None:
-        """The network that the backend was made from has other weights now, e.g. those of a learned face."""
         ...
 
 
@@ -71,4 +65,4 @@ class TorchBackend:
             )
 
     def weights_changed(self) -> None:
-        """Nothing to do: the network is used as it stands."""
+        """The network was changed in place, e.g. to a learned face: nothing to do, it is used as it stands."""

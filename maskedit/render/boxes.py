@@ -120,15 +120,15 @@ def spans(layers: list[Geometry], edit: Span, length: int, growth: Growth) -> li
     return found
 
 
-def changed_boxes(before: np.ndarray, after: np.ndarray) -> list[Box]:
-    """Boxes on the grid that hold every pixel where two label maps (S, S) uint8 differ; none where they are equal.
+def changed_boxes(changed: np.ndarray) -> list[Box]:
+    """Boxes on the grid that hold every pixel of a mask (S, S) bool; none where there is none.
 
     Edits far apart, such as both eyes painted at once, get a box each.
     """
-    side = before.shape[0]
-    changed = (before != after).view(np.uint8)
+    side = changed.shape[0]
     cells = -(-side // GRID)
-    padded = cv2.copyMakeBorder(changed, 0, cells * GRID - side, 0, cells * GRID - side, cv2.BORDER_CONSTANT, value=0)
+    more = cells * GRID - side
+    padded = cv2.copyMakeBorder(changed.view(np.uint8), 0, more, 0, more, cv2.BORDER_CONSTANT, value=0)
     coarse = padded.reshape(cells, GRID, cells, GRID).max(axis=(1, 3))
     count, _, stats, _ = cv2.connectedComponentsWithStats(coarse, connectivity=8)
     boxes = []

@@ -1,39 +1,33 @@
 """Which backend renders what: the fastest one whole images, the layer-by-layer one boxes while the brush moves.
 
 Which is the fastest depends on the processor, so it is measured, once, when there is nothing else to do, and
-remembered on disk for the next start.
+remembered on disk for the next start (`maskedit.render.contest`).
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import tempfile
-import time
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from maskedit.errors import UserError
 from maskedit.models.dense_mapping import DenseMappingNetwork, Generator
 from maskedit.processes import processor_name
 from maskedit.render.backends import Backend, TorchBackend
+from maskedit.render.contest import Contest, recall, remember
 from maskedit.render.graph_backend import GraphBackend, NoGraph
 from maskedit.render.incremental import IncrementalBackend, kept_bytes
 from maskedit.render.modes import Cancelled, never
 from maskedit.render.openvino_backend import OpenVinoBackend, Pair
 
-WORTH = 0.85
-"""OpenVINO must need less than this share of torch's time: only a render by torch, layer by layer, leaves behind what
-box renders start from."""
-ALIKE = 1.0
-"""Levels of 255: its picture must be as near to torch's, on average."""
-LIMIT = 2**30
-"""Bytes that may be kept for box renders; a network and a side that need more have none."""
-_TRIES = 3
+LIMIT = 2**29
+"""Bytes that may be kept for box renders, twice that for the moment of a full render; a network and a side that need
+more have none."""
+TORCH, INT8 = "torch", "int8"
 
 
 class Backends:
@@ -48,6 +42,10 @@ class Backends:
         memory: the file in which choices are remembered, and in whose folder OpenVINO's ranges are; None remembers
             nothing.
         calibration: label maps and style codes of some faces, for int8.
+        as_file: whether the network has the weights of its file now, and not those of a learned face.
+
+    Raises:
+        UserError: an engine was asked for that cannot be had here.
     """
 
     def __init__(
@@ -60,6 +58,7 @@ class Backends:
         int8: bool = True,
         memory: Path | None = None,
         calibration: Callable[[], list[Pair]] | None = None,
+        as_file: bool = True,
     ):
         self._network, self._size, self._fingerprint = network, size, fingerprint
         self._engine, self._int8, self._memory, self._calibration = engine, int8, memory, calibration
@@ -69,19 +68,19 @@ class Backends:
         """Renders boxes, and whole images as well; None where whole images are fast enough, or boxes cannot be done."""
         self._own = self._own_backend()
         self._other: Backend | None = None
-        self._other_fits = True
-        """Whether the other one has the weights of the file, as the network has."""
-        self._last: tuple[np.ndarray, Tensor] | None = None
-        self._shown: np.ndarray | None = None
-        self._stale = False
-        """Whether what boxes start from is not the last whole render."""
-        self._contest: _Contest | None = None
-        if self.boxes is not None and engine != "torch" and _openvino_version():
-            self._choose(engine)
+        """OpenVINO, where that renders whole images; it has the weights of the file."""
+        self._made: dict[str, Backend] = {}
+        """OpenVINO in the precisions that were tried by now."""
+        self._contest: Contest | None = None
+        self._undecided = self._check(engine)
+        self._as_file = as_file
+        self.clear()
+        if as_file:
+            self._decide()
 
     @property
     def name(self) -> str:
-        """What renders whole images."""
+        """What renders whole images; boxes are always torch's."""
         return self._whole.name
 
     @property
@@ -91,36 +90,37 @@ class Backends:
 
     def full(self, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool] = never) -> np.ndarray:
         """A render of the whole image; see `Backend.generate`."""
-        self._last = ids, style
         whole = self._whole
-        if whole is self._other:
-            try:
-                picture = self._other.generate(ids, style, cancelled)
-            except (Cancelled, MemoryError):
-                raise
-            except Exception:  # a library that was fast in one version may fail in the next: never a lost render
+        try:
+            picture = whole.generate(ids, style, cancelled)
+        except (Cancelled, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception:
+            # What was fast in one version of a library may fail in the next: never a lost render.
+            if whole is self._other:
                 self._other = None
-                return self.full(ids, style, cancelled)
-            self.boxes.show(picture)
-        else:
-            try:
-                picture = self._own.generate(ids, style, cancelled)
-            except NoGraph:
+            elif isinstance(whole, GraphBackend):
                 self._own = TorchBackend(self._network, torch.channels_last)
-                picture = self._own.generate(ids, style, cancelled)
-        self._stale, self._shown = whole is self._other, picture
+            else:
+                raise
+            return self.full(ids, style, cancelled)
+        self._keep(ids, style, picture, stale=whole is self._other)
+        if whole is self._other:
+            self.boxes.show(picture, ids)
         return picture
 
     def update(self, ids: np.ndarray, style: Tensor) -> tuple[np.ndarray, bool]:
         """The picture after an edit, and whether only boxes of it were rendered."""
         if self.boxes is None:
             return self.full(ids, style), False
-        self._last = ids, style
-        if not self.boxes.ready:
-            self._stale = False
-            return self.boxes.generate(ids, style), False
-        self._stale, self._shown = True, self.boxes.update(ids)
-        return self._shown, True
+        in_boxes = self.boxes.ready
+        try:
+            picture = self.boxes.update(ids) if in_boxes else self.boxes.generate(ids, style)
+        except BaseException:
+            self.clear()  # some layers may be those of the new label map, and others not
+            raise
+        self._keep(ids, style, picture, stale=in_boxes)
+        return picture, in_boxes
 
     def idle(self, cancelled: Callable[[], bool] = never) -> bool:
         """Do one thing that makes later renders better; False when there is none.
@@ -131,8 +131,10 @@ class Backends:
         if self._last is None:
             return False
         if self._stale:
-            self._anchor(cancelled)
-        elif self._contest is not None and self._other_fits:
+            self.boxes.generate(*self._last, cancelled)
+            self.boxes.show(self._shown, self._last[0])
+            self._stale = False
+        elif self._undecided and self._as_file:
             self._compete(cancelled)
         else:
             return False
@@ -141,26 +143,38 @@ class Backends:
     def weights_changed(self, *, as_file: bool) -> None:
         """The network was changed in place, to what its file holds, or to what was learned of a face."""
         self._own.weights_changed()
-        self._other_fits = as_file
+        self._as_file = as_file
         self.clear()
+        if as_file:
+            self._decide()
 
     def clear(self) -> None:
         """Another photo, or other weights: what is kept is worth nothing."""
-        self._last, self._shown, self._stale = None, None, False
+        self._last: tuple[np.ndarray, Tensor] | None = None
+        self._shown: np.ndarray | None = None
+        self._stale = False
+        """Whether what boxes start from is not the last whole render."""
+        self._contest = None
         if self.boxes is not None:
             self.boxes.clear()
+
+    def _keep(self, ids: np.ndarray, style: Tensor, picture: np.ndarray, *, stale: bool) -> None:
+        # Copies: who asked may go on painting in the one and drawing in the other.
+        self._last, self._shown, self._stale = (ids.copy(), style), picture.copy(), stale
 
     @property
     def _whole(self) -> Backend:
         # What was learned of a face is rendered by torch, rather than converted anew.
-        return self._own if self._other is None or not self._other_fits else self._other
+        return self._own if self._other is None or not self._as_file else self._other
 
     def _own_backend(self) -> Backend:
-        if self._device.type == "cuda":
+        if self._device.type == "cuda" and self._engine != TORCH:
             try:
                 return GraphBackend(self._network, size=self._size, compiled=self._engine == "compiled")
             except NoGraph:
-                return TorchBackend(self._network, torch.channels_last)
+                pass
+        if self._device.type == "cuda":
+            return TorchBackend(self._network, torch.channels_last)
         if self._device.type != "cpu" or not isinstance(self._network, DenseMappingNetwork):
             return TorchBackend(self._network)
         if kept_bytes(self._network, self._size) > LIMIT:
@@ -168,26 +182,59 @@ class Backends:
         self.boxes = IncrementalBackend(self._network)
         return self.boxes
 
-    def _anchor(self, cancelled: Callable[[], bool]) -> None:
-        """Renew what boxes start from, keeping the picture that is shown."""
-        self.boxes.generate(*self._last, cancelled)
-        self.boxes.show(self._shown)
-        self._stale = False
-
     # Which is the fastest -----------------------------------------------------------------------------------------
 
-    def _choose(self, engine: str) -> None:
-        own = str(self._precision).removeprefix("torch.")
-        named = {"openvino": own, "int8": "int8"}
-        chosen = named.get(engine) or self._recall()
-        if chosen is None:
-            self._contest = _Contest([None, "int8", own] if self._int8 else [None, own])
-        elif chosen != "torch":
-            self._other = self._openvino(chosen)
+    def _check(self, engine: str) -> bool:
+        """Whether there is anything to decide; what was asked for must be possible."""
+        possible = self.boxes is not None and bool(_openvino_version())
+        asked = f"The engine {engine!r} was asked for, but "
+        if engine == "compiled" and self._device.type != "cuda":
+            raise UserError(f"{asked}it needs an NVIDIA GPU; leave it out.")
+        if engine in ("openvino", INT8) and self._device.type != "cpu":
+            raise UserError(f"{asked}OpenVINO renders on the CPU here: choose the device cpu as well, or leave it out.")
+        if engine in ("openvino", INT8) and not possible:
+            why = "it does not render this network" if _openvino_version() else "OpenVINO is not installed"
+            raise UserError(f"{asked}{why}; leave it out, or run: pip install openvino")
+        if engine == INT8 and not self._int8:
+            raise UserError(f"{asked}so was the precision {self._precision_name}: leave one of them out.")
+        return possible and engine in ("auto", "openvino", INT8)
 
-    def _openvino(self, precision: str) -> Backend | None:
+    def _decide(self) -> None:
+        """Use the engine that was asked for, or the one remembered; without either there will be a contest."""
+        if not self._undecided:
+            return
+        asked = {"openvino": self._precision_name, INT8: INT8}.get(self._engine)
+        chosen = asked or recall(self._memory, self._key)
+        if chosen == TORCH:
+            self._undecided = False
+        elif chosen in self._precisions or asked:
+            try:
+                self._other, self._undecided = self._openvino(chosen), False
+            except Exception as error:
+                if asked:
+                    raise UserError(f"OpenVINO cannot render in {asked} here: {error}") from error
+
+    def _compete(self, cancelled: Callable[[], bool]) -> None:
+        """Time one backend more; after the last, keep the fastest and remember it."""
+        if self._contest is None:
+            makers: dict[str, Callable[[], Backend]] = {TORCH: lambda: self._own}
+            makers |= {name: lambda name=name: self._openvino(name) for name in self._precisions}
+            self._contest = Contest(makers, *self._last)
+        contest = self._contest
         try:
-            return OpenVinoBackend(
+            contest.step(cancelled)
+        finally:  # torch's renders are of the label map that the contest began with, and boxes start from them
+            self.boxes.show(self._shown, self._last[0])
+            self._stale = not np.array_equal(contest.ids, self._last[0])
+        if contest.over:
+            self._undecided, self._contest = False, None
+            self._other = self._made.get(contest.winner)
+            self._made = {}
+            remember(self._memory, self._key, contest.winner, contest.seconds)
+
+    def _openvino(self, precision: str) -> Backend:
+        if precision not in self._made:
+            self._made[precision] = OpenVinoBackend(
                 self._network,
                 size=self._size,
                 precision=precision,
@@ -195,100 +242,27 @@ class Backends:
                 cache=None if self._memory is None else self._memory.parent / "openvino",
                 calibration=self._calibration,
             )
-        except Exception:  # whatever it is, torch renders
-            return None
+        return self._made[precision]
 
-    def _compete(self, cancelled: Callable[[], bool]) -> None:
-        """Time one backend more; after the last, keep the fastest and remember it."""
-        contest = self._contest
-        precision = contest.waiting[0]
-        backend = self._own if precision is None else self._openvino(precision)
-        if backend is not None:
-            contest.time(backend, *self._last, cancelled)
-        contest.waiting.pop(0)
-        if not contest.waiting:
-            self._contest, self._other = None, contest.winner
-            precision = "torch" if self._other is None else self._other.name.removeprefix("OpenVINO ")
-            self._remember(precision, contest.seconds)
+    @property
+    def _precision_name(self) -> str:
+        return str(self._precision).removeprefix("torch.")
+
+    @property
+    def _precisions(self) -> list[str]:
+        """Those of OpenVINO that ``auto`` may choose."""
+        return [INT8, self._precision_name] if self._int8 else [self._precision_name]
 
     @property
     def _key(self) -> str:
-        precision = str(self._precision).removeprefix("torch.") + (" or int8" if self._int8 else "")
         versions = f"torch {torch.__version__}, OpenVINO {_openvino_version()}"
         threads = f"{torch.get_num_threads()} threads of {processor_name()}"
-        return f"{self._fingerprint[:16]}, {self._size} px, {precision}, {threads}, {versions}"
-
-    def _recall(self) -> str | None:
-        try:
-            return json.loads(self._memory.read_text(encoding="utf-8"))[self._key]["chosen"]
-        except (AttributeError, OSError, ValueError, LookupError, TypeError):
-            return None
-
-    def _remember(self, chosen: str, seconds: dict[str, float]) -> None:
-        if self._memory is None:
-            return
-        try:
-            known = json.loads(self._memory.read_text(encoding="utf-8"))
-            known = known if isinstance(known, dict) else {}
-        except (OSError, ValueError):
-            known = {}
-        known[self._key] = {"chosen": chosen, "seconds": seconds}
-        try:
-            self._memory.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                "w", dir=self._memory.parent, suffix=".json", delete=False, encoding="utf-8"
-            ) as file:
-                json.dump(known, file, indent=1)
-            os.replace(file.name, self._memory)
-        except OSError:  # measured again at the next start
-            pass
-
-
-class _Contest:
-    """How fast backends are at one label map; the first is the one that the others must beat.
-
-    Args:
-        waiting: precisions to try OpenVINO in; None for torch.
-    """
-
-    def __init__(self, waiting: list[str | None]):
-        self.waiting = waiting
-        self.seconds: dict[str, float] = {}
-        self.winner: Backend | None = None
-        """None as long as none is worth more than the first."""
-        self._first: np.ndarray | None = None
-        self._to_beat = 0.0
-
-    def time(self, backend: Backend, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool]) -> None:
-        taken = []
-        for _ in range(_TRIES):
-            started = time.perf_counter()
-            picture = backend.generate(ids, style, cancelled).astype(np.int16)
-            taken.append(time.perf_counter() - started)
-        self.seconds[backend.name] = best = min(taken)
-        if self._first is None:
-            self._first, self._to_beat = picture, WORTH * best
-        elif best < self._to_beat and np.abs(picture - self._first).mean() <= ALIKE:
-            self.winner, self._to_beat = backend, best
+        return f"{self._fingerprint[:16]}, {self._size} px, {' or '.join(self._precisions)}, {threads}, {versions}"
 
 
 def _openvino_version() -> str:
     """Empty where it is not installed; nothing is imported, which would take a third of a second."""
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
         return version("openvino")
     except PackageNotFoundError:
         return ""
-
-
-def default_memory() -> Path:
-    """``engines.json`` in the folder that this system has for what programs may make again."""
-    home = Path.home()
-    if os.name == "nt":
-        base = Path(os.environ.get("LOCALAPPDATA", home / "AppData/Local"))
-    elif platform.system() == "Darwin":
-        base = home / "Library/Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return base / "maskedit" / "engines.json"

@@ -79,11 +79,7 @@ class Convolution:
 
 
 class FourPixelConvolution:
-    """A 7x7 convolution to three channels, four pixels at a time.
-
-    Three output channels leave most of a vector register empty: a square of 2x2 pixels is computed by one 8x8 kernel of
-    stride 2, the 7x7 one at four offsets, in less than half of the time.
-    """
+    """A 7x7 convolution to three channels, four pixels at a time, in less than half of the time."""
 
     def __init__(self, module: nn.Conv2d):
         self._module = module
@@ -93,11 +89,7 @@ class FourPixelConvolution:
 
     def weights_changed(self) -> None:
         """The module's weights were changed in place."""
-        weight, bias = self._module.weight.detach(), self._module.bias.detach()
-        kernel = weight.new_zeros(weight.shape[0], 2, 2, weight.shape[1], 8, 8)
-        for row in range(2):
-            for column in range(2):
-                kernel[:, row, column, :, row : row + 7, column : column + 7] = weight
+        kernel, bias = four_pixel_kernel(self._module.weight), self._module.bias.detach()
         self._four.weight = nn.Parameter(kernel.flatten(0, 2), requires_grad=False)
         self._four.bias = nn.Parameter(bias.repeat_interleave(4), requires_grad=False)
         self._convolution = Convolution(self._four)
@@ -105,3 +97,16 @@ class FourPixelConvolution:
     def __call__(self, x: Tensor, padding: tuple[int, int] = (0, 0)) -> Tensor:
         """(1, C, H + 6, W + 6) -> (1, 3, H, W), H and W even; ``padding`` as in `Convolution`."""
         return F.pixel_shuffle(self._convolution(x, padding), 2)
+
+
+def four_pixel_kernel(weight: Tensor) -> Tensor:
+    """(3, C, 7, 7) -> (3, 2, 2, C, 8, 8): a kernel of stride 2 that computes squares of 2x2 pixels.
+
+    Three output channels leave most of a vector register empty, twelve fill it: each pixel of the square (its row and
+    column are the second and third index) has the 7x7 kernel at its own place in an 8x8 one.
+    """
+    kernel = weight.new_zeros(weight.shape[0], 2, 2, weight.shape[1], 8, 8)
+    for row in range(2):
+        for column in range(2):
+            kernel[:, row, column, :, row : row + 7, column : column + 7] = weight.detach()
+    return kernel

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from maskedit.labels import NUM_LABELS
 from maskedit.models.dense_mapping import Generator
 from maskedit.models.tensors import one_hot
-from maskedit.render.backends import Cancelled, never
+from maskedit.render.modes import Cancelled, never
 
 Picture = Callable[[Generator, Tensor, Tensor], Tensor]
 """A way to run a network: (1, S, S) uint8 ids and (1, V) style to (S, S, 3) uint8, all on one device."""

@@ -4,17 +4,22 @@ Every normalisation layer of the generator divides by statistics of the whole im
 little and no layer could be kept. But they change little, and mostly by what changed in the box. So each convolution's
 output is kept, with its channels' sums; after an edit a box of it is recomputed, the sums are corrected by what
 changed in the box (running statistics), and whatever the next convolution looks at is normalised with these. What lies
-outside the box is kept as it was: the picture there does not change at all. With statistics frozen as they were before
-the edit it would be half as far off again, and three times as often visibly (`maskedit-eval boxes`).
+outside the box is kept as it was: the picture there does not change at all.
 
-The picture inside is that of a full render to within two levels of 255 on average; a full render, when the brush rests,
-makes it exact and what is kept new. A box as large as the image *is* a full render, bit for bit.
+How the layer would have changed out there is told by a sample of it (`maskedit.render.sampling`), as one affine change
+of every channel. Normalisation does away with affine changes, so it need not be made where the layer is kept: the box
+is put in with the change taken back, and all of the layer is as if the statistics before it had never moved.
+
+The picture inside is that of a full render to within about one level of 255 on average, two without samples and three
+with statistics frozen as they were before the edit (`maskedit-eval boxes`); a full render, when the brush rests, makes
+it exact and what is kept new. A box as large as the image *is* a full render, bit for bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -28,6 +33,7 @@ from maskedit.models.tensors import one_hot, tensor_to_photo
 from maskedit.render.boxes import EVERYTHING, Geometry, Growth, Span, changed_boxes, spans
 from maskedit.render.convolution import Convolution, FourPixelConvolution
 from maskedit.render.modes import Cancelled, never
+from maskedit.render.sampling import SAMPLES, Sample, gather
 
 GROWTH = Growth(down=3, blocks=2, up=8)
 """The best trade of error and time on trained weights (`maskedit-eval boxes --growths`): 1 around the blocks' cells is
@@ -66,10 +72,9 @@ class _State:
         self._count = raw.shape[2] * raw.shape[3]
         self._sums = torch.stack([torch.zeros_like(mean), self.variance * self._count]).double()
 
-    def part(self, region: Region) -> Tensor:
-        """A copy of a region."""
-        rows, columns = region
-        return self.raw[:, :, rows.slice, columns.slice].contiguous(memory_format=torch.channels_last)
+    def part(self, where: Region | Tensor) -> Tensor:
+        """A copy of a region, or of pixels as `gather` takes them."""
+        return _part(self.raw, where).contiguous(memory_format=torch.channels_last)
 
     def replace(self, region: Region, values: Tensor, *, frozen: bool) -> None:
         """Put new values into a region, and correct the statistics by what that changes."""
@@ -89,6 +94,13 @@ class _State:
         return torch.stack([mean, variance + mean**2]) * count
 
 
+def _part(x: Tensor, where: Region | Tensor) -> Tensor:
+    if isinstance(where, Tensor):
+        return gather(x, where)
+    rows, columns = where
+    return x[:, :, rows.slice, columns.slice]
+
+
 def _normalised(raw: Tensor, code: Code | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """(1, C, H, W) to zero mean and unit variance in every channel, times weight plus bias; mean and 1 / deviation.
 
@@ -105,10 +117,11 @@ class IncrementalBackend:
     Args:
         network: on the CPU, in float32 or bfloat16, in channels_last; it is used, not copied.
         growth: how far a box grows in each layer.
+        samples: windows outside the box that are looked at in each layer; 0 goes without.
     """
 
-    def __init__(self, network: DenseMappingNetwork, growth: Growth = GROWTH):
-        self._network, self.growth = network, growth
+    def __init__(self, network: DenseMappingNetwork, growth: Growth = GROWTH, samples: int = SAMPLES):
+        self._network, self.growth, self._count = network, growth, samples
         self._precision = next(network.parameters()).dtype
         self.name = f"torch {str(self._precision).removeprefix('torch.')}"
         self._layers = list(_layers(network))
@@ -122,7 +135,11 @@ class IncrementalBackend:
         """Let go of what is kept; the next render must be a full one."""
         self._states: list[_State] = []
         self._codes: list[Code] = []
+        self._samples: dict[int, Sample] = {}
         self._ids: np.ndarray | None = None
+        """The label map that the states belong to."""
+        self._shown: np.ndarray | None = None
+        """The one that the picture does."""
         self.picture: np.ndarray | None = None
         """(S, S, 3) uint8: the last render with all updates since; not to be written to."""
 
@@ -139,13 +156,14 @@ class IncrementalBackend:
 
     @property
     def nbytes(self) -> int:
-        """Memory that is kept for updates, in bytes: 136 MiB for width 64 at 512 px in bfloat16."""
+        """Memory that is kept for updates, in bytes: 136 MiB for width 64 at 512 px in bfloat16; samples have
+        weights of their own, 22 MiB more."""
         return sum(state.raw.nbytes for state in self._states)
 
-    def show(self, picture: np.ndarray) -> None:
-        """Let updates go on in this picture (S, S, 3) uint8, a full render that another backend made."""
+    def show(self, picture: np.ndarray, ids: np.ndarray) -> None:
+        """Let updates go on in this picture (S, S, 3) uint8, that another backend made of a label map (S, S)."""
         if self.ready:
-            self.picture = picture.copy()
+            self.picture, self._shown = picture.copy(), ids.copy()
 
     def generate(self, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool] = never) -> np.ndarray:
         """A full render, from which updates start; see `Backend`. When it is cancelled, what was kept before stays."""
@@ -157,6 +175,7 @@ class IncrementalBackend:
         with torch.inference_mode():
             self._render(ids, Box(0, 0, side, side), states, codes, picture, growth=EVERYTHING, cancelled=cancelled)
         self._states, self._codes, self._ids, self.picture = states, codes, ids.copy(), picture
+        self._shown = self._ids
         return picture.copy()
 
     def update(self, ids: np.ndarray, *, growth: Growth | None = None, frozen: bool = False) -> np.ndarray:
@@ -167,12 +186,13 @@ class IncrementalBackend:
             growth: how far the boxes grow; this backend's when None.
             frozen: keep the statistics of the last full render, for comparison.
         """
-        boxes = changed_boxes(self._ids, ids)
+        boxes = changed_boxes((self._ids != ids) | (self._shown != ids))
         # Several boxes come one after another, each with the label map as the ones before it left it.
         labels = self._ids
         for box in boxes:
             labels[box.slices] = ids[box.slices]
             self.update_box(labels, box, growth=growth, frozen=frozen)
+        self._shown = self._ids
         return self.picture.copy()
 
     def update_box(self, ids: np.ndarray, box: Box, *, growth: Growth | None = None, frozen: bool = False) -> Region:
@@ -181,7 +201,8 @@ class IncrementalBackend:
             region = self._render(
                 ids, box, self._states, self._codes, self.picture, growth=growth or self.growth, frozen=frozen
             )
-        self._ids = ids
+        if ids is not self._ids:
+            self._ids = self._shown = ids.copy()
         return region
 
     def _render(
@@ -206,19 +227,19 @@ class IncrementalBackend:
         columns = spans(geometries, Span(box.x0, box.x1), side, growth)
         whole: dict[int, Tensor] = {}  # activations of layers that this pass has computed whole
 
-        def activation(index: int, region: Region) -> Tensor:
-            """(1, C, h, w): what a layer hands on, normalised with its present statistics."""
+        def activation(index: int, where: Region | Tensor) -> Tensor:
+            """(1, C, h, w), or pixels (N, C, h, w): what a layer hands on, normalised with its present statistics."""
             if index in whole:
-                return whole[index][:, :, region[0].slice, region[1].slice]
+                return _part(whole[index], where)
             layer, state = self._layers[index], states[index]
             bias, weight = (None, None) if layer.style is None else codes[layer.style]
-            x = F.batch_norm(state.part(region), state.mean, state.variance, weight, bias, eps=EPS)
-            return finished(layer, x, region)
+            x = F.batch_norm(state.part(where), state.mean, state.variance, weight, bias, eps=EPS)
+            return finished(layer, x, where)
 
-        def finished(layer: _Layer, x: Tensor, region: Region) -> Tensor:
+        def finished(layer: _Layer, x: Tensor, where: Region | Tensor) -> Tensor:
             if layer.relu:
                 x = x.relu_()
-            return x if layer.skip is None else x.add_(activation(layer.skip, region))
+            return x if layer.skip is None else x.add_(activation(layer.skip, where))
 
         for index, layer in enumerate(self._layers):
             if cancelled():
@@ -242,8 +263,21 @@ class IncrementalBackend:
                 for used in [each for each in whole if self._last_use[each] <= index]:
                     del whole[used]
             else:
-                states[index].replace(region, raw, frozen=frozen)
+                sample = None if frozen else self._sample(index, side)
+                change = sample and sample.fit(region, partial(activation, index - 1), states[index].raw)
+                states[index].replace(region, change.undone(raw) if change else raw, frozen=frozen)
         raise AssertionError("unreachable")
+
+    def _sample(self, index: int, side: int) -> Sample | None:
+        """Of one of the layers that are sampled: the residual blocks would cost more than they gain, and the first
+        layer, which no statistics come before, needs none."""
+        layer = self._layers[index]
+        if not self._count or layer.geometry.kind == "same":
+            return None
+        sample = self._samples.get(index)
+        if sample is None or sample.side != side:
+            sample = self._samples[index] = Sample(layer.module, layer.geometry, side, self._count)
+        return sample
 
     def _convolve(self, index: int, x: Tensor, wanted: Region, length: int) -> Tensor:
         geometry = self._layers[index].geometry

@@ -27,7 +27,8 @@ from maskedit.imaging import atomic_write_bytes
 from maskedit.models.dense_mapping import DenseMappingNetwork, Generator
 from maskedit.models.layers import EPS
 from maskedit.models.tensors import one_hot
-from maskedit.render.backends import Cancelled, never
+from maskedit.render.convolution import four_pixel_kernel
+from maskedit.render.modes import Cancelled, never
 
 if TYPE_CHECKING:
     import openvino
@@ -48,15 +49,6 @@ class OpenVinoMissing(ImportError):
     """OpenVINO is not installed, or cannot run here: take another backend."""
 
 
-def available() -> bool:
-    """Whether OpenVINO can be imported; about 0.3 s the first time."""
-    try:
-        _openvino()
-    except OpenVinoMissing:
-        return False
-    return True
-
-
 def supports(network: Generator) -> bool:
     """Whether this backend can run the network: every variant but ``spade``."""
     return isinstance(network, DenseMappingNetwork)
@@ -66,7 +58,7 @@ class OpenVinoBackend:
     """The Dense Mapping Network on the CPU, by OpenVINO; a `Backend`.
 
     Args:
-        network: on any device, of any float type; read, not kept running. Its weights are copied.
+        network: on any device, of any float type; its weights are copied: what is done to it later changes nothing.
         size: side S of the label maps in pixels.
         precision: of the arithmetic; ``bfloat16`` and ``int8`` want a processor that has them (AVX-512 BF16, VNNI).
         calibration: gives label maps with style codes, two or more of real faces, that show int8 which values to
@@ -95,20 +87,21 @@ class OpenVinoBackend:
         if precision == "int8" and calibration is None:
             raise ValueError("int8 wants label maps and style codes to calibrate with")
         self.name = f"OpenVINO {precision}"
-        self._network, self._size, self._precision = network, size, precision
-        self._core = _openvino().Core()
-        self._ranges: Ranges = {}
+        ranges: Ranges = {}
         if precision == "int8":
-            self._ranges = _remembered(network, calibration, cache and cache / f"int8-{fingerprint}-{size}.json")
-        self._request: openvino.InferRequest | None = self._build(self._ranges)
+            ranges = _remembered(network, calibration, cache and cache / f"int8-{fingerprint}-{size}.json")
+        # Around the layers in 8 bits, the network's own precision: what the processor computes in natively.
+        rest = str(network.stem.weight.dtype).removeprefix("torch.") if precision == "int8" else precision
+        options = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "bf16" if rest == "bfloat16" else "f32",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        }
+        compiled = _openvino().Core().compile_model(_Graph(network, ranges).model(size), "CPU", options)
+        self._request: openvino.InferRequest = compiled.create_infer_request()
 
     def generate(self, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool] = never) -> np.ndarray:
         """See `Backend`; ``cancelled`` is asked every few milliseconds, and heard at the end of a layer."""
-        if self._request is None:
-            ranges = self._ranges
-            if ranges:  # the calibration still holds for other weights' style, but they may reach further
-                ranges = _union(ranges, _measured(self._network, ids, style))
-            self._request = self._build(ranges)
         request = self._request
         request.start_async({0: np.ascontiguousarray(ids), 1: style.detach().to("cpu", torch.float32).numpy()})
         while not request.wait_for(POLL_MS):
@@ -118,19 +111,6 @@ class OpenVinoBackend:
                     request.wait()
                 raise Cancelled
         return request.get_output_tensor(0).data.copy()
-
-    def weights_changed(self) -> None:
-        """The next ``generate`` takes the weights as they are then; the cache is neither read nor written."""
-        self._request = None
-
-    def _build(self, ranges: Ranges) -> openvino.InferRequest:
-        model = _Graph(self._network, ranges).model(self._size)
-        options = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "f32" if self._precision == "float32" else "bf16",
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-        }
-        return self._core.compile_model(model, "CPU", options).create_infer_request()
 
 
 class _Graph:
@@ -203,18 +183,10 @@ class _Graph:
         )
 
     def _head(self, x):
-        """The 7x7 convolution to three channels, four pixels at a time.
-
-        Three output channels fill a fifth of a vector register, and twelve three quarters: a square of 2x2 pixels is
-        computed by one 8x8 kernel, the 7x7 one at four offsets. That takes a third of the time.
-        """
+        """The 7x7 convolution to three channels, four pixels at a time; see `four_pixel_kernel`."""
         ops, conv = self._ops, self._network.head
-        weight = _values(conv.weight)
-        kernel = np.zeros((2, 2, 3, weight.shape[1], 8, 8), np.float32)
-        for row in range(2):
-            for column in range(2):
-                kernel[row, column, :, :, row : row + 7, column : column + 7] = weight
-        kernel = self._constant(kernel.reshape(12, -1, 8, 8))
+        kernel = four_pixel_kernel(conv.weight).permute(1, 2, 0, 3, 4, 5).flatten(0, 2)
+        kernel = self._constant(_values(kernel))
         squares = ops.convolution(self._reflected(x, 3), kernel, [2, 2], [0, 0], [0, 0], [1, 1])
         bias = _values(conv.bias).reshape(1, 3, 1, 1)
         return ops.tanh(ops.add(ops.depth_to_space(squares, "blocks_first", 2), bias))

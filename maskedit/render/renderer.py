@@ -27,7 +27,8 @@ from maskedit.models.device import choose_device, choose_precision
 from maskedit.models.parser import Parser
 from maskedit.models.tensors import one_hot, photo_to_tensor
 from maskedit.render import learning
-from maskedit.render.choice import Backends, default_memory
+from maskedit.render.choice import Backends
+from maskedit.render.contest import default_memory
 from maskedit.render.learning import STYLE, Learned, Learning, trained_names
 from maskedit.render.modes import BOX, ENGINES, FULL, never
 from maskedit.resources import default_weights, portrait
@@ -45,7 +46,7 @@ class RenderResult:
     """(S, S, 3) uint8 RGB, of the photo's side."""
     seconds: float
     engine: str
-    """What made it, e.g. ``"CPU bfloat16, 256 px"``."""
+    """What makes full renders, e.g. ``"CPU OpenVINO int8, 256 px"``; boxes are always torch's."""
     mode: str = FULL
     """``"full"``, or ``"box"`` where only boxes around what changed were rendered."""
     notice: str = ""
@@ -89,18 +90,17 @@ class Renderer:
         self._fingerprint = hashlib.sha256(self.weights.read_bytes()).hexdigest()
         self.size = self.header.config.size if size is None else size
         DmnConfig.check_side(self.size)
+        self._target: tuple[np.ndarray, np.ndarray] | None = None
+        self._style: torch.Tensor | None = None
+        self._learned: Learned | None = None
+        self._kept: Learned = {}
         self._notice = ""
         try:
             self._move(chosen)
         except torch.OutOfMemoryError:
             self._notice = TOO_LITTLE_MEMORY
         if self._notice:
-            self._empty_cache()
-            self._move(torch.device("cpu"))
-        self._target: tuple[np.ndarray, np.ndarray] | None = None
-        self._style: torch.Tensor | None = None
-        self._learned: Learned | None = None
-        self._kept: Learned = {}
+            self._give_way()
 
     header: Header
     """Configuration and model card of the weights."""
@@ -331,8 +331,7 @@ class Renderer:
                 pass
             # Outside the except block: inside it, the traceback would keep the failed tensors alive.
             self._empty_cache()
-        self._move(torch.device("cpu"))
-        self._style = None
+        self._give_way()
         return work(), TOO_LITTLE_MEMORY
 
     @staticmethod
@@ -341,6 +340,12 @@ class Renderer:
             torch.cuda.empty_cache()
         elif torch.backends.mps.is_available():
             torch.mps.empty_cache()
+
+    def _give_way(self) -> None:
+        """Go on on the CPU, for good; what was asked for of the GPU's engines is nothing to it."""
+        self._empty_cache()
+        self._wanted_engine, self._style = "auto", None
+        self._move(torch.device("cpu"))
 
     def _move(self, device: torch.device) -> None:
         self.device, self.precision = device, choose_precision(self._wanted_precision, device)
@@ -354,6 +359,7 @@ class Renderer:
             int8=self._wanted_precision == "auto",
             memory=self._memory,
             calibration=self._calibration,
+            as_file=self._learned is None,
         )
 
 

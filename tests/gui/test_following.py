@@ -8,9 +8,10 @@ import pytest
 from PySide6.QtTest import QTest
 
 from maskedit import imaging
-from maskedit.gui.live import QUIET, SOON, LiveScheduler
+from maskedit.gui.live import PATIENCE, QUIET, SOON, LiveScheduler
 from maskedit.render.modes import BOX, FULL, Cancelled
 from tests.gui.harness import LEFT, NONE, FakeEngine, at, click, drag, settle, wait
+from tests.gui.test_faces import LearningEngine
 
 
 class Clock:
@@ -75,6 +76,25 @@ def test_a_brush_that_moves_on_overtakes_the_full_render(live):
     live.started()
     live.edited()
     assert live.delay() is None  # boxes are not overtaken
+
+
+def test_one_short_stroke_after_the_other_gets_a_full_render_in_the_end(live, clock):
+    started = clock.now
+    while clock.now < started + 20:
+        live.stroke_began()
+        live.edited()
+        if live.delay() is None:
+            break  # the full render under way is not given up any more
+        assert live.mode == BOX
+        live.started()
+        live.finished(0.08, BOX)
+        live.stroke_ended()
+        assert (live.delay(), live.mode) == (0, FULL)
+        live.started()
+        clock.now += 0.45
+    assert PATIENCE <= clock.now - started < PATIENCE + 1
+    live.finished(0.8, FULL)
+    assert (live.delay(), live.mode) == (0, BOX)
 
 
 def test_a_short_full_render_is_not_overtaken(live):
@@ -145,6 +165,9 @@ class BoxEngine(FakeEngine):
                 self.modes.append("cancelled")
                 raise Cancelled
             time.sleep(0.005)
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
         self.modes.append(FULL)
         self.rendered.append(labels)
         return self._result(imaging.colourise(labels), self.seconds, FULL)
@@ -179,10 +202,10 @@ def shows(window, picture):
 
 
 def test_the_window_shows_boxes_then_the_full_render(open_window):
-    engine = BoxEngine(0.25, 0.01)
+    engine = BoxEngine(0.9, 0.01)
     window = open_window(engine)
     settle(window)
-    assert window.status["preview"] == "up to date, full 250 ms"
+    assert window.status["preview"] == "up to date, full 900 ms"
     QTest.mousePress(window.canvas, LEFT, NONE, at(window, 60, 60))
     for x in range(64, 160, 8):
         QTest.mouseMove(window.canvas, at(window, x, 60))
@@ -213,6 +236,63 @@ def test_a_full_render_under_way_does_not_hold_up_the_brush(open_window):
     QTest.mouseRelease(window.canvas, LEFT, NONE, at(window, 80, 160))
     settle(window)
     assert shows(window, imaging.colourise)
+
+
+def test_what_was_overtaken_may_fail(open_window):
+    """Nobody hears of it; the box render that overtook it, and the full one after that, are there."""
+    engine = BoxEngine(1.0, 0.01, obeys=False)
+    window = open_window(engine)
+    settle(window)
+    drag(window, (60, 60), (100, 60))
+    wait(lambda: window.editor.live._in_flight == FULL)
+    QTest.qWait(100)
+    engine.error = RuntimeError("out of luck")
+    QTest.mousePress(window.canvas, LEFT, NONE, at(window, 60, 160))
+    wait(lambda: shows(window, lighter))
+    QTest.mouseRelease(window.canvas, LEFT, NONE, at(window, 60, 160))
+    settle(window)
+    assert engine.error is None
+    assert window.messages == []
+    assert window.editor.live.enabled
+    assert shows(window, imaging.colourise)
+
+
+def test_with_live_off_a_box_is_not_called_up_to_date(open_window):
+    window = open_window(BoxEngine(1.0, 0.01))
+    settle(window)
+    drag(window, (60, 60), (100, 60))
+    wait(lambda: shows(window, lighter))
+    window.editor.set_live(False)
+    wait(lambda: not window.editor.live.in_flight)
+    click(window, 150, 60)
+    assert window.status["preview"] == "out of date"
+
+
+def test_the_brush_may_move_while_a_face_is_learned(open_window):
+    class Both(BoxEngine, LearningEngine):
+        def __init__(self):
+            BoxEngine.__init__(self, 0.05, 0.01)
+            LearningEngine.__init__(self, steps=60)
+            self.seconds = 0.05
+
+        def render(self, labels, *, cancelled=None):
+            return BoxEngine.render(self, labels, cancelled=cancelled)
+
+    engine = Both()
+    window = open_window(engine)
+    settle(window)
+    window.editor.learn()
+    wait(lambda: window.editor.learning is not None)
+    QTest.mousePress(window.canvas, LEFT, NONE, at(window, 20, 60))
+    x = 20
+    while window.editor.learning is not None:
+        x = x + 3 if x < 230 else 20
+        QTest.mouseMove(window.canvas, at(window, x, 60))
+        QTest.qWait(5)
+    QTest.mouseRelease(window.canvas, LEFT, NONE, at(window, x, 60))
+    settle(window)
+    assert window.editor.document.learned == b"learned"
+    assert [text for level, text in window.messages if level == "error"] == []
 
 
 @pytest.mark.parametrize("obeys", [True, False])

@@ -10,8 +10,9 @@ import torch
 from maskedit.models.config import DmnConfig
 from maskedit.models.variants import build_generator
 from maskedit.render import graph_backend
-from maskedit.render.backends import Cancelled, TorchBackend
+from maskedit.render.backends import TorchBackend
 from maskedit.render.graph_backend import GraphBackend, NoGraph
+from maskedit.render.modes import Cancelled
 from tests.faces import draw_face
 
 on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")

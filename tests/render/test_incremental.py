@@ -10,10 +10,10 @@ from maskedit.models.config import DmnConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.layers import EPS
 from maskedit.models.tensors import one_hot, tensor_to_photo
-from maskedit.render.backends import Cancelled
 from maskedit.render.boxes import EVERYTHING, Growth
 from maskedit.render.convolution import Convolution
 from maskedit.render.incremental import IncrementalBackend, kept_bytes
+from maskedit.render.modes import Cancelled
 from tests.faces import draw_face
 
 SIDE = 96

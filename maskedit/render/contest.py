@@ -1,0 +1,125 @@
+"""Which backend is the fastest on this machine: measured at one label map, a step at a time, and remembered on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from torch import Tensor
+
+from maskedit.errors import UserError
+from maskedit.imaging import atomic_write_bytes
+from maskedit.render.backends import Backend
+from maskedit.render.modes import Cancelled
+
+WORTH = 0.85
+"""Who would win must need less than this share of the first one's time: only that one leaves behind what box renders
+start from."""
+ALIKE = 1.0
+"""Levels of 255: its picture must be as near to the first one's, on average."""
+_TRIES = 3
+
+
+class Contest:
+    """Times backends at one label map, one backend a step; none wins who draws something else, or cannot be made.
+
+    Args:
+        makers: name -> what makes the backend, or hands over one that there is; the first is the one to beat.
+        ids: (S, S) uint8.
+        style: (1, V) style code.
+    """
+
+    def __init__(self, makers: dict[str, Callable[[], Backend]], ids: np.ndarray, style: Tensor):
+        self._waiting = list(makers.items())
+        self._first = self._waiting[0][0]
+        self.ids, self._style = ids.copy(), style.clone()
+        self._picture: np.ndarray | None = None
+        self._to_beat = 0.0
+        self.seconds: dict[str, float] = {}
+        """Name -> the best time of those that could be timed."""
+        self.winner = self._first
+        """So far."""
+
+    @property
+    def over(self) -> bool:
+        return not self._waiting
+
+    def step(self, cancelled: Callable[[], bool]) -> None:
+        """Time the next backend.
+
+        Raises:
+            Cancelled: ``cancelled`` said so; the next step begins with the same backend.
+        """
+        name, make = self._waiting[0]
+        try:
+            self._time(name, make(), cancelled)
+        except (Cancelled, MemoryError):
+            raise
+        except Exception:  # whatever is wrong with it, the others render
+            if name == self._first:
+                raise
+        self._waiting.pop(0)
+
+    def _time(self, name: str, backend: Backend, cancelled: Callable[[], bool]) -> None:
+        taken = []
+        for _ in range(_TRIES):
+            if cancelled():
+                raise Cancelled
+            started = perf_counter()
+            picture = backend.generate(self.ids, self._style, cancelled).astype(np.int16)
+            taken.append(perf_counter() - started)
+        self.seconds[name] = best = min(taken)
+        if name == self._first:
+            self._picture, self._to_beat = picture, WORTH * best
+        elif best < self._to_beat and np.abs(picture - self._picture).mean() <= ALIKE:
+            self.winner, self._to_beat = name, best
+
+
+def recall(memory: Path | None, key: str) -> str | None:
+    """The winner that was remembered under a key; None where there is none, or the file cannot be read."""
+    try:
+        chosen = json.loads(memory.read_text(encoding="utf-8"))[key]["chosen"]
+    except (AttributeError, OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return chosen if isinstance(chosen, str) else None
+
+
+def remember(memory: Path | None, key: str, chosen: str, seconds: dict[str, float]) -> None:
+    """Write it beside what the file holds already; where that cannot be done, it is measured again."""
+    if memory is None:
+        return
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        known = {}
+    known = known if isinstance(known, dict) else {}
+    known[key] = {"chosen": chosen, "seconds": seconds}
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_bytes(memory, json.dumps(known, indent=1).encode(), overwrite=True)
+    except (OSError, UserError):
+        pass
+
+
+def default_memory() -> Path | None:
+    """``engines.json`` in ``MASKEDIT_CACHE``, or in the folder that this system has for what programs may make again.
+
+    None where there is no such folder, as for a user without a home.
+    """
+    variable, usual = {
+        "Windows": ("LOCALAPPDATA", "AppData/Local"),
+        "Darwin": ("", "Library/Caches"),
+    }.get(platform.system(), ("XDG_CACHE_HOME", ".cache"))
+    own, systems = (Path(os.environ.get(name, "")) for name in ("MASKEDIT_CACHE", variable))
+    if own.is_absolute():
+        return own / "engines.json"
+    try:
+        folder = systems if systems.is_absolute() else Path.home() / usual
+    except RuntimeError:
+        return None
+    return folder / "maskedit" / "engines.json"
