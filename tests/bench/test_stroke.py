@@ -22,7 +22,7 @@ class Engine(FakeEngine):
 
     prepared = 0
 
-    def idle(self):
+    def idle(self, cancelled=None):
         self.prepared += 1
         return self.prepared < 3
 
@@ -73,7 +73,7 @@ def test_every_event_is_painted_and_previewed(qapp, tmp_path, monkeypatch, kept,
 
 def test_boxes_are_counted_and_the_full_result_is_waited_for(qapp):
     class Boxes(Engine):
-        cache_bytes = 0
+        has_boxes = True
 
         def update(self, labels):
             return SimpleNamespace(
