@@ -23,7 +23,7 @@ begun is given up."""
 PATIENCE = 3.0
 """Seconds from when one was given up after which no full render is: the errors of boxes add up, and one short stroke
 after the other would never see any."""
-_WORTH = 0.7
+_WORTH = 0.5
 """A box render that costs a larger share of a full one is not worth its error."""
 _GUESS = 0.25
 """The share that one is expected to cost before it was tried."""

@@ -17,7 +17,7 @@ from maskedit.imaging import atomic_write_bytes
 from maskedit.render.backends import Backend
 from maskedit.render.modes import Cancelled
 
-WORTH = 0.85
+WORTH = 0.93
 """Who would win must need less than this share of the first one's time: only that one leaves behind what box renders
 start from."""
 ALIKE = 1.0
