@@ -25,8 +25,8 @@ from maskedit.render.modes import BOX, FULL, Cancelled, never
 
 _UNKNOWN = object()
 NICE = 19
-"""How far the worker's threads stand back, of 19: with 10, one mouse event in twenty still waits for them. Desktops weigh
-programs against each other apart from this; it is this program's own threads that it concerns."""
+"""How far the worker's threads stand back, of 19: with 10, one mouse event in twenty still waits for them. Desktops
+weigh programs against each other apart from this; it is this program's own threads that it concerns."""
 REST = 400
 """Milliseconds without work after which the engine may do something for later renders."""
 SHOW_EVERY = 10

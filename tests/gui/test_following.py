@@ -154,11 +154,12 @@ class BoxEngine(FakeEngine):
         super().__init__(seconds)
         self.box_seconds, self.obeys = box_seconds, obeys
         self.modes: list[str] = []
-        self.idles = 0
+        self.idles = self.begun = 0
         self.left = 0
         """How often there is something to do in quiet times."""
 
     def render(self, labels, *, cancelled=None):
+        self.begun += 1
         end = time.monotonic() + self.seconds
         while time.monotonic() < end:
             if self.obeys and cancelled():
@@ -244,8 +245,7 @@ def test_what_was_overtaken_may_fail(open_window):
     window = open_window(engine)
     settle(window)
     drag(window, (60, 60), (100, 60))
-    wait(lambda: window.editor.live._in_flight == FULL)
-    QTest.qWait(100)
+    wait(lambda: engine.begun == 2)
     engine.error = RuntimeError("out of luck")
     QTest.mousePress(window.canvas, LEFT, NONE, at(window, 60, 160))
     wait(lambda: shows(window, lighter))
