@@ -51,6 +51,8 @@ class StatusLine(QObject):
         return self.parts[part].text()
 
     def _set(self, part: str, text: str) -> None:
+        if text == self.parts[part].text():
+            return
         self.parts[part].setText(text)
         self.parts[part].setAccessibleName(f"{_PARTS[part]}: {text}" if text else _PARTS[part])
 

@@ -24,16 +24,19 @@ class Viewport(QObject):
         self.fitting = True
         self._image = QSizeF(1, 1)
         self._view = QSizeF(1, 1)
+        self._fits: dict[tuple[float, float], float] = {}
 
     def set_image_size(self, width: int, height: int) -> None:
         """Another document: show all of it."""
         self._image = QSizeF(width, height)
+        self._fits.clear()
         self.fit()
 
     def set_view_size(self, size: QSizeF) -> None:
         """The main view's size in device-independent pixels."""
         if size != self._view:
             self._view = size
+            self._fits.clear()
             if self.fitting:
                 self.fit()
             else:
@@ -47,9 +50,14 @@ class Viewport(QObject):
         self.changed.emit()
 
     def _fitted(self, view: QSizeF) -> float:
-        across = max(16.0, view.width() - _MARGIN) / self._image.width()
-        down = max(16.0, view.height() - _MARGIN) / self._image.height()
-        return min(across, down)
+        # Asked for some fifty times a mouse event, of the same three views.
+        size = view.width(), view.height()
+        fitted = self._fits.get(size)
+        if fitted is None:
+            across = max(16.0, size[0] - _MARGIN) / self._image.width()
+            down = max(16.0, size[1] - _MARGIN) / self._image.height()
+            fitted = self._fits[size] = min(across, down)
+        return fitted
 
     def scale(self, view: QSizeF) -> float:
         """Screen pixels for an image pixel on a view of this size."""

@@ -24,9 +24,9 @@ from maskedit.render.compositing import Blend, compose
 from maskedit.render.modes import BOX, FULL, Cancelled, never
 
 _UNKNOWN = object()
-NICE = 19
-"""How far the worker's threads stand back, of 19: with 10, one mouse event in twenty still waits for them. Desktops
-weigh programs against each other apart from this; it is this program's own threads that it concerns."""
+NICE = 10
+"""How far the worker's threads stand back, of 19. With less, one mouse event in twenty waits for them; with more, they
+get next to nothing while another program keeps the processors busy."""
 REST = 400
 """Milliseconds without work after which the engine may do something for later renders."""
 SHOW_EVERY = 10
