@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from PySide6.QtCore import QPoint, QPointF, QSettings, Qt
+from PySide6.QtCore import QEventLoop, QPoint, QPointF, QSettings, Qt, QTimer
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -158,7 +158,10 @@ def wait(condition, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
-        QTest.qWait(2)
+        # Not QTest.qWait: that keeps Python's lock while it sleeps, and the worker waits for it at every operation.
+        loop = QEventLoop()
+        QTimer.singleShot(2, loop.quit)
+        loop.exec()
 
 
 def settle(window) -> None:
