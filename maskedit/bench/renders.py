@@ -19,8 +19,8 @@ from maskedit.bench.report import Job, Row, too_large
 from maskedit.errors import UserError
 from maskedit.labels import BACKGROUND, NUM_LABELS
 from maskedit.models.checkpoint import load_checkpoint
+from maskedit.models.device import peak_memory
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
-from maskedit.processes import peak_memory
 from maskedit.render.renderer import Renderer
 from maskedit.resources import portrait
 
@@ -116,7 +116,7 @@ def _renderer_rows(job: Job) -> tuple[list[Row], list[tuple[Row, np.ndarray, np.
     rows, compared = [], []
 
     def add(row: Row, labels: np.ndarray | None = None, image: np.ndarray | None = None) -> None:
-        row = replace(row, engine=renderer.engine, peak_memory_mib=_peak_memory(renderer.device))
+        row = replace(row, engine=renderer.engine, peak_memory_mib=peak_memory(renderer.device))
         rows.append(row)
         if image is not None:
             compared.append((row, labels, image))
@@ -280,8 +280,3 @@ def _errors(image: np.ndarray, wanted: np.ndarray, box: tuple[slice, slice] = np
     """How far two pictures (S, S, 3) uint8 are apart in a box, in levels of 255."""
     difference = np.abs(image[box].astype(np.int16) - wanted[box])
     return {"max_error": float(difference.max()), "mean_error": float(difference.mean())}
-
-
-def _peak_memory(device: torch.device) -> float | None:
-    """MiB."""
-    return torch.cuda.max_memory_allocated(device) / MIB if device.type == "cuda" else peak_memory()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from maskedit import processes
 from maskedit.errors import UserError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -24,6 +25,18 @@ def choose_device(choice: str = "auto") -> torch.device:
     if device.type == "cuda" and device.index is not None and device.index >= torch.cuda.device_count():
         raise UserError(f"The device {choice!r} was asked for, but there are only {torch.cuda.device_count()} GPUs.")
     return device
+
+
+def precision_name(precision: torch.dtype) -> str:
+    """As a person writes it: ``"float32"``, ``"bfloat16"``."""
+    return str(precision).removeprefix("torch.")
+
+
+def peak_memory(device: torch.device) -> float | None:
+    """MiB: the most that was allocated on CUDA, elsewhere held by this process; None where nothing tells."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return processes.peak_memory()
 
 
 def choose_precision(choice: str, device: torch.device) -> torch.dtype:

@@ -21,10 +21,15 @@ def photo_to_tensor(photo: np.ndarray | Tensor) -> Tensor:
     return normalised(tensor.permute(0, 3, 1, 2))
 
 
+def pixels(image: Tensor) -> Tensor:
+    """(3, H, W) float in [-1, 1] -> (H, W, 3) uint8 RGB, rounded, contiguous, on the same device."""
+    scaled = image.detach().float().add(1.0).mul(127.5).round_().clamp_(0, 255)
+    return scaled.to(torch.uint8).permute(1, 2, 0).contiguous()
+
+
 def tensor_to_photo(image: Tensor) -> np.ndarray:
     """(3, H, W) float in [-1, 1] -> (H, W, 3) uint8 RGB, rounded."""
-    scaled = image.detach().float().add(1.0).mul(127.5).round_().clamp_(0, 255)
-    return scaled.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+    return pixels(image).cpu().numpy()
 
 
 def one_hot(labels: np.ndarray | Tensor, *, classes: int = NUM_LABELS, dtype: torch.dtype = torch.float32) -> Tensor:

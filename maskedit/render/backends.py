@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from maskedit.models.dense_mapping import Generator
+from maskedit.models.device import precision_name
 from maskedit.models.tensors import one_hot, tensor_to_photo
 from maskedit.render.modes import never
 
@@ -53,7 +54,7 @@ class TorchBackend:
         self._network, self._memory_format = network, memory_format
         weight = next(network.parameters())
         self._device, self._precision = weight.device, weight.dtype
-        self.name = f"torch {str(self._precision).removeprefix('torch.')}"
+        self.name = f"torch {precision_name(self._precision)}"
 
     def generate(self, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool] = never) -> np.ndarray:
         """See `Backend`."""

@@ -51,6 +51,15 @@ class Geometry:
     even: bool = False
     """Whether its outputs are made two by two: those of ``up``, and where it is asked for."""
 
+    def length(self, side: int) -> int:
+        """Of the output's side, where that of the label map is ``side``."""
+        return side >> self.level
+
+    def input_length(self, side: int) -> int:
+        """Likewise of the input's."""
+        length = self.length(side)
+        return {"down": 2 * length, "up": length // 2}.get(self.kind, length)
+
     def reached(self, changed: Span) -> Span:
         """Outputs that depend on a span of the input; may stand out over the border."""
         start, stop = changed
@@ -107,7 +116,7 @@ def spans(layers: list[Geometry], edit: Span, length: int, growth: Growth) -> li
     found, changed, after_blocks = [], edit, False
     for layer in layers:
         after_blocks |= layer.kind == "up"
-        size, step = length >> layer.level, 1 << layer.level
+        step = 1 << layer.level
         changed = layer.reached(changed)
         margin = growth.margin(layer, after_blocks=after_blocks)
         if margin is not None:
@@ -115,7 +124,7 @@ def spans(layers: list[Geometry], edit: Span, length: int, growth: Growth) -> li
             changed = Span(max(changed.start, start), min(changed.stop, stop))
         if layer.even or layer.kind == "up":
             changed = Span(changed.start // 2 * 2, -(-changed.stop // 2) * 2)
-        changed = changed.clipped(size)
+        changed = changed.clipped(layer.length(length))
         found.append(changed)
     return found
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from maskedit.errors import UserError
 from maskedit.models.dense_mapping import DenseMappingNetwork, Generator
+from maskedit.models.device import precision_name
 from maskedit.processes import processor_name
 from maskedit.render.backends import Backend, TorchBackend
 from maskedit.render.contest import Contest, recall, remember
@@ -104,9 +105,10 @@ class Backends:
             else:
                 raise
             return self.full(ids, style, cancelled)
-        self._keep(ids, style, picture, stale=whole is self._other)
-        if whole is self._other:
-            self.boxes.show(picture, ids)
+        if self.boxes is not None:
+            if whole is not self.boxes:
+                self.boxes.show(picture, ids)
+            self._keep(ids, style, stale=whole is not self.boxes)
         return picture
 
     def update(self, ids: np.ndarray, style: Tensor) -> tuple[np.ndarray, bool]:
@@ -119,7 +121,7 @@ class Backends:
         except BaseException:
             self.clear()  # some layers may be those of the new label map, and others not
             raise
-        self._keep(ids, style, picture, stale=in_boxes)
+        self._keep(ids, style, stale=in_boxes)
         return picture, in_boxes
 
     def idle(self, cancelled: Callable[[], bool] = never) -> bool:
@@ -131,8 +133,9 @@ class Backends:
         if self._last is None:
             return False
         if self._stale:
+            shown = self.boxes.picture
             self.boxes.generate(*self._last, cancelled)
-            self.boxes.show(self._shown, self._last[0])
+            self.boxes.show(shown, self._last[0])
             self._stale = False
         elif self._undecided and self._as_file:
             self._compete(cancelled)
@@ -151,16 +154,14 @@ class Backends:
     def clear(self) -> None:
         """Another photo, or other weights: what is kept is worth nothing."""
         self._last: tuple[np.ndarray, Tensor] | None = None
-        self._shown: np.ndarray | None = None
         self._stale = False
         """Whether what boxes start from is not the last whole render."""
         self._contest = None
         if self.boxes is not None:
             self.boxes.clear()
 
-    def _keep(self, ids: np.ndarray, style: Tensor, picture: np.ndarray, *, stale: bool) -> None:
-        # Copies: who asked may go on painting in the one and drawing in the other.
-        self._last, self._shown, self._stale = (ids.copy(), style), picture.copy(), stale
+    def _keep(self, ids: np.ndarray, style: Tensor, *, stale: bool) -> None:
+        self._last, self._stale = (ids.copy(), style), stale  # a copy: who asked may go on painting in it
 
     @property
     def _whole(self) -> Backend:
@@ -220,11 +221,11 @@ class Backends:
             makers: dict[str, Callable[[], Backend]] = {TORCH: lambda: self._own}
             makers |= {name: lambda name=name: self._openvino(name) for name in self._precisions}
             self._contest = Contest(makers, *self._last)
-        contest = self._contest
+        contest, shown = self._contest, self.boxes.picture
         try:
             contest.step(cancelled)
         finally:  # torch's renders are of the label map that the contest began with, and boxes start from them
-            self.boxes.show(self._shown, self._last[0])
+            self.boxes.show(shown, self._last[0])
             self._stale = not np.array_equal(contest.ids, self._last[0])
         if contest.over:
             self._undecided, self._contest = False, None
@@ -246,7 +247,7 @@ class Backends:
 
     @property
     def _precision_name(self) -> str:
-        return str(self._precision).removeprefix("torch.")
+        return precision_name(self._precision)
 
     @property
     def _precisions(self) -> list[str]:

@@ -17,7 +17,8 @@ from torch.overrides import TorchFunctionMode
 
 from maskedit.labels import NUM_LABELS
 from maskedit.models.dense_mapping import Generator
-from maskedit.models.tensors import one_hot
+from maskedit.models.device import precision_name
+from maskedit.models.tensors import one_hot, pixels
 from maskedit.render.modes import Cancelled, never
 
 Picture = Callable[[Generator, Tensor, Tensor], Tensor]
@@ -137,7 +138,7 @@ class GraphBackend:
 
     def _ways(self) -> Iterator[tuple[str, Picture]]:
         """Name and function of every way to run the network, the fastest first. This is the place to choose."""
-        name = f"CUDA graph {str(self._precision).removeprefix('torch.')}"
+        name = f"CUDA graph {precision_name(self._precision)}"
         if self._compiled and find_spec("triton") is not None:
             # Not "max-autotune": on Hopper cuDNN's convolutions beat Triton's, whose tuning takes minutes.
             yield f"{name}, compiled", torch.compile(_picture, fullgraph=True, dynamic=False)
@@ -154,10 +155,9 @@ class GraphBackend:
 
 
 def _picture(network: Generator, ids: Tensor, style: Tensor) -> Tensor:
-    """(1, S, S) uint8 ids and (1, V) style -> (S, S, 3) uint8, contiguous; the pixels of ``tensor_to_photo``, there."""
+    """(1, S, S) uint8 ids and (1, V) style -> (S, S, 3) uint8, contiguous."""
     labels = one_hot(ids, dtype=style.dtype).contiguous(memory_format=torch.channels_last)
-    image = network.generate(labels, style)[0]
-    return image.float().add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous()
+    return pixels(network.generate(labels, style)[0])
 
 
 def _picture_in_channels_last(network: Generator, ids: Tensor, style: Tensor) -> Tensor:

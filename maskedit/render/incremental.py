@@ -28,7 +28,8 @@ from torch import Tensor, nn
 
 from maskedit.document.history import Box
 from maskedit.models.dense_mapping import DenseMappingNetwork
-from maskedit.models.layers import EPS
+from maskedit.models.device import precision_name
+from maskedit.models.layers import EPS, normalised
 from maskedit.models.tensors import one_hot, tensor_to_photo
 from maskedit.render.boxes import EVERYTHING, Geometry, Growth, Span, changed_boxes, spans
 from maskedit.render.convolution import Convolution, FourPixelConvolution
@@ -89,7 +90,7 @@ class _State:
     def _distances(self, values: Tensor) -> Tensor:
         """(2, C) float64: sums of the distances from the centre and of their squares."""
         count = values.shape[2] * values.shape[3]
-        _, mean, rstd = _normalised(values)
+        _, mean, rstd = normalised(values)
         mean, variance = (mean - self._centre).double(), rstd.double() ** -2 - EPS
         return torch.stack([mean, variance + mean**2]) * count
 
@@ -101,21 +102,11 @@ def _part(x: Tensor, where: Region | Tensor) -> Tensor:
     return x[:, :, rows.slice, columns.slice]
 
 
-def _normalised(raw: Tensor, code: Code | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """(1, C, H, W) to zero mean and unit variance in every channel, times weight plus bias; mean and 1 / deviation.
-
-    Batch normalisation of one image is instance normalisation, and its kernel is faster in channels_last. The
-    statistics come in float32 only if there are a weight and a bias in float32.
-    """
-    bias, weight = code or (torch.zeros(raw.shape[1]), torch.ones(raw.shape[1]))
-    return torch.native_batch_norm(raw, weight, bias, None, None, True, 0.0, EPS)
-
-
 class IncrementalBackend:
     """The generator on the CPU, layer by layer, with what box renders start from; a `Backend`.
 
     Args:
-        network: on the CPU, in float32 or bfloat16, in channels_last; it is used, not copied.
+        network: on the CPU, in float32 or bfloat16; it is used, not copied.
         growth: how far a box grows in each layer.
         samples: windows outside the box that are looked at in each layer; 0 goes without.
     """
@@ -123,19 +114,19 @@ class IncrementalBackend:
     def __init__(self, network: DenseMappingNetwork, growth: Growth = GROWTH, samples: int = SAMPLES):
         self._network, self.growth, self._count = network, growth, samples
         self._precision = next(network.parameters()).dtype
-        self.name = f"torch {str(self._precision).removeprefix('torch.')}"
+        self.name = f"torch {precision_name(self._precision)}"
         self._layers = list(_layers(network))
         *layers, head = self._layers
         self._convolutions = [*(Convolution(layer.module) for layer in layers), FourPixelConvolution(head.module)]
         skips = {layer.skip: index for index, layer in enumerate(self._layers)}
         self._last_use = [skips.get(index, index + 1) for index in range(len(self._layers))]
+        self._samples: dict[int, Sample] = {}
         self.clear()
 
     def clear(self) -> None:
         """Let go of what is kept; the next render must be a full one."""
         self._states: list[_State] = []
         self._codes: list[Code] = []
-        self._samples: dict[int, Sample] = {}
         self._ids: np.ndarray | None = None
         """The label map that the states belong to."""
         self._shown: np.ndarray | None = None
@@ -147,6 +138,7 @@ class IncrementalBackend:
         """The network was changed in place."""
         for convolution in self._convolutions:
             convolution.weights_changed()
+        self._samples = {}
         self.clear()
 
     @property
@@ -162,8 +154,7 @@ class IncrementalBackend:
 
     def show(self, picture: np.ndarray, ids: np.ndarray) -> None:
         """Let updates go on in this picture (S, S, 3) uint8, that another backend made of a label map (S, S)."""
-        if self.ready:
-            self.picture, self._shown = picture.copy(), ids.copy()
+        self.picture, self._shown = picture.copy(), ids.copy()
 
     def generate(self, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool] = never) -> np.ndarray:
         """A full render, from which updates start; see `Backend`. When it is cancelled, what was kept before stays."""
@@ -227,13 +218,16 @@ class IncrementalBackend:
         columns = spans(geometries, Span(box.x0, box.x1), side, growth)
         whole: dict[int, Tensor] = {}  # activations of layers that this pass has computed whole
 
+        def code(layer: _Layer) -> tuple[Tensor | None, Tensor | None]:
+            """Weight and bias of the normalisation; the other way round than in a style code."""
+            return (None, None) if layer.style is None else codes[layer.style][::-1]
+
         def activation(index: int, where: Region | Tensor) -> Tensor:
             """(1, C, h, w), or pixels (N, C, h, w): what a layer hands on, normalised with its present statistics."""
             if index in whole:
                 return _part(whole[index], where)
             layer, state = self._layers[index], states[index]
-            bias, weight = (None, None) if layer.style is None else codes[layer.style]
-            x = F.batch_norm(state.part(where), state.mean, state.variance, weight, bias, eps=EPS)
+            x = F.batch_norm(state.part(where), state.mean, state.variance, *code(layer), eps=EPS)
             return finished(layer, x, where)
 
         def finished(layer: _Layer, x: Tensor, where: Region | Tensor) -> Tensor:
@@ -245,19 +239,15 @@ class IncrementalBackend:
             if cancelled():
                 raise Cancelled
             geometry, region = layer.geometry, (rows[index], columns[index])
-            length = side << 1 >> geometry.level if geometry.kind == "down" else side >> geometry.level
-            length = length >> 1 if geometry.kind == "up" else length
+            length = geometry.input_length(side)
             wanted = tuple(geometry.needed(span) for span in region)
             window = tuple(span.clipped(length) for span in wanted)
             x = self._one_hot(ids, window) if index == 0 else activation(index - 1, window)
             raw = self._convolve(index, x, wanted, length)[:, :, : len(region[0]), : len(region[1])]
             if index == len(self._layers) - 1:
-                rows_, columns_ = region
-                picture[rows_.slice, columns_.slice] = tensor_to_photo(torch.tanh(raw[0].float()))
-                return region
-            size = side >> geometry.level
-            if all(len(span) == size for span in region):
-                x, mean, rstd = _normalised(raw, None if layer.style is None else codes[layer.style])
+                break
+            if all(len(span) == geometry.length(side) for span in region):
+                x, mean, rstd = normalised(raw, *code(layer))
                 states[index : index + 1] = [_State(raw, mean, rstd)]
                 whole[index] = finished(layer, x, region)
                 for used in [each for each in whole if self._last_use[each] <= index]:
@@ -266,7 +256,8 @@ class IncrementalBackend:
                 sample = None if frozen else self._sample(index, side)
                 change = sample and sample.fit(region, partial(activation, index - 1), states[index].raw)
                 states[index].replace(region, change.undone(raw) if change else raw, frozen=frozen)
-        raise AssertionError("unreachable")
+        picture[region[0].slice, region[1].slice] = tensor_to_photo(torch.tanh(raw[0].float()))
+        return region
 
     def _sample(self, index: int, side: int) -> Sample | None:
         """Of one of the layers that are sampled: the residual blocks would cost more than they gain, and the first
@@ -295,7 +286,7 @@ class IncrementalBackend:
 def kept_bytes(network: DenseMappingNetwork, size: int) -> int:
     """Memory that box renders of ``size`` x ``size`` pixels need, in bytes."""
     layers = list(_layers(network))[:-1]
-    pixels = sum(layer.module.out_channels * (size >> layer.geometry.level) ** 2 for layer in layers)
+    pixels = sum(layer.module.out_channels * layer.geometry.length(size) ** 2 for layer in layers)
     return pixels * next(network.parameters()).itemsize
 
 

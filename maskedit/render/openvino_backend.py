@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from maskedit.errors import UserError
 from maskedit.imaging import atomic_write_bytes
 from maskedit.models.dense_mapping import DenseMappingNetwork, Generator
+from maskedit.models.device import precision_name
 from maskedit.models.layers import EPS
 from maskedit.models.tensors import one_hot
 from maskedit.render.convolution import four_pixel_kernel
@@ -91,7 +92,7 @@ class OpenVinoBackend:
         if precision == "int8":
             ranges = _remembered(network, calibration, cache and cache / f"int8-{fingerprint}-{size}.json")
         # Around the layers in 8 bits, the network's own precision: what the processor computes in natively.
-        rest = str(network.stem.weight.dtype).removeprefix("torch.") if precision == "int8" else precision
+        rest = precision_name(network.stem.weight.dtype) if precision == "int8" else precision
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "bf16" if rest == "bfloat16" else "f32",

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskedit.models.layers import EPS
+from maskedit.models.layers import normalised
 from maskedit.render.boxes import Geometry, Span
 
 SAMPLES = 32
@@ -53,8 +53,8 @@ class Sample:
     """
 
     def __init__(self, module: nn.Conv2d | nn.ConvTranspose2d, geometry: Geometry, side: int, count: int):
-        self.side, size = side, side >> geometry.level
-        length, self._block = (size // 2, 2) if geometry.kind == "up" else (2 * size, 1)
+        self.side, size = side, geometry.length(side)
+        length, self._block = geometry.input_length(side), 2 if geometry.kind == "up" else 1
         needed = [(start, geometry.needed(Span(start, start + self._block))) for start in range(0, size, self._block)]
         within = [(start, window.start) for start, window in needed if window == window.clipped(length)]
         outputs, windows = np.array(within, np.int64).reshape(-1, 2).T
@@ -93,7 +93,7 @@ class Sample:
 
 def affine(new: Tensor, kept: Tensor) -> Affine:
     """The change from ``kept`` to ``new``, (N, C) each, as means and deviations tell it."""
-    (mean, rstd), (kept_mean, kept_rstd) = _statistics(new), _statistics(kept)
+    (_, mean, rstd), (_, kept_mean, kept_rstd) = normalised(new), normalised(kept)
     scale = (kept_rstd / rstd).clamp_(*_SCALES)
     return Affine(mean - scale * kept_mean, scale)
 
@@ -102,12 +102,6 @@ def gather(x: Tensor, pixels: Tensor) -> Tensor:
     """(N, C, h, w): pixels of a map (1, C, H, W), counted row by row, at indices (N, h, w); all in channels_last."""
     rows = x.permute(0, 2, 3, 1).flatten(0, 2)
     return rows.index_select(0, pixels.flatten()).view(*pixels.shape, -1).permute(0, 3, 1, 2)
-
-
-def _statistics(values: Tensor) -> tuple[Tensor, Tensor]:
-    """(C,) float32: means and 1 / deviations of (N, C)."""
-    ones, zeros = torch.ones(values.shape[1]), torch.zeros(values.shape[1])
-    return torch.native_batch_norm(values, ones, zeros, None, None, True, 0.0, EPS)[1:]
 
 
 def _pixels(starts: np.ndarray, length: int, side: int) -> np.ndarray:

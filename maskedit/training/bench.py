@@ -25,10 +25,10 @@ from maskedit.errors import UserError
 from maskedit.labels import NUM_LABELS
 from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import MASK_VAE_PRESETS, PARSER_PRESETS
-from maskedit.models.device import choose_device, choose_precision
+from maskedit.models.device import choose_device, choose_precision, peak_memory, precision_name
 from maskedit.models.mask_vae import MaskVAE
 from maskedit.models.parser import build_parser
-from maskedit.processes import peak_memory, processor_name
+from maskedit.processes import processor_name
 from maskedit.training.all import RECIPES
 from maskedit.training.baseline import ReleasedLoop
 from maskedit.training.config import BenchOptions, DmnOptions, EbstOptions, ParserOptions, RunOptions, VaeOptions
@@ -167,7 +167,7 @@ def measure(job: Job, options: BenchOptions) -> Row:
             trainer = Trainer(stage, run, RunFolder(Path(folder)), accelerator)
             trainer.begin(source)
             steps, seconds, waited = _timed(trainer, options.seconds, device)
-            peak = _peak_memory(device)
+            peak = peak_memory(device)
             operations = _operations(trainer)
             del trainer, stage
             gc.collect()  # a trainer and its batches hold each other; the plain loop gets their memory and workers
@@ -245,13 +245,6 @@ def _source(options: BenchOptions, batch: int, size: int, device: torch.device) 
     return DeviceSource(Pairs(photos, labels, [str(index) for index in range(count)]).to(device))
 
 
-def _peak_memory(device: torch.device) -> float:
-    """MiB."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    return peak_memory()
-
-
 def _synchronise(device: torch.device) -> None:
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
@@ -296,6 +289,6 @@ def _hardware(options: BenchOptions) -> str:
     except UserError as error:
         raise UserError(f"--device: {error}") from error
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({processor_name()})"
-    precision = str(choose_precision(options.precision, device)).removeprefix("torch.")
+    precision = precision_name(choose_precision(options.precision, device))
     threads = options.threads or torch.get_num_threads()
     return f"{name}, {threads} threads, {precision}, torch {torch.__version__}"
