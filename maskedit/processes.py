@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import platform
@@ -39,6 +40,25 @@ def peak_memory() -> float | None:
 
     # In bytes on macOS, in KiB on the BSDs.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+"""Options of glibc's ``mallopt``."""
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep what it frees, for good; False where the system's allocator is not glibc's.
+
+    glibc gives large blocks back to the system as soon as they are freed, and every page of them must be fetched anew,
+    filled with zeros, at its next use. A training step frees and takes the same gigabytes each time.
+    """
+    if sys.platform != "linux":
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:  # musl
+        return False
+    options = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 64 << 20}
+    return all([mallopt(option, value) for option, value in options.items()])
 
 
 def processor_name() -> str:

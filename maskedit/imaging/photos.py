@@ -48,6 +48,22 @@ def read_photo(source: str | Path | bytes, *, name: str | None = None) -> np.nda
     return np.ascontiguousarray(photo)
 
 
+def read_size(path: str | Path) -> tuple[int, int]:
+    """(width, height) in pixels as a file's header has it, before any EXIF orientation; no pixel is decoded.
+
+    Many threads may read at once, for unlike `decoding` this holds no lock while it waits for the disk. Raises
+    UserError when the header cannot be read.
+    """
+    Image.init()
+    try:
+        with Image.open(path, formats=[each for each in _FORMATS if each in Image.OPEN]) as image:
+            return image.size
+    except Exception as error:  # as in `decoding`: nearly anything
+        raise UserError(
+            f"The size of '{path}' cannot be read ({reason_of(error)}); get a complete copy of it."
+        ) from error
+
+
 def read_source(source: str | Path | bytes) -> tuple[bytes, str]:
     """The bytes of a file and what to call it in a message."""
     if isinstance(source, bytes):

@@ -59,7 +59,7 @@ class DmnConfig(NetworkConfig):
     variant: str = "maskgan"
     """``maskgan`` is the product's; the others are for comparisons (see ``maskedit.models.variants``)."""
 
-    VARIANTS: ClassVar[tuple[str, ...]] = ("maskgan", "maskgan-concat", "pix2pixhd-m", "spade")
+    VARIANTS: ClassVar[tuple[str, ...]] = ("maskgan", "maskgan-concat", "pix2pixhd-m", "spade", "maskgan-context")
     SPADE_STYLE_VALUES: ClassVar[int] = 256
 
     def __post_init__(self):

@@ -69,6 +69,7 @@ class DenseMappingNetwork(Generator):
 
     MERGES: ClassVar[dict[str, type[nn.Module] | None]] = {
         "maskgan": SpatialFeatureTransform,
+        "maskgan-context": SpatialFeatureTransform,
         "maskgan-concat": ConcatenateFeatures,
         "pix2pixhd-m": None,
     }

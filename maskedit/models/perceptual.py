@@ -185,6 +185,15 @@ def feature_distance(features: list[Tensor], target: list[Tensor], weights: Sequ
     return total
 
 
+def mean_inside(values: Tensor, hole: Tensor) -> Tensor:
+    """The mean (N,) of values (N, C, h, w) over a hole (N, 1, H, W), which is scaled to them by area."""
+    weights = hole.to(values.dtype)
+    if weights.shape[-2:] != values.shape[-2:]:
+        weights = F.adaptive_avg_pool2d(weights, values.shape[-2:])
+    sums = (values.mean(dim=1, keepdim=True) * weights).sum(dim=(1, 2, 3))
+    return sums / weights.sum(dim=(1, 2, 3)).clamp_min(1e-6)
+
+
 class PerceptualLoss(nn.Module):
     """L1 between pretrained features of render and photo (MaskGAN Eq. 9); evaluation's feature distance as well.
 
@@ -220,12 +229,25 @@ class PerceptualLoss(nn.Module):
         """Both (N, 3, H, W) in [-1, 1]; scalar, differentiable in ``image``."""
         with torch.no_grad():
             wanted = self.features(target)
+        return feature_distance(self.features(image), wanted, self._weights(wanted))
+
+    def inside(self, image: Tensor, target: Tensor, hole: Tensor) -> Tensor:
+        """The same inside a hole (N, 1, H, W), 1 inside and 0 outside: (N,), differentiable in ``image``.
+
+        Each feature counts by the share of its cell that lies in the hole; magnitudes are those of the whole photos.
+        """
+        with torch.no_grad():
+            wanted = self.features(target)
+        total = image.new_zeros(len(image), dtype=torch.float32)
+        for weight, ours, theirs in zip(self._weights(wanted), self.features(image), wanted, strict=True):
+            total = total + weight * mean_inside((ours.float() - theirs.float()).abs(), hole)
+        return total
+
+    def _weights(self, wanted: list[Tensor]) -> Sequence[float | Tensor]:
         if isinstance(self.features, Vgg19Features):
-            weights: Sequence[float | Tensor] = self.VGG_WEIGHTS
-        else:
-            # Tensors, not numbers: a number would make a GPU wait for each of the five.
-            weights = [1 / (len(wanted) * feature.abs().float().mean().clamp_min(1e-6)) for feature in wanted]
-        return feature_distance(self.features(image), wanted, weights)
+            return self.VGG_WEIGHTS
+        # Tensors, not numbers: a number would make a GPU wait for each of the five.
+        return [1 / (len(wanted) * feature.abs().float().mean().clamp_min(1e-6)) for feature in wanted]
 
 
 def make_perceptual(choice: str) -> PerceptualLoss | None:

@@ -1,4 +1,4 @@
-"""Every stage in order, each from the last one's checkpoint: parser, MaskVAE, DMN (small to large), EBST.
+"""Every stage in order, each from the last one's checkpoint: parser, MaskVAE, DMN (small to large), EBST, completion.
 
 A run folder below the given one for every leg; a leg that is finished is not trained again, one that was cut off goes
 on where it stopped. So the whole can be killed anywhere and started again with the same command.
@@ -13,9 +13,19 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from maskedit.data_folder import brief_folder, folder_texts
 from maskedit.errors import UserError
 from maskedit.models.perceptual import make_perceptual
-from maskedit.training.config import AllOptions, DmnOptions, EbstOptions, ParserOptions, RunOptions, VaeOptions
+from maskedit.training.config import (
+    AllOptions,
+    ContextOptions,
+    DmnOptions,
+    EbstOptions,
+    ParserOptions,
+    RunOptions,
+    VaeOptions,
+)
+from maskedit.training.context import ContextStage
 from maskedit.training.dmn import DmnStage
 from maskedit.training.ebst import EbstStage
 from maskedit.training.loop import on_signal, train
@@ -36,16 +46,19 @@ class Leg:
     decay_from: float | None = None
     balance: float | None = None
     """Of the parser alone."""
+    adversarial_weight: float | None = None
+    feature_weight: float | None = None
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a preset's stages take; parser and DMN grow from leg to leg: most of what they learn, they learn small."""
+    """What a preset's stages take; some grow from leg to leg: most of what they learn, they learn small."""
 
     parser: tuple[Leg, ...]
     vae: Leg
     dmn: tuple[Leg, ...]
     ebst: Leg
+    context: tuple[Leg, ...]
 
 
 RECIPES: dict[str, Recipe] = {
@@ -55,6 +68,7 @@ RECIPES: dict[str, Recipe] = {
         Leg(512, 16, 300_000),
         (Leg(256, 8, 200_000, decay_from=1), Leg(512, 8, 400_000)),
         Leg(512, 8, 150_000),
+        (Leg(256, 8, 150_000, decay_from=1), Leg(512, 8, 300_000)),
     ),
     # 810 photos on two CPU cores, in an afternoon.
     "compact": Recipe(
@@ -67,15 +81,26 @@ RECIPES: dict[str, Recipe] = {
         Leg(128, 16, 4_000, rate=4e-4, decay_from=0.3),
         (Leg(64, 16, 650, decay_from=1), Leg(128, 8, 1_850, decay_from=1), Leg(256, 4, 2_400, decay_from=0.5)),
         Leg(256, 4, 300, rate=1e-4, decay_from=0.3),
+        # Colours first, which needs no discriminator; then what looks photographed. Some thirty hours.
+        (
+            Leg(128, 8, 4_000, rate=3e-4, decay_from=1, adversarial_weight=0.0, feature_weight=0.0),
+            Leg(256, 4, 12_000, decay_from=1),
+            Leg(512, 2, 6_000, rate=1e-4, decay_from=0.5),
+        ),
     ),
     "small": Recipe(
         (Leg(128, 16, 3_000),),
         Leg(128, 16, 3_000, rate=4e-4, decay_from=0.3),
         (Leg(64, 16, 1_000, decay_from=1), Leg(128, 8, 2_500)),
         Leg(128, 8, 800),
+        (Leg(128, 8, 3_000, decay_from=1), Leg(256, 4, 4_000)),
     ),
     "tiny": Recipe(
-        (Leg(64, 8, 150),), Leg(64, 8, 150), (Leg(64, 4, 100, decay_from=1), Leg(64, 4, 200)), Leg(64, 4, 60)
+        (Leg(64, 8, 150),),
+        Leg(64, 8, 150),
+        (Leg(64, 4, 100, decay_from=1), Leg(64, 4, 200)),
+        Leg(64, 4, 60),
+        (Leg(64, 4, 60),),
     ),
 }
 
@@ -126,9 +151,16 @@ def plan(options: AllOptions) -> list[tuple[type[Stage], RunOptions]]:
         legs.append((stage, kind(**values)))
         return run
 
-    def grow(stage: type[Stage], kind: type[RunOptions], stage_legs: tuple[Leg, ...], name: str, **given: str) -> Path:
+    def grow(
+        stage: type[Stage],
+        kind: type[RunOptions],
+        stage_legs: tuple[Leg, ...],
+        name: str,
+        start: str = "",
+        **given: str,
+    ) -> Path:
         # Each from the one before, in name-1-64, name-2-128 ...
-        earlier = ""
+        earlier = start
         for number, leg in enumerate(stage_legs, start=1):
             earlier = str(add(stage, kind, leg, out / f"{name}-{number}-{leg.size}", init=earlier, **given))
         return Path(earlier)
@@ -138,13 +170,18 @@ def plan(options: AllOptions) -> list[tuple[type[Stage], RunOptions]]:
     own = options.perceptual == "parser"
     losses = {"perceptual": f"parser:{parser / LATEST}" if own else options.perceptual}
     dmn = grow(DmnStage, DmnOptions, recipe.dmn, "3-dmn", **losses)
-    add(EbstStage, EbstOptions, recipe.ebst, out / "4-ebst", init=str(dmn), vae=str(vae / LATEST), **losses)
+    ebst = add(EbstStage, EbstOptions, recipe.ebst, out / "4-ebst", init=str(dmn), vae=str(vae / LATEST), **losses)
+    judge = {"parser": str(parser / LATEST)}
+    grow(ContextStage, ContextOptions, recipe.context, "5-context", start=str(ebst), **losses, **judge)
     return legs
 
 
 def _check_begun(leg: RunOptions) -> None:
     """A folder that was begun for another run must not serve this one unnoticed: its leg would count as trained."""
     begun, now = RunFolder(Path(leg.out)).options, leg.to_dict()
+    for options in (begun, now):
+        if "data" in options:  # one string in the options of an older run
+            options["data"] = ", ".join(brief_folder(folder) for folder in folder_texts(options["data"]))
     for name in ("preset", "data", "validation", "size", "batch", "steps", "seed", "init", "perceptual"):
         # Of paths only the last part: the same folder may be called by another way.
         if name in begun and name in now and Path(str(begun[name])).name != Path(str(now[name])).name:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from maskedit.data_folder import brief_folder
 from maskedit.models.checkpoint import read_header
 from maskedit.training.config import RunOptions
 from maskedit.training.run_folder import LATEST
@@ -73,6 +74,9 @@ def _flags(options: RunOptions) -> str:
         flag = "--" + option.name.replace("_", "-")
         if isinstance(value, bool):
             words.append(flag if value else f"--no-{flag[2:]}")
+            continue
+        if option.name == "data":
+            words += [f"{flag} {shlex.quote(brief_folder(folder))}" for folder in value]
             continue
         if option.metadata.get("path"):
             kind = next((kind for kind in ("vgg19:", "squeezenet:", "parser:") if value.startswith(kind)), "")

@@ -12,6 +12,7 @@ from maskedit.errors import UserError
 from maskedit.training.config import (
     AllOptions,
     BenchOptions,
+    ContextOptions,
     DmnOptions,
     EbstOptions,
     ParserOptions,
@@ -22,6 +23,7 @@ from maskedit.training.config import (
 EXAMPLE = """example:
   maskedit-train dmn --data celebamask-hq --preset paper --perceptual vgg19 --out runs/paper
   the same command again goes on where the run stopped
+  maskedit-train parser --data celebamask-hq --data more-faces:0.25    each of these a quarter as often
 """
 
 BENCH_EXAMPLE = """example:
@@ -35,6 +37,7 @@ STAGES: dict[str, tuple[type[Options], str]] = {
     "vae": (VaeOptions, "maskedit.training.vae:VaeStage"),
     "dmn": (DmnOptions, "maskedit.training.dmn:DmnStage"),
     "ebst": (EbstOptions, "maskedit.training.ebst:EbstStage"),
+    "context": (ContextOptions, "maskedit.training.context:ContextStage"),
     "all": (AllOptions, "maskedit.training.all:train_all"),
     "bench": (BenchOptions, "maskedit.training.bench:bench"),
 }
@@ -47,6 +50,8 @@ def add_options(parser: argparse.ArgumentParser, options: type) -> None:
         flag, text = "--" + field.name.replace("_", "-"), field.metadata["help"]
         if isinstance(field.default, bool):
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=field.default, help=text)
+        elif isinstance(field.default, tuple):
+            parser.add_argument(flag, action="append", default=[], metavar=field.metadata["metavar"], help=text)
         else:
             parser.add_argument(
                 flag, type=type(field.default), default=field.default, choices=field.metadata.get("choices"),

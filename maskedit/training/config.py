@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from maskedit.data_folder import folder_and_weight, folder_texts
 from maskedit.errors import UserError
 from maskedit.models.config import PERCEPTUAL, DmnConfig
 
@@ -18,7 +19,14 @@ def _option(default, text: str, **extra):
 class CommonOptions:
     """What single stages and ``all`` understand alike."""
 
-    data: str = _option("", "folder with images/ and masks/ of the same stems, or with train/ and val/", path=True)
+    data: tuple[str, ...] = _option(
+        (), "FOLDER with images/ and masks/ of the same stems, or with train/ and val/; may be given several times: "
+        "the first holds photos out, the others are trained on whole. FOLDER:WEIGHT shows its photos WEIGHT times as "
+        "often as a folder of weight 1 shows its own; without one the weight is 1, or 0.5 where a file labelled.json "
+        "says that a parser drew the label maps, and not people. Photos smaller than the training squares are left "
+        "out, unless all of their folder are",
+        metavar="FOLDER[:WEIGHT]",
+    )  # fmt: skip
     out: str = _option("", "run folder; a new one below runs/ when left out, an existing one is resumed", path=True)
     preset: str = _option(
         "compact", "network: paper, compact, small or tiny", choices=("paper", "compact", "small", "tiny")
@@ -41,6 +49,9 @@ class CommonOptions:
     keep: int = _option(2, "checkpoints that are kept, beside the best and the latest weights")
     validate_every: int = _option(500, "steps between two validations and sample grids")
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", folder_texts(self.data))
+
     def to_dict(self) -> dict:
         return asdict(self)
 
@@ -62,8 +73,10 @@ class RunOptions(CommonOptions):
 
     def check(self) -> None:
         """Raise a UserError that names the flag for anything no run could use."""
-        if not self.data:
+        if not self.data or not all(self.data):
             raise UserError("--data is missing: give a folder with images/ and masks/.")
+        for folder in self.data:
+            folder_and_weight(folder)
         if self.size < 0 or self.size % 32:
             raise UserError(f"--size {self.size} is not a multiple of 32, which the networks need.")
         for name in ("batch", "accumulate", "steps", "validate_every", "validation", "keep"):
@@ -151,8 +164,29 @@ class EbstOptions(DmnOptions):
 
 
 @dataclass(frozen=True)
+class ContextOptions(DmnOptions):
+    """Completion: the DMN learns to redraw holes, seeing the photo around them; starts from a trained DMN (--init)."""
+
+    variant: str = _option("maskgan-context", "generator that sees the photo", choices=("maskgan-context",))
+    adversarial_weight: float = _option(1.0, "weight of the adversarial loss; 0 trains without a discriminator")
+    l1_weight: float = _option(10.0, "weight of the pixels' L1 distance in the hole")
+    outside_weight: float = _option(5.0, "weight of the pixels' L1 distance outside the hole, which holds the rim")
+    edited: float = _option(0.15, "share of the photos that are asked for another label map than their own")
+    parser: str = _option("", "face parser that judges edited photos; the shipped one when left out", path=True)
+    parsing_weight: float = _option(1.0, "weight of its cross-entropy in the hole; 0: no parser")
+
+    def check(self) -> None:
+        super().check()
+        _at_least_zero(self, "adversarial_weight", "outside_weight", "parsing_weight")
+        if not self.init:
+            raise UserError("--init is missing: completion starts from a trained DMN's run folder or .safetensors.")
+        if not 0 <= self.edited < 1:
+            raise UserError(f"--edited {self.edited} must lie in [0, 1).")
+
+
+@dataclass(frozen=True)
 class AllOptions(CommonOptions):
-    """Every stage in order, by the preset's recipe: parser, vae, dmn, ebst."""
+    """Every stage in order, by the preset's recipe: parser, vae, dmn, ebst, context."""
 
     share: float = _option(1.0, "share of the recipe's steps: 0.01 is a rehearsal")
     perceptual: str = _option("parser", f"perceptual features: {PERCEPTUAL}; parser: the first stage's", path=True)

@@ -15,7 +15,8 @@ import copy
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +24,15 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from maskedit.dataset import Pairs, find_split, load_pairs
+from maskedit.dataset import Pairs, load_pairs
 from maskedit.errors import UserError
 from maskedit.models.checkpoint import load_checkpoint, save_checkpoint
 from maskedit.models.device import choose_device
+from maskedit.processes import keep_freed_memory
 from maskedit.training.card import Progress, model_card
 from maskedit.training.config import RunOptions
-from maskedit.training.data import batch_indices, prepare_batch
+from maskedit.training.data import WeightedOrder, prepare_batch
+from maskedit.training.folders import TrainingPhotos, find_photos
 from maskedit.training.run_folder import BEST, LATEST, RunFolder
 from maskedit.training.source import Source, make_source
 from maskedit.training.stage import Losses, Stage
@@ -82,13 +85,19 @@ class Trainer:
 
     # One step ---------------------------------------------------------------------------------------------------
 
-    def begin(self, training: Source) -> None:
-        """Let the stage look at the data, and line up the batches from the present step on."""
-        epoch = torch.arange(len(training)).repeat_interleave(self.stage.prepare(training))
-        options = self.options
+    def begin(self, training: Source, weights: Sequence[Fraction] | None = None) -> None:
+        """Let the stage look at the data, and line up the batches from the present step on.
+
+        Args:
+            training: N pairs.
+            weights: how often each is shown, beside what the stage says; all alike when None.
+        """
+        options, repeats = self.options, self.stage.prepare(training).tolist()
+        rates = repeats if weights is None else [a * b for a, b in zip(repeats, weights, strict=True)]
+        stream = WeightedOrder(rates, seed=options.seed)
 
         def order(step: int) -> Tensor:
-            indices = epoch[batch_indices(len(epoch), options.batch, seed=options.seed, step=step)]
+            indices = stream.batch(options.batch, step=step)
             return torch.cat([indices[part] for part in self._own_parts])
 
         self._batches = training.batches(order, self.progress.step, options.steps)
@@ -165,11 +174,17 @@ class Trainer:
 
     # A whole run ------------------------------------------------------------------------------------------------
 
-    def fit(self, training: Source, validation: Pairs) -> None:
-        """Train until --steps or --minutes, or SIGTERM; saves as it goes, so that the same command goes on."""
+    def fit(self, training: Source, validation: Pairs, photos: TrainingPhotos) -> None:
+        """Train until --steps or --minutes, or SIGTERM; saves as it goes, so that the same command goes on.
+
+        Args:
+            training: the pairs of ``photos``.
+            validation: those held out.
+            photos: where they come from and how often each is shown.
+        """
         options = self.options
-        self.data = f"{Path(options.data).name}: {len(training)} photos, and {len(validation)} held out"
-        self.begin(training)
+        self.data = str(photos)
+        self.begin(training, photos.weights)
         started = last_saved = time.monotonic()
         before = self.progress.seconds
         bar = tqdm(
@@ -293,6 +308,7 @@ class Trainer:
 def train(stage_type: type[Stage], options: RunOptions) -> Path:
     """Run or resume a stage; returns the run folder, which holds ``latest.safetensors`` and ``best.safetensors``."""
     options.check()
+    keep_freed_memory()
     if options.threads:
         torch.set_num_threads(options.threads)
     accelerator = make_accelerator(options.device)
@@ -303,18 +319,20 @@ def train(stage_type: type[Stage], options: RunOptions) -> Path:
     if folder.states:
         trainer.resume()
         tqdm.write(f"{folder.path}: going on from step {trainer.progress.step}")
-    training, validation = find_split(options.data, options.validation)
+    size, quiet = trainer.stage.size, not accelerator.is_main_process
+    photos = find_photos(options.data, validation=options.validation, size=size)
     # Only now: a command that cannot run leaves no empty run folder, and an older run's options as they were.
     if accelerator.is_main_process:
         folder.create(options.to_dict(), step=trainer.progress.step)
     accelerator.wait_for_everyone()
-    size, quiet = trainer.stage.size, not accelerator.is_main_process
-    held_out = load_pairs(validation, size, quiet=quiet).to(accelerator.device)
+    if not quiet:
+        tqdm.write("\n".join(str(photos).split("; ")))
+    held_out = load_pairs(photos.held_out, size, quiet=quiet).to(accelerator.device)
     source = make_source(
-        training, size, accelerator.device, choice=options.data_from, workers=options.workers, quiet=quiet
+        photos.paths, size, accelerator.device, choice=options.data_from, workers=options.workers, quiet=quiet
     )  # fmt: skip
     try:
-        trainer.fit(source, held_out)
+        trainer.fit(source, held_out, photos)
     finally:
         trainer.close()
         folder.close()

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from maskedit.models.perceptual import mean_inside
+
 Outputs = list[list[Tensor]]
 """Per scale: the discriminator's feature maps and, last, its logits."""
 
@@ -27,6 +29,33 @@ def feature_matching_loss(fake: Outputs, real: Outputs) -> Tensor:
     for ours, theirs in zip(fake, real, strict=True):
         layers = [F.l1_loss(a.float(), b.detach().float()) for a, b in zip(ours[:-1], theirs[:-1], strict=True)]
         scales.append(torch.stack(layers).sum())
+    return torch.stack(scales).mean()
+
+
+def adversarial_loss_inside(outputs: Outputs, hole: Tensor, *, real: bool, kind: str) -> Tensor:
+    """As `adversarial_loss`, of those patches that touch a hole (N, 1, H, W): the others show nothing but the photo.
+
+    Each photo counts alike, however large its hole.
+    """
+    losses = []
+    for scale in outputs:
+        logits = scale[-1].float()
+        target = torch.full_like(logits, 1.0 if real else 0.0)
+        measure = F.mse_loss if kind == "lsgan" else F.binary_cross_entropy_with_logits
+        touched = F.adaptive_max_pool2d(hole.float(), logits.shape[-2:])
+        losses.append(mean_inside(measure(logits, target, reduction="none"), touched).mean())
+    return torch.stack(losses).mean()
+
+
+def feature_matching_loss_inside(fake: Outputs, real: Outputs, hole: Tensor) -> Tensor:
+    """As `feature_matching_loss`, inside a hole (N, 1, H, W) alone; a photo without one adds nothing."""
+    scales = []
+    for ours, theirs in zip(fake, real, strict=True):
+        layers = [
+            mean_inside((a.float() - b.detach().float()).abs(), hole.float())
+            for a, b in zip(ours[:-1], theirs[:-1], strict=True)
+        ]
+        scales.append(torch.stack(layers).sum(dim=0))
     return torch.stack(scales).mean()
 
 

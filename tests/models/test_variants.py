@@ -12,6 +12,7 @@ from maskedit import Renderer
 from maskedit.errors import UserError
 from maskedit.models.checkpoint import HEADER_KEY, load_checkpoint, read_header, save_checkpoint
 from maskedit.models.config import PRESETS, DmnConfig
+from maskedit.models.context import ContextNetwork
 from maskedit.models.dense_mapping import DenseMappingNetwork, Generator
 from maskedit.models.layers import SpatialFeatureTransform
 from maskedit.models.spade import SpadeGenerator
@@ -19,11 +20,24 @@ from maskedit.models.tensors import one_hot, photo_to_tensor
 from maskedit.models.variants import build_generator
 from tests.faces import draw_face
 
+_WIDTHS = [64 * 2**level for level in range(5)]
+_CONTEXT = (
+    (5 * 9 * 64 + 64)  # the pyramid's first convolution
+    + sum(9 * width * 2 * width + 2 * width for width in _WIDTHS[:-1])  # and its halvings
+    + sum(width * width + width for width in [*_WIDTHS, *_WIDTHS[:-1]])  # into the generator, down and up
+    + (5 * 64 + 64)  # and before its head
+    + 2 * ((512 + 19) * 64 + 64) + 2 * (512 * 512 + 512) + 1  # attention
+)  # fmt: skip
+
+CONTEXT = ContextNetwork.CONTEXT_NAMES
+"""How the names of what the plain network does not have begin."""
+
 PARAMETERS = {
     "maskgan": 89_702_595,
     "maskgan-concat": 89_702_595 - 2 * (4 * (64 * 64 + 64) - (128 * 64 + 64)),
     "pix2pixhd-m": 89_702_595 - 252_768 - 2 * 4 * (64 * 64 + 64),
     "spade": 102_592_515,
+    "maskgan-context": 89_702_595 + _CONTEXT,
 }
 """At width 64. A merge is four 1x1 convolutions, or one of twice the inputs; the label branch has 252,768."""
 
@@ -94,6 +108,8 @@ def test_gradients_reach_every_parameter(network):
     photo, labels = face(0)
     (network(photo, labels, labels) - photo).square().mean().backward()
     for name, parameter in network.named_parameters():
+        if name.startswith(CONTEXT):  # see test_context.py
+            continue
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
         if parameter.ndim > 1:  # a bias that instance normalisation follows moves nothing
@@ -103,7 +119,9 @@ def test_gradients_reach_every_parameter(network):
 def test_the_weights_start_alike():
     for variant in DmnConfig.VARIANTS:
         network = build_generator(DmnConfig(width=8, size=64, variant=variant))
-        for layer in network.modules():
+        for name, layer in network.named_modules():
+            if name.startswith(CONTEXT):
+                continue
             if isinstance(layer, nn.Conv2d | nn.Linear) and layer.weight.numel() > 4000:
                 assert layer.weight.detach().std().item() == pytest.approx(0.02, rel=0.1)
                 assert layer.weight.detach().mean().item() == pytest.approx(0, abs=0.002)

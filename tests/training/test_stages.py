@@ -189,18 +189,23 @@ def test_all_stages_in_order_and_again(faces, tmp_path, capsys):
         "3-dmn-1-64",
         "3-dmn-2-64",
         "4-ebst",
+        "5-context-1-64",
     ]
-    network, header = load_checkpoint(out / "4-ebst" / "latest.safetensors")
+    last = out / "5-context-1-64"
+    network, header = load_checkpoint(last / "latest.safetensors")
     assert header.network == "dmn"
-    assert header.card["initialised_from"]["initialised_from"]["stage"] == "dmn"
-    assert Renderer(out / "4-ebst" / "latest.safetensors", device="cpu").size == 64
+    assert header.config.variant == "maskgan-context"
+    assert header.card["initialised_from"]["stage"] == "ebst"
+    assert header.card["initialised_from"]["initialised_from"]["initialised_from"]["stage"] == "dmn"
+    assert Renderer(last / "latest.safetensors", device="cpu").size == 64
     before = {path.name for path in out.iterdir()}
-    for state in RunFolder(out / "4-ebst").states:
-        state.unlink()  # cut off before its first checkpoint
+    for leg in ("4-ebst", last.name):
+        for state in RunFolder(out / leg).states:
+            state.unlink()  # cut off before its first checkpoint
     assert cli.main(flags) == 0
-    again, _ = load_checkpoint(out / "4-ebst" / "latest.safetensors")
+    again, _ = load_checkpoint(last / "latest.safetensors")
     assert all(value.equal(network.state_dict()[name]) for name, value in again.state_dict().items())
-    assert str(out / "4-ebst") in capsys.readouterr().out
+    assert str(last) in capsys.readouterr().out
     assert before == {path.name for path in out.iterdir()}
 
 
@@ -210,7 +215,7 @@ def test_all_stops_when_its_time_is_up(faces, tmp_path, capsys):
     for stopped_at in ("step 1 of 3", "step 2 of 3"):
         assert cli.main([*flags, "--minutes", "0.000001"]) == 0
         printed = capsys.readouterr()
-        assert f"{stopped_at}, leg 1 of 5" in printed.out
+        assert f"{stopped_at}, leg 1 of 6" in printed.out
         assert "the same command goes on" in printed.out
     assert [path.name for path in out.iterdir()] == ["1-parser-1-64"]
 
@@ -243,7 +248,7 @@ def test_all_stops_between_legs_when_asked_during_the_last_step(faces, tmp_path,
 
     monkeypatch.setattr(ParserStage, "validate", interrupted)
     assert cli.main(flags) == 0
-    assert "step 3 of 3, leg 1 of 5" in capsys.readouterr().out
+    assert "step 3 of 3, leg 1 of 6" in capsys.readouterr().out
     assert [path.name for path in out.iterdir()] == ["1-parser-1-64"]
 
 

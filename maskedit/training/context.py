@@ -1,0 +1,208 @@
+"""Stage III: completion. The DMN learns to redraw holes in photos, seeing the photo around them.
+
+The losses are those of stage I (MaskGAN Eq. 6-9) taken inside the hole, where each hole counts alike, however small.
+As in LaMa (Suvorov et al. 2022) only patches that touch the hole count as fake. A share of the photos is asked for a
+label map that is not its own; there is no truth then, and the discriminator and a face parser are the judges.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from maskedit import imaging
+from maskedit.dataset import Pairs
+from maskedit.errors import UserError
+from maskedit.models.checkpoint import load_checkpoint
+from maskedit.models.context import ContextNetwork
+from maskedit.models.holes import merge
+from maskedit.models.parser import Parser
+from maskedit.models.perceptual import mean_inside
+from maskedit.models.reconstruction import psnr
+from maskedit.models.segmentation import scaled_labels
+from maskedit.models.tensors import normalised, spread, tensor_to_photo
+from maskedit.resources import default_weights
+from maskedit.training.augmentation import DiffAugment
+from maskedit.training.config import ContextOptions
+from maskedit.training.dmn import DmnStage
+from maskedit.training.holes import Task, draw_task
+from maskedit.training.losses import Outputs, adversarial_loss_inside, feature_matching_loss_inside
+from maskedit.training.stage import Losses
+
+COLUMNS = ("photo", "hole", "completion", "edited labels", "hole", "edit")
+_GREY = 0.0
+_MOST_ENTROPY = 4.0
+"""In nats: beyond it a pixel that the parser reads otherwise pulls no more; the parser may be the one that is wrong."""
+_VALIDATION_SEED = 91
+
+
+class ContextStage(DmnStage):
+    """Generator with a context branch, and discriminator, trained in one phase."""
+
+    name = "context"
+    fewest = 2  # holes and edits come from another photo's label map
+    options: ContextOptions
+    generator: ContextNetwork
+
+    def __init__(self, options: ContextOptions, device: torch.device):
+        super().__init__(options, device)
+        self.parser: Parser | None = None
+        if options.parsing_weight and options.edited:
+            weights = Path(options.parser) if options.parser else default_weights("parser")
+            self.parser = self.place(load_checkpoint(weights, Parser)[0])
+
+    def initialise(self, networks: dict) -> None:
+        """From a plain DMN's networks, whose context branch starts anew, or from an earlier leg's."""
+        if "generator" not in networks:
+            raise UserError(
+                f"--init {self.options.init} holds no generator: give the run of a trained DMN, or weights."
+            )
+        plain = set(self.generator.state_dict()) - set(networks["generator"])
+        if all(name.startswith(self.generator.CONTEXT_NAMES) for name in plain):
+            networks = {**networks, "generator": self.generator.state_dict() | networks["generator"]}
+        super().initialise(networks)
+
+    def backward(self, photos: Tensor, ids: Tensor, share: float) -> Losses:
+        """Gradients of both networks; see `Phase`."""
+        random = np.random.default_rng(int(torch.randint(2**31, ())))
+        task = draw_task(ids, edited=self.options.edited, random=random)
+        own, wanted = self.one_hot(ids), self.one_hot(task.ids)
+        hole = task.hole.to(photos.dtype)
+        with self.autocast():
+            image = self.generator.complete(wanted, self.generator.style(photos, own), photos, hole)
+        composite = torch.where(hole > 0, image, photos)
+        losses: Losses = {}
+        outputs = self._train_discriminator(photos, own, composite.detach(), wanted, hole, losses, share)
+        total = self._truth_losses(photos, image, composite, task, losses)
+        total = total + self._judged_losses(composite, wanted, task, outputs, losses)
+        (total * share).backward()
+        self.discriminator.requires_grad_(True)
+        return {**losses, "total": total}
+
+    def _train_discriminator(
+        self, photos: Tensor, own: Tensor, composite: Tensor, wanted: Tensor, hole: Tensor, losses: Losses, share: float
+    ) -> tuple[DiffAugment, Outputs] | None:
+        """Gradients of the discriminator; its outputs for the photos, and how they were augmented."""
+        options = self.options
+        if not options.adversarial_weight:
+            return None
+        augment = DiffAugment(len(photos), photos.device)
+        moved = augment.moved(hole)
+        with self.autocast():
+            real = self.discriminator(augment.moved(own), augment.moved(augment.colours(photos)))
+            fake = self.discriminator(augment.moved(wanted), augment.moved(augment.colours(composite)))
+            loss = 0.5 * (
+                adversarial_loss_inside(real, moved, real=True, kind=options.adversarial)
+                + adversarial_loss_inside(fake, moved, real=False, kind=options.adversarial)
+            )
+        (loss * share).backward()
+        self.discriminator.requires_grad_(False)
+        losses["discriminator"] = loss
+        return augment, real
+
+    def _truth_losses(self, photos: Tensor, image: Tensor, composite: Tensor, task: Task, losses: Losses) -> Tensor:
+        """What compares with the photo: the completion in the hole, where it is the photo's own label map that was
+        asked for, and all that was drawn outside the hole."""
+        options, true = self.options, ~task.edited
+        outside = 1 - task.hole
+        losses["l1_outside"] = mean_inside((image - photos).abs(), outside).mean()
+        total = options.outside_weight * losses["l1_outside"]
+        hole = task.hole[true]
+        losses["l1"] = mean_inside((image[true] - photos[true]).abs(), hole).mean()
+        total = total + options.l1_weight * losses["l1"]
+        if self.perceptual is not None:
+            with self.autocast():
+                losses["perceptual"] = self.perceptual.inside(composite[true], photos[true], hole).mean()
+            total = total + options.perceptual_weight * losses["perceptual"]
+        return total
+
+    def _judged_losses(
+        self, composite: Tensor, wanted: Tensor, task: Task, outputs: tuple[DiffAugment, Outputs] | None, losses: Losses
+    ) -> Tensor:
+        """What needs no truth: the discriminator's opinion of all holes, and the parser's of the edited ones."""
+        options, total = self.options, composite.new_zeros(())
+        if outputs is not None:
+            augment, real = outputs
+            moved = augment.moved(task.hole)
+            with self.autocast():
+                judged = self.discriminator(augment.moved(wanted), augment.moved(augment.colours(composite)))
+                losses["adversarial"] = adversarial_loss_inside(judged, moved, real=True, kind=options.adversarial)
+                losses["features"] = feature_matching_loss_inside(
+                    judged, real, moved * ~task.edited[:, None, None, None]
+                )
+            total = total + options.adversarial_weight * losses["adversarial"]
+            total = total + options.feature_weight * losses["features"]
+        if self.parser is not None:
+            losses["parsing"] = self._disagreement(composite, task)
+            total = total + options.parsing_weight * losses["parsing"]
+        return total
+
+    def _disagreement(self, composite: Tensor, task: Task) -> Tensor:
+        """Cross-entropy in the holes of edited photos between what the parser reads and what was asked for.
+
+        The mean over all photos, of which those that are not edited count nothing; scalar.
+        """
+        chosen, side = task.edited, self.parser.config.size
+        if not chosen.any():
+            return composite.new_zeros(())
+        seen = F.interpolate(composite[chosen], size=side, mode="bilinear", antialias=composite.shape[-1] > side)
+        with self.autocast():
+            logits = self.parser(seen)
+        entropy = F.cross_entropy(logits.float(), scaled_labels(task.ids[chosen], side).long(), reduction="none")
+        return mean_inside(entropy[:, None].clamp_max(_MOST_ENTROPY), task.hole[chosen]).sum() / len(composite)
+
+    # Validation -------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def validate(self, network: ContextNetwork, pairs: Pairs) -> dict[str, float]:
+        """One hole a photo, always the same: mean PSNR in dB, L1 and feature distance inside; PSNR of plain renders."""
+        sums: dict[str, list[Tensor]] = {"psnr_hole": [], "l1_hole": [], "features_hole": [], "psnr": []}
+        for start in range(0, len(pairs), self.options.batch):
+            chosen = slice(start, start + self.options.batch)
+            photos, ids = normalised(pairs.photos[chosen]), pairs.labels[chosen]
+            hole = self._fixed(ids, start, edited=0.0).hole
+            labels = self.one_hot(ids)
+            with self.autocast():
+                style = network.style(photos, labels)
+                image = merge(network.complete(labels, style, photos, hole), photos, hole)
+                plain = network.generate(labels, style)
+            errors = mean_inside(((image - photos) / 2).square(), hole)
+            sums["psnr_hole"].append(-10 * torch.log10(errors.clamp_min(1e-10)))
+            sums["l1_hole"].append(mean_inside((image - photos).abs(), hole))
+            if self.perceptual is not None:
+                sums["features_hole"].append(self.perceptual.inside(image, photos, hole))
+            sums["psnr"].append(psnr(plain, photos))
+        return {name: float(torch.cat(values).mean()) for name, values in sums.items() if values}
+
+    def score(self, figures: dict[str, float]) -> float:
+        return figures.get("features_hole", figures["l1_hole"])
+
+    @torch.inference_mode()
+    def sheet(self, network: ContextNetwork, pairs: Pairs) -> np.ndarray:
+        rows = []
+        chosen = torch.tensor(spread(len(pairs), 8), device=pairs.labels.device)
+        photos, ids = normalised(pairs.photos[chosen]), pairs.labels[chosen]
+        tasks = [self._fixed(ids, 0, edited=share) for share in (0.0, 1.0)]
+        for index in range(len(chosen)):
+            photo, own = photos[index][None], self.one_hot(ids[index][None])
+            cells = [tensor_to_photo(photo[0])]
+            for task in tasks:
+                hole = task.hole[index][None]
+                with self.autocast():
+                    image = network.complete(
+                        self.one_hot(task.ids[index][None]), network.style(photo, own), photo, hole
+                    )
+                if task is tasks[1]:
+                    cells.append(task.ids[index].cpu().numpy())
+                cells.append(tensor_to_photo(torch.where(hole > 0, _GREY, photo)[0]))
+                cells.append(tensor_to_photo(merge(image, photo, hole)[0]))
+            rows.append(cells)
+        return imaging.captioned_sheet(rows, COLUMNS)
+
+    @staticmethod
+    def _fixed(ids: Tensor, start: int, *, edited: float) -> Task:
+        return draw_task(ids, edited=edited, random=np.random.default_rng((_VALIDATION_SEED, start)))

@@ -1,0 +1,148 @@
+"""The generator that sees the photo around the edit."""
+
+import pytest
+import torch
+
+from maskedit import Renderer
+from maskedit.labels import BY_NAME
+from maskedit.models.checkpoint import load_checkpoint, save_checkpoint
+from maskedit.models.config import DmnConfig
+from maskedit.models.context import ContextNetwork, LabelAttention
+from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.holes import label_hole
+from maskedit.models.tensors import one_hot, photo_to_tensor
+from tests.faces import draw_face
+
+SIDE = 64
+CONFIG = DmnConfig(width=4, size=SIDE, variant="maskgan-context")
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return ContextNetwork(CONFIG).eval().requires_grad_(False)
+
+
+@pytest.fixture
+def trained(network):
+    """One whose context branch says something."""
+    torch.manual_seed(1)
+    for name, parameter in network.named_parameters():
+        if name.startswith(("into_", "attention.out")):
+            torch.nn.init.normal_(parameter, 0, 0.3)
+    return network
+
+
+def faces(*seeds, side=SIDE):
+    drawn = [draw_face(side, seed) for seed in seeds]
+    photos = torch.cat([photo_to_tensor(photo) for photo, _ in drawn])
+    ids = torch.stack([torch.from_numpy(labels) for _, labels in drawn])
+    return photos, ids, one_hot(ids)
+
+
+def test_it_starts_as_the_plain_network(network):
+    photo, ids, labels = faces(0)
+    style = network.style(photo, labels)
+    hole = label_hole(ids, [BY_NAME["hair"].id])
+    assert network.complete(labels, style, photo, hole).allclose(network.generate(labels, style), atol=1e-6)
+
+
+def test_a_hole_that_is_everything_gives_the_plain_network(trained):
+    photo, _, labels = faces(0, 1)
+    style = trained.style(photo, labels)
+    everything = torch.ones(2, 1, SIDE, SIDE)
+    assert trained.complete(labels, style, photo, everything).equal(trained.generate(labels, style))
+
+
+def test_of_a_batch_only_hidden_photos_are_drawn_plainly(trained):
+    photo, ids, labels = faces(0, 1)
+    style = trained.style(photo, labels)
+    hole = label_hole(ids, [BY_NAME["nose"].id])
+    hole[1] = 1
+    image, plain = trained.complete(labels, style, photo, hole), trained.generate(labels, style)
+    assert image[1].allclose(plain[1], atol=1e-6)
+    assert not image[0].allclose(plain[0], atol=1e-2)
+
+
+def test_what_lies_in_the_hole_is_not_seen(trained):
+    photo, ids, labels = faces(0)
+    style = trained.style(photo, labels)
+    hole = label_hole(ids, [BY_NAME["hair"].id])
+    other = torch.where(hole > 0, torch.rand_like(photo), photo)
+    assert trained.complete(labels, style, photo, hole).equal(trained.complete(labels, style, other, hole))
+
+
+def test_what_lies_around_the_hole_is_seen(trained):
+    photo, ids, labels = faces(0)
+    style = trained.style(photo, labels)
+    hole = label_hole(ids, [BY_NAME["nose"].id])
+    darker = torch.where(hole > 0, photo, photo - 0.5)
+    change = trained.complete(labels, style, photo, hole) - trained.complete(labels, style, darker, hole)
+    assert float(change.abs()[hole.expand_as(change) > 0].mean()) > 1e-3
+
+
+@pytest.mark.parametrize("side", [32, 48, 80])
+def test_sides(trained, side):
+    photo, ids, labels = faces(0, side=side)
+    image = trained.complete(labels, trained.style(photo, labels), photo, label_hole(ids, [BY_NAME["skin"].id]))
+    assert image.shape == photo.shape
+    assert image.dtype == torch.float32
+    assert image.abs().max() <= 1
+
+
+def test_attention_looks_where_the_label_is_the_same_and_the_photo_is_seen():
+    torch.manual_seed(0)
+    attention = LabelAttention(4, 4, 3)
+    for conv in (attention.query, attention.key):
+        torch.nn.init.zeros_(conv.weight)
+        torch.nn.init.zeros_(conv.bias)
+    for conv in (attention.value, attention.out):
+        conv.weight.data = torch.eye(4)[:, :, None, None]
+        torch.nn.init.zeros_(conv.bias)
+    attention.same.data = torch.tensor(50.0)
+    ids = torch.randint(0, 3, (1, 8, 8), dtype=torch.uint8)
+    visible = (torch.rand(1, 1, 8, 8) > 0.4).float()
+    context = torch.randn(1, 4, 8, 8)
+    found = attention(torch.randn(1, 4, 8, 8), context, one_hot(ids, classes=3), visible)
+    for label in range(3):
+        same = (ids[0] == label) & (visible[0, 0] > 0)
+        wanted = context[0, :, same].mean(dim=1)
+        assert found[0, :, ids[0] == label].allclose(wanted[:, None].expand(-1, int((ids == label).sum())), atol=1e-4)
+
+
+def test_every_weight_is_learned_from_the_photo(network):
+    photo, ids, labels = faces(0, 1)
+    network.requires_grad_(True)
+    hole = label_hole(ids, [BY_NAME["hair"].id])
+    optimiser = torch.optim.SGD(network.parameters(), 0.1)
+    for _ in range(2):  # the first step opens the gates that start at zero
+        optimiser.zero_grad()
+        network.complete(labels, network.style(photo, labels), photo, hole).square().mean().backward()
+        optimiser.step()
+    # Biases before a normalisation, and of keys, which add the same to all logits of a row, move nothing.
+    still = {name for name, value in network.named_parameters() if value.grad is None}
+    assert not still
+    moved = {name for name, value in network.named_parameters() if value.grad.abs().max() > 0}
+    assert {name for name, _ in network.named_parameters() if name.endswith("weight")} <= moved
+
+
+def test_it_is_saved_loaded_and_opened_by_the_renderer(trained, tmp_path):
+    path = save_checkpoint(tmp_path / "context.safetensors", trained, {}, dtype=torch.float32)
+    loaded, header = load_checkpoint(path)
+    assert isinstance(loaded, ContextNetwork)
+    assert header.config == CONFIG
+    photo, ids, labels = faces(0)
+    hole = label_hole(ids, [BY_NAME["nose"].id])
+    arguments = labels, loaded.style(photo, labels), photo, hole
+    assert loaded.complete(*arguments).equal(trained.complete(*arguments))
+    drawn, ids = draw_face(SIDE, 0)
+    renderer = Renderer(path, device="cpu", precision="float32")
+    renderer.set_target(drawn, ids)
+    assert renderer.render(ids).image.shape == (SIDE, SIDE, 3)
+
+
+def test_a_plain_networks_weights_fit(network):
+    plain = DenseMappingNetwork(DmnConfig(width=4, size=SIDE)).state_dict()
+    missing, unknown = network.load_state_dict(plain, strict=False)
+    assert not unknown
+    assert all(name.startswith(ContextNetwork.CONTEXT_NAMES) for name in missing)
