@@ -5,17 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from maskedit.errors import UserError
 from maskedit.models.config import PERCEPTUAL, DmnConfig
+
+if TYPE_CHECKING:
+    import numpy as np
 
 EXAMPLE = """example:
   maskedit-eval reconstruction --data celebamask-hq --perceptual squeezenet:squeezenet.npz --grid sheet.png
   maskedit-eval agreement --data celebamask-hq --parser parser.safetensors --vae mask_vae.safetensors
   maskedit-eval parsing --data celebamask-hq --weights parser.safetensors --size 512 --mirror
   maskedit-eval masks --data celebamask-hq --weights mask_vae.safetensors --json figures.json
+  maskedit-eval completion --data celebamask-hq --perceptual squeezenet:squeezenet.npz -o completion.png
+  maskedit-eval smiles --portraits london --identity mobilefacenet.onnx -o smiles.png
   maskedit-eval person --data celebamask-hq --count 20 -o faces
   maskedit-eval faces --portraits portraits -o faces.png
   maskedit-eval boxes --data celebamask-hq --json boxes.json -o boxes.png
@@ -26,16 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status, 1 after one sentence for what a person can mend."""
     given = _parser().parse_args(arguments)
     try:
-        if given.protocol == "showcase":
-            _showcase(given)
-        elif given.protocol == "person":
-            _person(given)
-        elif given.protocol == "faces":
-            _faces(given)
-        elif given.protocol == "boxes":
-            _boxes(given)
-        else:
-            _measure(given)
+        _check(given)
+        _RUNS[given.protocol](given)
     except UserError as error:
         print(f"maskedit-eval: {error}", file=sys.stderr)
         return 1
@@ -62,6 +60,21 @@ def _parser() -> argparse.ArgumentParser:
     size.add_argument("--size", type=int, metavar="PIXELS", help="side to measure at (default: the weights' own)")
     grid.add_argument("--grid", type=Path, metavar="FILE", help="write a sheet of samples here")
     grid.add_argument("--rows", type=int, default=20, metavar="COUNT", help="rows of the sheet (default: %(default)s)")
+    out = argparse.ArgumentParser(add_help=False)
+    out.add_argument("-o", "--out", type=Path, metavar="FILE", help="write a captioned sheet here")
+    judge = argparse.ArgumentParser(add_help=False)
+    judge.add_argument(
+        "--parser", type=Path, metavar="FILE", help="a face parser's weights (default: the shipped ones)"
+    )
+    systems = argparse.ArgumentParser(add_help=False, parents=[weights, perceptual, size, judge, out])
+    systems.add_argument(
+        "--baseline", type=Path, metavar="FILE",
+        help="weights of the present composite (default: those of --weights, without the photo around the edit)",
+    )  # fmt: skip
+    systems.add_argument(
+        "--identity", type=Path, metavar="FILE", help="an ArcFace-like ONNX network: is it still the same person?"
+    )
+    systems.add_argument("--count", type=int, metavar="COUNT", help="faces, spread evenly (default: all)")
 
     protocols.add_parser(
         "reconstruction", parents=[data, weights, perceptual, size, grid],
@@ -69,12 +82,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Render every held-out photo from its own label map, beside the mean training face as the floor.",
     )  # fmt: skip
     one = protocols.add_parser(
-        "agreement", parents=[data, weights, perceptual, size],
+        "agreement", parents=[data, weights, perceptual, size, judge],
         help="parse renders: do they show the label maps that were asked for?",
         description="Render held-out photos from their own, others' and perturbed label maps, parse the renders and "
         "compare; the parser on the photos themselves is the ceiling.",
     )  # fmt: skip
-    one.add_argument("--parser", type=Path, metavar="FILE", help="a face parser's weights (default: the shipped ones)")
     one.add_argument("--vae", type=Path, metavar="FILE", help="a MaskVAE's weights (default: the shipped)")
     two = protocols.add_parser(
         "parsing", parents=[data, weights, size, grid],
@@ -88,25 +100,23 @@ def _parser() -> argparse.ArgumentParser:
         description="Encode every held-out label map and decode its mean code, at the MaskVAE's own side.",
     )  # fmt: skip
     four = protocols.add_parser(
-        "person", parents=[data, weights, size],
+        "person", parents=[data, weights, size, judge],
         help="learn faces: how near do renders come, and do they still obey?",
         description="Render held-out photos before and after learning each face: unedited, and with another face's "
         "mouth, which is also laid into the photo. Minutes a photo on a CPU.",
     )  # fmt: skip
     four.add_argument("--count", type=int, default=20, metavar="COUNT", help="photos to learn (default: %(default)s)")
     four.add_argument("--steps", type=int, metavar="COUNT", help="steps of learning (default: the editor's)")
-    four.add_argument("--parser", type=Path, metavar="FILE", help="a face parser's weights (default: the shipped ones)")
     four.add_argument("-o", "--out", type=Path, metavar="FOLDER", help="write a sheet of the faces here")
     five = protocols.add_parser(
-        "faces", parents=[figures, weights],
+        "faces", parents=[figures, weights, out],
         help="faces in whole photos: are the eyes where people marked them?",
         description="Find the face of every photo that FOLDER/landmarks.json names, a list of objects with file, "
         "right_eye and left_eye ([x, y] in pixels, the person's own right and left), and compare the eyes.",
     )  # fmt: skip
     five.add_argument("--portraits", type=Path, required=True, metavar="FOLDER", help="photos and landmarks.json")
-    five.add_argument("-o", "--out", type=Path, metavar="FILE", help="write a sheet of the aligned faces here")
     six = protocols.add_parser(
-        "boxes", parents=[data, weights, size],
+        "boxes", parents=[data, weights, size, out],
         help="box renders against full renders of the same edits",
         description="Paint on held-out faces, render boxes while the brush moves and the whole image at the end, on "
         "the CPU, and compare, in levels of 255. Minutes; the strip shows the middling and the worst of every kind.",
@@ -114,7 +124,20 @@ def _parser() -> argparse.ArgumentParser:
     six.add_argument("--count", type=int, default=50, metavar="COUNT", help="edits a kind (default: %(default)s)")
     six.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     six.add_argument("--growths", action="store_true", help="instead, compare how far boxes may grow, on 40 edits")
-    six.add_argument("-o", "--out", type=Path, metavar="FILE", help="write a strip of some edits here")
+    protocols.add_parser(
+        "completion", parents=[data, systems],
+        help="edits redrawn from the photo around them, beside the present composite",
+        description="Hide parts of held-out photos and redraw them; edit held-out photos with parts of the next face; "
+        "by a network that sees the photo around the edit (maskgan-context) and by the present composite. Measures the "
+        "holes, the seams around them and whether edits show what was asked for. Minutes.",
+    )  # fmt: skip
+    seven = protocols.add_parser(
+        "smiles", parents=[figures, systems],
+        help="neutral faces made to smile, beside the person's real smile",
+        description="FOLDER holds photos of the same people, NAME-neutral_NUMBER and NAME-smiling_NUMBER, cut to the "
+        "aligned square. Every neutral photo takes the mouth of its own smile's label map; the truth is the smile.",
+    )  # fmt: skip
+    seven.add_argument("--portraits", type=Path, required=True, metavar="FOLDER", help="the photos")
     three = protocols.add_parser(
         "showcase", parents=[weights],
         help="edit the bundled portraits, for the README's picture",
@@ -130,38 +153,45 @@ def _check(given: argparse.Namespace) -> None:
         value = getattr(given, name, None)
         if value is not None and value < 1:
             raise UserError(f"--{name} {value} must be at least 1.")
-    if given.protocol in ("reconstruction", "agreement", "person", "boxes") and given.size is not None:
+    if getattr(given, "size", None) is not None and given.protocol != "parsing":  # which compares at any side
         try:
             DmnConfig.check_side(given.size)
         except UserError as error:
             raise UserError(f"--size: {error}") from error
     # The other commands make a folder of --out, or write nothing else.
-    for name in ("json", "grid", "out") if given.protocol in ("faces", "boxes") else ("json", "grid"):
+    for name in ("json", "grid", "out") if given.protocol in _SHEETS else ("json", "grid"):
         path = getattr(given, name, None)
         if path is not None and not path.parent.is_dir():
             raise UserError(f"--{name} {path}: there is no folder {path.parent}.")
 
 
-def _measure(given: argparse.Namespace) -> None:
-    _check(given)
-    # torch takes seconds to load: --help and wrong usage need not wait for it.
+def _write(given: argparse.Namespace, figures: dict, path: Path | None, sheet: Callable[[], np.ndarray]) -> None:
+    """Write ``--json``, and the sheet to ``path``, where they were asked for."""
     from maskedit import imaging
-    from maskedit.evaluation import protocols
 
-    report = getattr(protocols, given.protocol)(given)
-    print("\n".join(report.lines))  # before the files: a full disk must not cost minutes of measuring
     try:
         if given.json is not None:
-            given.json.write_text(json.dumps(report.figures, indent=1) + "\n", encoding="utf-8")
-        if report.sheet is not None and given.grid is not None:
-            imaging.write_photo(given.grid, report.sheet(), overwrite=True)
+            given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            print(imaging.write_photo(path, sheet(), overwrite=True))
     except OSError as error:
         raise UserError(f"{error.filename} could not be written ({error.strerror}).") from error
 
 
+# torch takes seconds to load: --help and wrong usage need not wait for it, so every protocol imports its own.
+# All print their lines before they write: a full disk must not cost minutes of measuring.
+
+
+def _measure(given: argparse.Namespace) -> None:
+    from maskedit.evaluation import protocols
+
+    report = getattr(protocols, given.protocol)(given)
+    print("\n".join(report.lines))
+    _write(given, report.figures, getattr(given, "grid", None), report.sheet)
+
+
 def _person(given: argparse.Namespace) -> None:
-    _check(given)
-    from maskedit import imaging
     from maskedit.dataset import find_split, load_pairs
     from maskedit.evaluation.person import person_figures, sheet
     from maskedit.models.perceptual import make_perceptual
@@ -175,35 +205,23 @@ def _person(given: argparse.Namespace) -> None:
     )
     print(f"{len(person.rows)} held-out faces learned by {renderer.weights.name}, {renderer.engine}")
     print("\n".join(person.lines))
-    if given.json is not None:
-        figures = {"protocol": "person", "weights": renderer.weights.name, "size": renderer.size}
-        report = json.dumps(figures | {"mean": person.means, "photos": person.rows}, indent=1)
-        given.json.write_text(report + "\n", encoding="utf-8")
-    if given.out is not None:
-        given.out.mkdir(parents=True, exist_ok=True)
-        print(imaging.write_photo(given.out / "person.png", sheet(person), overwrite=True))
+    figures = {"protocol": "person", "weights": renderer.weights.name, "size": renderer.size}
+    figures |= {"mean": person.means, "photos": person.rows}
+    _write(given, figures, None if given.out is None else given.out / "person.png", lambda: sheet(person))
 
 
 def _faces(given: argparse.Namespace) -> None:
-    _check(given)
-    from maskedit import imaging
     from maskedit.evaluation.faces import faces_figures, sheet
     from maskedit.face.parser import FaceParser
 
-    parser = FaceParser(given.weights)
-    faces = faces_figures(given.portraits, parser)
+    faces = faces_figures(given.portraits, FaceParser(given.weights))
     print("\n".join(faces.lines))
-    if given.json is not None:
-        given.json.write_text(json.dumps(faces.report, indent=1) + "\n", encoding="utf-8")
-    if given.out is not None:
-        print(imaging.write_photo(given.out, sheet(faces), overwrite=True))
+    _write(given, faces.report, given.out, lambda: sheet(faces))
 
 
 def _boxes(given: argparse.Namespace) -> None:
-    _check(given)
     if given.growths and given.out is not None:
         raise UserError("--growths makes a table only: leave out -o.")
-    from maskedit import imaging
     from maskedit.evaluation.boxes import boxes_report, sheet
 
     report, boxes = boxes_report(
@@ -211,10 +229,29 @@ def _boxes(given: argparse.Namespace) -> None:
         precision=given.precision, growths=given.growths,
     )  # fmt: skip
     print("\n".join(report.pop("lines")))
-    if given.json is not None:
-        given.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    if boxes is not None and given.out is not None:
-        print(imaging.write_photo(given.out, sheet(boxes), overwrite=True))
+    _write(given, report, given.out, lambda: sheet(boxes))
+
+
+def _completion(given: argparse.Namespace) -> None:
+    from maskedit.evaluation.completion import completion_report
+
+    found = completion_report(given.data, given.weights, validation=given.validation, **_systems(given))
+    print("\n".join(found.lines))
+    _write(given, found.report, given.out, found.sheet)
+
+
+def _smiles(given: argparse.Namespace) -> None:
+    from maskedit.evaluation.smiles import smiles_report
+
+    found = smiles_report(given.portraits, given.weights, **_systems(given))
+    print("\n".join(found.lines))
+    _write(given, found.report, given.out, found.sheet)
+
+
+def _systems(given: argparse.Namespace) -> dict:
+    """The flags that the protocols of two systems share, as their keyword arguments."""
+    names = ("baseline", "parser", "identity", "perceptual", "count", "size")
+    return {name: getattr(given, name) for name in names}
 
 
 def _showcase(given: argparse.Namespace) -> None:
@@ -224,6 +261,20 @@ def _showcase(given: argparse.Namespace) -> None:
 
     sheet = showcase(Renderer(given.weights, precision="float32", engine="torch"))
     print(imaging.write_photo(given.out, sheet, quality=90, overwrite=True))
+
+
+_RUNS: dict[str, Callable[[argparse.Namespace], None]] = {
+    **dict.fromkeys(("reconstruction", "agreement", "parsing", "masks"), _measure),
+    "person": _person,
+    "faces": _faces,
+    "boxes": _boxes,
+    "completion": _completion,
+    "smiles": _smiles,
+    "showcase": _showcase,
+}
+"""Protocol -> what runs it."""
+_SHEETS = ("faces", "boxes", "completion", "smiles")
+"""Protocols that write a sheet to the file ``--out``."""
 
 
 if __name__ == "__main__":
