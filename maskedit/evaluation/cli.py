@@ -22,6 +22,7 @@ EXAMPLE = """example:
   maskedit-eval masks --data celebamask-hq --weights mask_vae.safetensors --json figures.json
   maskedit-eval completion --data celebamask-hq --perceptual squeezenet:squeezenet.npz -o completion.png
   maskedit-eval smiles --portraits london --identity mobilefacenet.onnx -o smiles.png
+  maskedit-eval everyday --data celebamask-hq --portraits portraits -o sheets
   maskedit-eval person --data celebamask-hq --count 20 -o faces
   maskedit-eval faces --portraits portraits -o faces.png
   maskedit-eval boxes --data celebamask-hq --json boxes.json -o boxes.png
@@ -66,11 +67,12 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument(
         "--parser", type=Path, metavar="FILE", help="a face parser's weights (default: the shipped ones)"
     )
-    systems = argparse.ArgumentParser(add_help=False, parents=[weights, perceptual, size, judge, out])
-    systems.add_argument(
+    baseline = argparse.ArgumentParser(add_help=False)
+    baseline.add_argument(
         "--baseline", type=Path, metavar="FILE",
         help="weights of the present composite (default: those of --weights, without the photo around the edit)",
     )  # fmt: skip
+    systems = argparse.ArgumentParser(add_help=False, parents=[weights, baseline, perceptual, size, judge, out])
     systems.add_argument(
         "--identity", type=Path, metavar="FILE", help="an ArcFace-like ONNX network: is it still the same person?"
     )
@@ -138,6 +140,17 @@ def _parser() -> argparse.ArgumentParser:
         "aligned square. Every neutral photo takes the mouth of its own smile's label map; the truth is the smile.",
     )  # fmt: skip
     seven.add_argument("--portraits", type=Path, required=True, metavar="FOLDER", help="the photos")
+    eight = protocols.add_parser(
+        "everyday", parents=[weights, baseline],
+        help="the twelve edits that people try first, on any portraits, to be looked at",
+        description="Make twelve edits on the bundled portraits and on photos of FOLDER, by the present composite and "
+        "by a network that sees the photo around the edit; writes a sheet a face, at 512 px.",
+    )  # fmt: skip
+    eight.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="lends a smile and glasses")
+    eight.add_argument("--validation", type=int, default=91, metavar="COUNT", help="photos held out in it")
+    eight.add_argument("--portraits", type=Path, metavar="FOLDER", help="photos of faces, of any kind")
+    eight.add_argument("--count", type=int, default=6, metavar="COUNT", help="of them (default: %(default)s)")
+    eight.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="for the sheets")
     three = protocols.add_parser(
         "showcase", parents=[weights],
         help="edit the bundled portraits, for the README's picture",
@@ -254,6 +267,17 @@ def _systems(given: argparse.Namespace) -> dict:
     return {name: getattr(given, name) for name in names}
 
 
+def _everyday(given: argparse.Namespace) -> None:
+    from maskedit.evaluation.everyday import everyday_edits, photos_in
+
+    portraits = [] if given.portraits is None else photos_in(given.portraits, given.count)
+    given.out.mkdir(parents=True, exist_ok=True)
+    for path in everyday_edits(
+        given.data, portraits, given.out, weights=given.weights, baseline=given.baseline, validation=given.validation
+    ):
+        print(path)
+
+
 def _showcase(given: argparse.Namespace) -> None:
     from maskedit import imaging
     from maskedit.evaluation.showcase import showcase
@@ -270,6 +294,7 @@ _RUNS: dict[str, Callable[[argparse.Namespace], None]] = {
     "boxes": _boxes,
     "completion": _completion,
     "smiles": _smiles,
+    "everyday": _everyday,
     "showcase": _showcase,
 }
 """Protocol -> what runs it."""

@@ -175,12 +175,12 @@ def _edited(own: np.ndarray, other: np.ndarray, random: np.random.Generator) -> 
         if random.random() < 0.6:  # longer, downwards and sideways
             down, across = int(random.uniform(0.05, 0.3) * len(own)), int(random.uniform(0.0, 0.08) * len(own))
             kernel = np.zeros((2 * down + 1, 2 * across + 1), np.uint8)
-            kernel[down:] = 1
+            kernel[: down + 1] = 1  # what lies above grows down
             result[(cv2.dilate(hair.astype(np.uint8), kernel) > 0) & ground] = _HAIR[0]
         else:  # a fringe: lower into the face
             down = int(random.uniform(0.03, 0.12) * len(own))
             kernel = np.zeros((2 * down + 1, 3), np.uint8)
-            kernel[down:] = 1
+            kernel[: down + 1] = 1  # what lies above grows down
             result[(cv2.dilate(hair.astype(np.uint8), kernel) > 0) & np.isin(own, _ids("skin"))] = _HAIR[0]
         return result
     present = [members for members in TAKEN if np.isin(other, members).any() or np.isin(own, members).any()]
