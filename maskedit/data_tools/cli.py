@@ -1,4 +1,4 @@
-"""``maskedit-data``: make training pairs of the published CelebAMask-HQ, and check any folder of pairs."""
+"""``maskedit-data``: make training pairs of the published CelebAMask-HQ or of photos alone, and check any pairs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from maskedit.errors import UserError
 
 EXAMPLE = """example:
   maskedit-data prepare CelebAMask-HQ celebamask-pairs
+  maskedit-data label more-faces labelled-pairs
   maskedit-data check celebamask-pairs/train --html sheet.html
 """
 PREPARE = """Merge the parts of the published CelebAMask-HQ into label maps and scale the photos, into
 OUT/{train,val,test}/{images,masks}, with attributes.csv and poses.csv beside them.
 The same command again goes on where it was stopped."""
+LABEL = """Make training pairs of photos without label maps: squares of aligned faces, directly in FOLDER, each of any
+side. The face parser draws the label maps, into OUT/{images,masks}; the photos are copied as they are. Photos are left
+out where the parser is unsure or sees no whole face; OUT/labels.tsv tells of every photo what became of it and why.
+The same command again goes on where it was stopped. OUT/labelled.json says that a parser drew these label maps."""
 CHECK = """Look at every pair of DIR/images and DIR/masks: missing partners, unreadable files, unknown ids, sizes that
 differ, swapped left and right, empty maps, duplicates. Exit status: 0 clean, 1 findings are left, 2 wrong usage.
 Classes that no map has are told, but are no finding: a small set may well have no hat."""
@@ -32,6 +37,16 @@ def _whole_number(least: int, most: int) -> Callable[[str], int]:
         return number
 
     return parse
+
+
+def _probability(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"wanted a number from 0 to 1, not {text!r}")
+    return number
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +72,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     two.add_argument("folder", type=Path, metavar="DIR", help="folder with images/ and masks/")
     two.add_argument("--fix", action="store_true", help="write label maps with swapped left and right anew, mended")
     two.add_argument("--html", type=Path, metavar="FILE", help="write a sheet with thumbnails of the findings")
-    for task in (one, two):
+    three = tasks.add_parser("label", help="photos without label maps to training pairs", description=LABEL, **shape)
+    three.add_argument("folder", type=Path, metavar="FOLDER", help="the photos; it is only read")
+    three.add_argument("out", type=Path, metavar="OUT", help="folder for the pairs; it is created")
+    three.add_argument(
+        "--parser", type=Path, metavar="FILE", help="a face parser's weights (default: the shipped ones)"
+    )
+    three.add_argument(
+        "--least-confidence", type=_probability, metavar="P",
+        help="leave photos out whose labels have a lower mean probability, from 0 to 1 (default: 0.87)",
+    )  # fmt: skip
+    three.add_argument(
+        "--skip", action="append", default=[], metavar="PATTERN",
+        help="leave photos out whose names match, as 'synthetic_*'; may be given several times",
+    )  # fmt: skip
+    three.add_argument(
+        "--force", action="store_true",
+        help="go on in a folder begun with other options: remove what another parser drew, judge the rest anew",
+    )  # fmt: skip
+    for task in (one, two, three):
         task.add_argument(
             "--workers", type=_whole_number(1, 256), metavar="COUNT", help="processes at most (default: one a core)"
         )
@@ -67,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.workers = given.workers or default_workers()
     try:
         with terminated_as_interrupted():
-            return {"prepare": _prepare, "check": _check}[given.task](given)
+            return {"prepare": _prepare, "check": _check, "label": _label}[given.task](given)
     except UserError as error:
         print(f"maskedit-data: {error}", file=sys.stderr)
         return 1
@@ -110,10 +143,25 @@ def _check(given: argparse.Namespace) -> int:
     return 1 if report.left else 0
 
 
+def _label(given: argparse.Namespace) -> int:
+    from maskedit.data_tools import label
+
+    least = label.LEAST_CONFIDENCE if given.least_confidence is None else given.least_confidence
+    options = label.LabelOptions(parser=given.parser, least_confidence=least, skip=tuple(given.skip))
+    summary = label.label(given.folder, given.out, options, workers=given.workers, force=given.force)
+    print("\n".join(label.table(given.out, summary)))
+    if not summary.made + summary.kept:
+        raise UserError(f"No photo of {given.folder} became a pair; {label.TABLE} in {given.out} says why not.")
+    return 0
+
+
 def _left_behind(given: argparse.Namespace) -> str:
     if given.task == "check":
         return "No file is half written."
-    from maskedit.data_tools.prepare import count_finished
+    if given.task == "label":
+        from maskedit.data_tools.label import count_finished
+    else:
+        from maskedit.data_tools.prepare import count_finished
 
     return f"{count_finished(given.out):,} pairs are finished; the same command goes on from there."
 

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from maskedit.errors import UserError
 from maskedit.labels import MIRROR
+from maskedit.models.context import ContextNetwork
 from maskedit.models.dense_mapping import Generator
 from maskedit.models.parser import Parser
 from maskedit.models.tensors import one_hot
@@ -78,7 +79,9 @@ Learned = dict[str, Tensor]
 
 def trained_names(network: Generator) -> list[str]:
     """Names of the network's parameters that learning changes."""
-    names = [name for name, _ in network.named_parameters() if not name.startswith("encoder.")]
+    # What only completions use is not trained by plain renders.
+    others = ("encoder.", *ContextNetwork.CONTEXT_NAMES)
+    names = [name for name, _ in network.named_parameters() if not name.startswith(others)]
     return [name for name in names if name.startswith(FIRST_BLOCK) or not name.startswith("blocks.")]
 
 

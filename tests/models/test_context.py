@@ -11,6 +11,7 @@ from maskedit.models.context import ContextNetwork, LabelAttention
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.holes import label_hole
 from maskedit.models.tensors import one_hot, photo_to_tensor
+from maskedit.render.learning import trained_names
 from tests.faces import draw_face
 
 SIDE = 64
@@ -139,6 +140,11 @@ def test_it_is_saved_loaded_and_opened_by_the_renderer(trained, tmp_path):
     renderer = Renderer(path, device="cpu", precision="float32")
     renderer.set_target(drawn, ids)
     assert renderer.render(ids).image.shape == (SIDE, SIDE, 3)
+
+
+def test_learning_a_face_trains_what_plain_renders_use(network):
+    plain = DenseMappingNetwork(DmnConfig(width=4, size=SIDE))
+    assert trained_names(network) == trained_names(plain)
 
 
 def test_a_plain_networks_weights_fit(network):
