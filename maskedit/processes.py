@@ -58,7 +58,7 @@ def keep_freed_memory() -> bool:
     if mallopt is None:  # musl
         return False
     options = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 64 << 20}
-    return all([mallopt(option, value) for option, value in options.items()])
+    return sum(mallopt(option, value) for option, value in options.items()) == len(options)  # 1 each where it worked
 
 
 def processor_name() -> str:
