@@ -40,8 +40,9 @@ def single(flags, tmp_path_factory):
 
 
 def assert_same_losses(run, other):
-    # Not bit for bit: sums are taken in another order, and Adam's first steps follow the sign of tiny gradients.
-    assert last_losses(run) == pytest.approx(last_losses(other), rel=2e-3)
+    # Not bit for bit: sums are taken in another order, and Adam's first steps follow the sign of tiny gradients. How
+    # far that leads in twenty steps depends on the processor: 2.3e-3 is the most that was seen.
+    assert last_losses(run) == pytest.approx(last_losses(other), rel=5e-3)
 
 
 def test_micro_batches_give_the_losses_of_the_whole_batch(single, flags, tmp_path):
