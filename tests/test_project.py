@@ -49,17 +49,18 @@ def test_bundled_portraits_are_aligned_squares_with_good_label_maps(name):
         np.testing.assert_array_equal(np.reshape(image.getpalette()[: 3 * len(LABELS)], (-1, 3)), palette())
 
 
-@pytest.mark.parametrize("network", ["dmn", "mask_vae", "parser"])
-def test_the_shipped_weights_say_where_they_come_from(network):
-    header = read_header(resources.default_weights(network))
-    assert header.network == network
+@pytest.mark.parametrize("name", ["dmn", "context", "mask_vae", "parser"])
+def test_the_shipped_weights_say_where_they_come_from(name):
+    header = read_header(resources.default_weights(name))
+    assert header.network == ("dmn" if name == "context" else name)
     assert header.config.size >= 128
     for entry in ("data", "command", "steps", "hours", "hardware", "validation", "licence"):
         assert header.card[entry], entry
     assert "non-commercial" in header.card["licence"]
     assert str(ROOT) not in str(header.card)
-    assert f"`{network}.safetensors`" in (ROOT / "weights" / "README.md").read_text(encoding="utf-8")
+    assert f"`{name}.safetensors`" in (ROOT / "weights" / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_shipped_weights_are_small():
-    assert sum(path.stat().st_size for path in (ROOT / "weights").iterdir()) < 80e6
+    # context.safetensors holds a whole generator, too: once it draws whole faces as well, it takes the other's place.
+    assert sum(path.stat().st_size for path in (ROOT / "weights").iterdir()) < 120e6

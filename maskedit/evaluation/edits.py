@@ -142,7 +142,7 @@ def load_systems(weights: Path | None, baseline: Path | None) -> tuple[dict[str,
     Raises:
         UserError: a file cannot be read, or ``weights`` holds a network that cannot complete.
     """
-    weights = default_weights() if weights is None else weights
+    weights = default_weights("context") if weights is None else weights
     network, header = load_checkpoint(weights)
     if not isinstance(network, ContextNetwork):
         raise UserError(
@@ -155,7 +155,7 @@ def load_systems(weights: Path | None, baseline: Path | None) -> tuple[dict[str,
 
 def weight_files(weights: Path | None, baseline: Path | None) -> dict[str, str]:
     """What a report says of the files of `load_systems`: names, without their folders, and sums."""
-    weights = default_weights() if weights is None else weights
+    weights = default_weights("context") if weights is None else weights
     files = {"weights": weights, "baseline": weights if baseline is None else baseline}
     sums = {f"{name}_sha256": hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     return {name: path.name for name, path in files.items()} | sums

@@ -435,7 +435,7 @@ def test_one_file_is_both_systems(flags, tmp_path, capsys):
 
 
 def test_shipped_weights_are_the_default(flags, weights, monkeypatch, capsys):
-    monkeypatch.setattr(edits, "default_weights", lambda: weights["context"])
+    monkeypatch.setattr(edits, "default_weights", lambda name: weights[name])
     at = flags.index("--weights")
     assert cli.main([*flags[:at], *flags[at + 2 :], "--count", "1"]) == 0
     assert "context.safetensors" in capsys.readouterr().out
