@@ -26,7 +26,7 @@ def portrait(name: str) -> tuple[Path, Path]:
 
 
 def default_weights(network: str = "dmn") -> Path:
-    """The shipped checkpoint of a network: ``dmn``, with which the editor opens, ``context``, ``parser``, ``mask_vae``."""
+    """A network's shipped checkpoint: ``dmn``, with which the editor opens, ``context``, ``parser`` or ``mask_vae``."""
     return _existing(folder("weights") / f"{network}.safetensors")
 
 

@@ -6,12 +6,14 @@ The generator goes first, and the gradients that its loss leaves in the discrimi
 
 Where it still differs from the release: the networks are ours (reflect padding, AdaIN as one fused multiplication), and
 EBST encodes a photo's style once for both renders and draws fresh label maps from the MaskVAE, where the release read
-them from files. On a GPU, convolutions may use TF32, torch's default.
+them from files. Completion was never released: its plain loop is our stage without what makes it fast. On a GPU,
+convolutions may use TF32, torch's default.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 
 import torch
@@ -21,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 
 from maskedit.models.tensors import normalised
 from maskedit.training.config import RunOptions
+from maskedit.training.context import ContextStage
 from maskedit.training.data import batch_indices
 from maskedit.training.dmn import DmnStage
 from maskedit.training.ebst import EbstStage
@@ -45,11 +48,7 @@ class _Plain(Stage):
     """A stage without what makes it fast."""
 
     def __init__(self, options: RunOptions, device: torch.device):
-        super().__init__(dataclasses.replace(options, precision="float32"), device)
-        self.memory_format = torch.contiguous_format
-
-    def place(self, module: nn.Module) -> nn.Module:
-        return module.to(self.device)
+        super().__init__(dataclasses.replace(options, precision="float32", memory_format="contiguous"), device)
 
     def add_network(self, name: str, network: nn.Module, *, betas: tuple[float, float] = (0.5, 0.999)) -> nn.Module:
         network = super().add_network(name, network, betas=betas)
@@ -91,7 +90,17 @@ class _PlainEbst(_PlainDmn, EbstStage):
     pass
 
 
-PLAIN: dict[str, type[Stage]] = {"parser": _PlainParser, "vae": _PlainVae, "dmn": _PlainDmn, "ebst": _PlainEbst}
+class _PlainContext(_Plain, ContextStage):
+    pass
+
+
+PLAIN: dict[str, type[Stage]] = {
+    "parser": _PlainParser,
+    "vae": _PlainVae,
+    "dmn": _PlainDmn,
+    "ebst": _PlainEbst,
+    "context": _PlainContext,
+}
 
 
 class ReleasedLoop:
@@ -99,13 +108,14 @@ class ReleasedLoop:
 
     Args:
         name: of the stage.
-        options: of the stage; precision, micro-batches and compilation are left out.
+        options: of the stage; precision, memory format, micro-batches and compilation are left out.
         source: training pairs.
         device: where everything is computed.
     """
 
     def __init__(self, name: str, options: RunOptions, source: Source, device: torch.device):
         self.stage = PLAIN[name](options, device)
+        self._seeds = itertools.count(options.seed * 1_000_003)
         self.waited = 0.0
         """Seconds waited for photos."""
 
@@ -119,6 +129,8 @@ class ReleasedLoop:
         started = time.monotonic()
         photos, ids = next(self._batches)
         self.waited += time.monotonic() - started
+        # The trainer's seeds: how much a step of completion computes depends on what it draws.
+        torch.manual_seed(next(self._seeds) * 4096)
         photos = normalised(photos)
         losses: Losses = {}
         for phase in self.stage.phases:

@@ -1,8 +1,16 @@
 """``maskedit-train bench``: how fast this machine trains, stage by stage, and how well that uses it.
 
-Every stage runs its real step in a process of its own, so that its peak memory is its own, and after it the plain
-float32 loop (see `maskedit.training.baseline`). The arithmetic of a step, as torch counts it in matrix products and
-convolutions, is set against the best large matrix product in the same precision, measured in the same process.
+Every stage runs its real step in a process of its own, so that its peak memory is its own. The arithmetic of a step,
+as torch counts it in matrix products and convolutions, is set against the best large matrix product in the same
+precision, measured in the same process.
+
+A second process, which gives the memory it frees back to the system at once, as processes do, runs what the stage is
+compared with:
+
+- speed-up: the same step in the same precision as it was before, on a CPU: feature maps in plain rows, normalised by
+  ``F.group_norm`` (see `maskedit.models.device.fastest_memory_format` and `maskedit.processes.keep_freed_memory`). On
+  other devices nothing has changed, and the column shows a dash;
+- of float32 loop: the plain loop of the released code (see `maskedit.training.baseline`).
 """
 
 from __future__ import annotations
@@ -12,10 +20,13 @@ import json
 import multiprocessing
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -25,13 +36,29 @@ from maskedit.errors import UserError
 from maskedit.labels import NUM_LABELS
 from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import MASK_VAE_PRESETS, PARSER_PRESETS
-from maskedit.models.device import choose_device, choose_precision, peak_memory, precision_name
+from maskedit.models.device import (
+    choose_device,
+    choose_memory_format,
+    choose_precision,
+    memory_format_name,
+    peak_memory,
+    precision_name,
+)
 from maskedit.models.mask_vae import MaskVAE
 from maskedit.models.parser import build_parser
-from maskedit.processes import processor_name
+from maskedit.processes import keep_freed_memory, processor_name
 from maskedit.training.all import RECIPES
 from maskedit.training.baseline import ReleasedLoop
-from maskedit.training.config import BenchOptions, DmnOptions, EbstOptions, ParserOptions, RunOptions, VaeOptions
+from maskedit.training.config import (
+    BenchOptions,
+    ContextOptions,
+    DmnOptions,
+    EbstOptions,
+    ParserOptions,
+    RunOptions,
+    VaeOptions,
+)
+from maskedit.training.context import ContextStage
 from maskedit.training.dmn import DmnStage
 from maskedit.training.ebst import EbstStage
 from maskedit.training.loop import Trainer, make_accelerator
@@ -41,17 +68,25 @@ from maskedit.training.source import DeviceSource, Source, make_source
 from maskedit.training.stage import Stage
 from maskedit.training.vae import VaeStage
 
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
 STAGES: dict[str, tuple[type[Stage], type[RunOptions]]] = {
     "parser": (ParserStage, ParserOptions),
     "vae": (VaeStage, VaeOptions),
     "dmn": (DmnStage, DmnOptions),
     "ebst": (EbstStage, EbstOptions),
+    "context": (ContextStage, ContextOptions),
 }
 PHOTOS = 1000
 """Of a --data folder: more are read no faster or slower."""
 WARM_UP = 2
 """Steps before the clock starts: the first ones allocate, choose kernels and compile."""
+COUNTED = {"context": 4}
+"""Steps whose operations are counted, where steps differ: only some ask for another label map. Elsewhere one."""
 ENDLESS = 10**9
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,8 +102,8 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Row:
-    """What was measured of one job."""
+class Own:
+    """What was measured of one job's own step."""
 
     stage: str
     size: int
@@ -83,9 +118,20 @@ class Row:
     matmul_tflops: float
     """Of one large matrix product in the run's precision."""
     matmul_share: float
+
+
+@dataclass(frozen=True)
+class Row(Own):
+    """What was measured of one job, and of what it is compared with."""
+
+    before_images_per_second: float | None
+    """Of the step as it was before, see this module; None where it was the same."""
+    speedup: float | None
+    """Against that."""
     baseline_images_per_second: float
     """Of the plain float32 loop."""
-    speedup: float
+    of_float32_loop: float
+    """Against that."""
 
     def hours(self, steps: int) -> float:
         """What so many steps take, without validation and checkpoints."""
@@ -107,7 +153,16 @@ def bench(options: BenchOptions) -> list[Row]:
     for job in jobs(options):
         same = replace(job, steps=0)
         if same not in measured:
-            measured[same] = _in_a_process(same, options)
+            own = _in_a_process(measure, same, options)
+            before, plain = _in_a_process(measure_others, replace(same, size=own.size), options)
+            rate = own.images_per_second
+            measured[same] = Row(
+                **asdict(own),
+                before_images_per_second=before,
+                speedup=before and rate / before,
+                baseline_images_per_second=plain,
+                of_float32_loop=rate / plain,
+            )
             print(_line(measured[same]), flush=True)
         if job.steps:
             hours.append((job, measured[same].hours(job.steps)))
@@ -141,6 +196,7 @@ def jobs(options: BenchOptions) -> list[Job]:
         ("vae", recipe.vae),
         *(("dmn", leg) for leg in recipe.dmn),
         ("ebst", recipe.ebst),
+        *(("context", leg) for leg in recipe.context),
     ]
     return [Job(name, leg.size, leg.batch, leg.steps) for name, leg in legs if name in names]
 
@@ -148,40 +204,71 @@ def jobs(options: BenchOptions) -> list[Job]:
 # In the process of a job ----------------------------------------------------------------------------------------------
 
 
-def measure(job: Job, options: BenchOptions) -> Row:
-    """Run one stage and the plain loop, each for ``--seconds``; for a fresh process, whose peak memory this is.
+def measure(job: Job, options: BenchOptions) -> Own:
+    """Run one stage for ``--seconds``; for a fresh process, whose peak memory this is.
 
     Raises:
         UserError: the stage cannot run here with these options, or does not fit in the memory.
     """
+    keep_freed_memory()  # as `maskedit.training.loop.train` does
+    with _prepared(job, options) as (accelerator, run, folder):
+        trainer = _trainer(job, options, run, folder, accelerator)
+        stage, device = trainer.stage, accelerator.device
+        steps, seconds, waited = _timed(trainer, options.seconds, device)
+        peak = peak_memory(device)
+        operations = _operations(trainer, COUNTED.get(job.stage, 1))
+    tflops, matmul = operations * steps / seconds / 1e12, matmul_tflops(stage.precision, device)
+    rate = steps * job.batch / seconds
+    return Own(job.stage, stage.size, job.batch, rate, waited / seconds, peak, tflops, matmul, tflops / matmul)
+
+
+def measure_others(job: Job, options: BenchOptions) -> tuple[float | None, float]:
+    """Run what a stage is compared with, each for ``--seconds``; for a fresh process, whose allocator is as it was.
+
+    Args:
+        job: with the side of its squares, not 0.
+        options: of the benchmark.
+
+    Returns:
+        Images a second of the step as it was before, None where it was the same; and of the plain float32 loop.
+
+    Raises:
+        UserError: as `measure`.
+    """
+    before = None
+    with _prepared(job, options) as (accelerator, run, folder):
+        device = accelerator.device
+        if device.type == "cpu":
+            trainer = _trainer(job, options, replace(run, memory_format="contiguous"), folder, accelerator)
+            steps, seconds, _ = _timed(trainer, options.seconds, device)
+            before = steps * job.batch / seconds
+            del trainer
+            gc.collect()  # a trainer and its batches hold each other; the plain loop gets their memory and workers
+        loop = ReleasedLoop(job.stage, run, _source(options, job.batch, job.size, device), device)
+        steps, seconds, _ = _timed(loop, options.seconds, device)
+    return before, steps * job.batch / seconds
+
+
+@contextmanager
+def _prepared(job: Job, options: BenchOptions) -> Iterator[tuple[Accelerator, RunOptions, Path]]:
+    """Who we are, the job's options, and a folder for a while; where memory ends, one sentence."""
     if options.threads:
         torch.set_num_threads(options.threads)
     accelerator = make_accelerator(options.device)
-    device = accelerator.device
     try:
         with tempfile.TemporaryDirectory() as folder:
-            run = _run_options(job, options, Path(folder))
-            stage = STAGES[job.stage][0](run, device)
-            size, precision = stage.size, stage.precision
-            source = _source(options, job.batch, size, device)
-            trainer = Trainer(stage, run, RunFolder(Path(folder)), accelerator)
-            trainer.begin(source)
-            steps, seconds, waited = _timed(trainer, options.seconds, device)
-            peak = peak_memory(device)
-            operations = _operations(trainer)
-            del trainer, stage
-            gc.collect()  # a trainer and its batches hold each other; the plain loop gets their memory and workers
-            plain_steps, plain_seconds, _ = _timed(
-                ReleasedLoop(job.stage, run, source, device), options.seconds, device
-            )
+            yield accelerator, _run_options(job, options, Path(folder)), Path(folder)
     except torch.OutOfMemoryError as error:
         raise UserError(_too_large(job)) from error
-    rate, plain_rate = steps * job.batch / seconds, plain_steps * job.batch / plain_seconds
-    tflops, matmul = operations * steps / seconds / 1e12, matmul_tflops(precision, device)
-    return Row(
-        job.stage, size, job.batch, rate, waited / seconds, peak, tflops, matmul, tflops / matmul, plain_rate,
-        rate / plain_rate,
-    )  # fmt: skip
+
+
+def _trainer(job: Job, options: BenchOptions, run: RunOptions, folder: Path, accelerator: Accelerator) -> Trainer:
+    """Ready for its first step."""
+    device = accelerator.device
+    stage = STAGES[job.stage][0](run, device)
+    trainer = Trainer(stage, run, RunFolder(folder), accelerator)
+    trainer.begin(_source(options, job.batch, stage.size, device))
+    return trainer
 
 
 def matmul_tflops(precision: torch.dtype, device: torch.device, *, repetitions: int = 5) -> float:
@@ -211,11 +298,12 @@ def _timed(loop: Trainer | ReleasedLoop, least: float, device: torch.device) -> 
     return steps, time.perf_counter() - started, loop.waited - waited
 
 
-def _operations(trainer: Trainer) -> int:
-    """Multiplications and additions in a step's matrix products and convolutions, forward and backward."""
+def _operations(trainer: Trainer, steps: int) -> float:
+    """Multiplications and additions in a step's matrix products and convolutions, forward and backward; the mean."""
     with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
-        trainer.step()
-    return counter.get_total_flops()
+        for _ in range(steps):
+            trainer.step()
+    return counter.get_total_flops() / steps
 
 
 def _run_options(job: Job, options: BenchOptions, folder: Path) -> RunOptions:
@@ -228,9 +316,13 @@ def _run_options(job: Job, options: BenchOptions, folder: Path) -> RunOptions:
     if kind is EbstOptions:
         vae = MaskVAE(replace(MASK_VAE_PRESETS[options.preset], size=recipe.vae.size))
         values["vae"] = str(save_checkpoint(folder / "vae.safetensors", vae, {}))
-    if values.get("perceptual") == "parser":
+    if kind is ContextOptions or values.get("perceptual") == "parser":
         parser = build_parser(replace(PARSER_PRESETS[options.preset], size=recipe.parser[-1].size))
-        values["perceptual"] = f"parser:{save_checkpoint(folder / 'parser.safetensors', parser, {})}"
+        path = save_checkpoint(folder / "parser.safetensors", parser, {})
+        if kind is ContextOptions:
+            values["parser"] = str(path)
+        if values.get("perceptual") == "parser":
+            values["perceptual"] = f"parser:{path}"
     return kind(**values)
 
 
@@ -253,10 +345,10 @@ def _synchronise(device: torch.device) -> None:
 # In the command's own process -----------------------------------------------------------------------------------------
 
 
-def _in_a_process(job: Job, options: BenchOptions) -> Row:
+def _in_a_process(function: Callable[[Job, BenchOptions], T], job: Job, options: BenchOptions) -> T:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         try:
-            return process.submit(measure, job, options).result()
+            return process.submit(function, job, options).result()
         except BrokenProcessPool as error:  # killed, as Linux does when its memory is full
             raise UserError(_too_large(job)) from error
 
@@ -270,16 +362,17 @@ def _too_large(job: Job) -> str:
 
 
 HEADER = (
-    f"{'stage':6} {'size':>5} {'batch':>5} {'images/s':>9} {'waiting':>7} {'memory':>10} {'TFLOP/s':>8} "
-    f"{'of matmul':>16} {'of float32 loop':>16}"
+    f"{'stage':7} {'size':>5} {'batch':>5} {'images/s':>9} {'waiting':>7} {'memory':>10} {'TFLOP/s':>8} "
+    f"{'of matmul':>16} {'speed-up':>8} {'of float32 loop':>16}"
 )
 
 
 def _line(row: Row) -> str:
     of_matmul = f"{row.matmul_share:.0%} of {row.matmul_tflops:.4g}"
+    speedup = "-" if row.speedup is None else f"{row.speedup:.2f}x"
     return (
-        f"{row.stage:6} {row.size:5} {row.batch:5} {row.images_per_second:9.2f} {row.waiting:7.1%} "
-        f"{row.peak_memory_mib:6.0f} MiB {row.tflops:8.4g} {of_matmul:>16} {row.speedup:15.2f}x"
+        f"{row.stage:7} {row.size:5} {row.batch:5} {row.images_per_second:9.2f} {row.waiting:7.1%} "
+        f"{row.peak_memory_mib:6.0f} MiB {row.tflops:8.4g} {of_matmul:>16} {speedup:>8} {row.of_float32_loop:15.2f}x"
     )
 
 
@@ -289,6 +382,7 @@ def _hardware(options: BenchOptions) -> str:
     except UserError as error:
         raise UserError(f"--device: {error}") from error
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({processor_name()})"
-    precision = precision_name(choose_precision(options.precision, device))
+    precision = choose_precision(options.precision, device)
+    memory_format = memory_format_name(choose_memory_format(options.memory_format, device, precision))
     threads = options.threads or torch.get_num_threads()
-    return f"{name}, {threads} threads, {precision}, torch {torch.__version__}"
+    return f"{name}, {threads} threads, {precision_name(precision)}, {memory_format}, torch {torch.__version__}"

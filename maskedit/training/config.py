@@ -37,6 +37,10 @@ class CommonOptions:
     seed: int = _option(0, "of the initial weights, the order of the photos and the augmentation")
     device: str = _option("auto", "auto, cpu, cuda, cuda:N or mps")
     precision: str = _option("auto", "auto, bfloat16 or float32", choices=("auto", "bfloat16", "float32"))
+    memory_format: str = _option(
+        "auto", "how feature maps lie in memory: auto is the fastest; what comes out is the same to rounding",
+        choices=("auto", "channels_last", "contiguous"),
+    )  # fmt: skip
     compile: bool = _option(False, "torch.compile the networks: minutes at the start, faster steps on a GPU")
     threads: int = _option(0, "CPU threads; 0: torch's choice")
     data_from: str = _option(
@@ -206,12 +210,12 @@ def _common(name: str):
     return field(default=same.default, metadata=same.metadata)
 
 
-BENCH_STAGES = ("parser", "vae", "dmn", "ebst")
+BENCH_STAGES = ("parser", "vae", "dmn", "ebst", "context")
 
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """Measure training on this machine: images a second, waiting, memory, arithmetic, against the float32 loop."""
+    """Measure training on this machine: images a second, waiting, memory, arithmetic, against other loops."""
 
     data: str = _option("", "folder with images/ and masks/ to read from; random photos without it", path=True)
     preset: str = _common("preset")
@@ -224,6 +228,7 @@ class BenchOptions:
     accumulate: int = _common("accumulate")
     device: str = _common("device")
     precision: str = _common("precision")
+    memory_format: str = _common("memory_format")
     compile: bool = _common("compile")
     threads: int = _common("threads")
     data_from: str = _common("data_from")

@@ -282,8 +282,8 @@ class Trainer:
         try:
             for name, network in self.stage.networks.items():
                 network.load_state_dict(state["networks"][name])
-            for name, optimiser in self.stage.optimisers.items():
-                optimiser.load_state_dict(state["optimisers"][name])
+            for name in self.stage.optimisers:
+                self.stage.load_optimiser(name, state["optimisers"][name])
             self.average.load_state_dict(state["average"])
             self.progress = Progress(**state["progress"])
         except (KeyError, RuntimeError, TypeError, ValueError) as error:

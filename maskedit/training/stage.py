@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from maskedit.dataset import Pairs
-from maskedit.models.device import choose_precision
+from maskedit.models.device import choose_memory_format, choose_precision
 from maskedit.models.tensors import one_hot
 from maskedit.training.config import RunOptions
 from maskedit.training.data import MILD, Augmentation
@@ -55,8 +55,7 @@ class Stage(ABC):
         self.options = options
         self.device = device
         self.precision = choose_precision(options.precision, device)
-        # channels_last pays on a GPU; on a CPU the normalisation kernels want plain rows.
-        self.memory_format = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+        self.memory_format = choose_memory_format(options.memory_format, device, self.precision)
         self.networks: dict[str, nn.Module] = {}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.phases: tuple[Phase, ...] = ()
@@ -84,6 +83,20 @@ class Stage(ABC):
     def prepare(self, training: Source) -> Tensor:
         """Look at the training pairs before the first step; (N,) int64: how often an epoch shows each."""
         return torch.ones(len(training), dtype=torch.long)
+
+    def load_optimiser(self, name: str, state: dict[str, Any]) -> None:
+        """Take up an optimiser's state, of a run in either memory format."""
+        optimiser = self.optimisers[name]
+        optimiser.load_state_dict(state)
+        for parameter, values in optimiser.state.items():
+            for key, value in values.items():
+                # Moments that lie otherwise than their parameter would be slow at every step.
+                if (
+                    isinstance(value, Tensor)
+                    and value.shape == parameter.shape
+                    and value.stride() != parameter.stride()
+                ):
+                    values[key] = torch.empty_like(parameter).copy_(value)
 
     # What a stage must say --------------------------------------------------------------------------------------
 

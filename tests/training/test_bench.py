@@ -1,6 +1,7 @@
 """The benchmark through the command: figures that fit one another, and no claim about their size."""
 
 import json
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from maskedit.models.layers import instance_norm
 from maskedit.training import bench, cli
 from maskedit.training.all import RECIPES
 from maskedit.training.baseline import InstanceNormKernels, ReleasedLoop
-from maskedit.training.bench import Job, jobs, matmul_tflops, measure
+from maskedit.training.bench import Job, Own, Row, jobs, matmul_tflops, measure, measure_others
 from maskedit.training.config import BenchOptions, DmnOptions
 from maskedit.training.dmn import DmnStage
 from maskedit.training.source import DeviceSource
@@ -20,12 +21,13 @@ from tests.folders import write_faces
 
 QUICK = ["bench", "--preset", "tiny", "--seconds", "0.05", "--device", "cpu", "--threads", "1"]
 CPU = torch.device("cpu")
+STAGES = ["parser", "vae", "dmn", "ebst", "context"]
 
 
 @pytest.fixture
 def in_this_process(monkeypatch):
     """A fresh process imports torch for seconds; one test below starts real ones."""
-    monkeypatch.setattr(bench, "_in_a_process", measure)
+    monkeypatch.setattr(bench, "_in_a_process", lambda function, job, options: function(job, options))
 
 
 def check_row(row):
@@ -33,7 +35,8 @@ def check_row(row):
     assert 0 <= row["waiting"] <= 1
     assert row["peak_memory_mib"] > 0
     assert row["matmul_share"] == pytest.approx(row["tflops"] / row["matmul_tflops"])
-    assert row["speedup"] == pytest.approx(row["images_per_second"] / row["baseline_images_per_second"])
+    assert row["speedup"] == pytest.approx(row["images_per_second"] / row["before_images_per_second"])
+    assert row["of_float32_loop"] == pytest.approx(row["images_per_second"] / row["baseline_images_per_second"])
     assert row["tflops"] > 0
 
 
@@ -41,7 +44,7 @@ def test_every_stage_is_measured(in_this_process, tmp_path, capsys):
     file = tmp_path / "bench.json"
     assert cli.main([*QUICK, "--batch", "2", "--json", str(file)]) == 0
     result = json.loads(file.read_text())
-    assert [row["stage"] for row in result["rows"]] == ["parser", "vae", "dmn", "ebst"]
+    assert [row["stage"] for row in result["rows"]] == STAGES
     for row in result["rows"]:
         assert (row["size"], row["batch"]) == (64, 2)
         check_row(row)
@@ -49,7 +52,9 @@ def test_every_stage_is_measured(in_this_process, tmp_path, capsys):
     assert result["recipe"] == []
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith(result["hardware"])
-    assert [line.split()[0] for line in printed[1:]] == ["stage", "parser", "vae", "dmn", "ebst"]
+    assert [line.split()[0] for line in printed[1:]] == ["stage", *STAGES]
+    assert "contiguous" in result["hardware"]
+    assert "speed-up" in printed[1]
 
 
 def test_a_stage_runs_in_a_process_of_its_own_from_a_folder(tmp_path):
@@ -66,13 +71,43 @@ def test_an_error_in_the_process_is_one_sentence(tmp_path, capsys):
     assert "has no folder images/" in capsys.readouterr().err
 
 
+def test_what_comes_before_is_plain_rows_and_freed_memory_goes_back(monkeypatch):
+    formats, kept = [], []
+    trainer = bench._trainer
+
+    def watched(job, options, run, folder, accelerator):
+        made = trainer(job, options, run, folder, accelerator)
+        formats.append(made.stage.memory_format)
+        return made
+
+    monkeypatch.setattr(bench, "_trainer", watched)
+    monkeypatch.setattr(bench, "keep_freed_memory", lambda: kept.append(len(formats)))
+    options = BenchOptions(preset="tiny", seconds=0.01, device="cpu", threads=1, memory_format="channels_last")
+    own = measure(Job("dmn", 0, 2), options)
+    before, plain = measure_others(Job("dmn", own.size, 2), options)
+    assert min(before, plain, own.images_per_second) > 0
+    assert formats == [torch.channels_last, torch.contiguous_format]
+    assert kept == [0]  # before the first tensor of the stage's own process, and nowhere else
+
+
+def test_a_column_without_figures_has_a_dash():
+    own = Own("dmn", 64, 2, 10.0, 0.0, 100.0, 0.1, 0.2, 0.5)
+    row = Row(
+        **asdict(own), before_images_per_second=None, speedup=None, baseline_images_per_second=5.0, of_float32_loop=2.0
+    )
+    words = bench._line(row).split()
+    assert words[-2:] == ["-", "2.00x"]
+    assert bench._line(replace(row, before_images_per_second=4.0, speedup=2.5)).split()[-2:] == ["2.50x", "2.00x"]
+
+
 def test_a_recipe_adds_up(in_this_process, tmp_path, capsys):
     file = tmp_path / "bench.json"
     assert cli.main([*QUICK, "--recipe", "--json", str(file)]) == 0
     result = json.loads(file.read_text())
     rows = {(row["stage"], row["size"], row["batch"]): row for row in result["rows"]}
     assert len(rows) == len(result["rows"])  # legs that are alike are measured once
-    assert sum(leg["stage"] == "dmn" for leg in result["recipe"]) == len(RECIPES["tiny"].dmn)
+    for stage in ("dmn", "context"):
+        assert sum(leg["stage"] == stage for leg in result["recipe"]) == len(getattr(RECIPES["tiny"], stage))
     for leg in result["recipe"]:
         row = rows[leg["stage"], leg["size"], leg["batch"]]
         assert leg["hours"] == pytest.approx(leg["steps"] * leg["batch"] / row["images_per_second"] / 3600)
@@ -81,7 +116,13 @@ def test_a_recipe_adds_up(in_this_process, tmp_path, capsys):
 
 
 def test_jobs_have_the_stages_defaults():
-    assert jobs(BenchOptions()) == [Job("parser", 0, 16), Job("vae", 0, 16), Job("dmn", 0, 8), Job("ebst", 0, 8)]
+    assert jobs(BenchOptions()) == [
+        Job("parser", 0, 16),
+        Job("vae", 0, 16),
+        Job("dmn", 0, 8),
+        Job("ebst", 0, 8),
+        Job("context", 0, 8),
+    ]
     assert jobs(BenchOptions(stages="dmn", size=128, batch=4)) == [Job("dmn", 128, 4)]
 
 
