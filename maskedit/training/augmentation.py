@@ -45,11 +45,12 @@ class DiffAugment:
         rows, columns = (self.shift * torch.tensor([height, width], device=x.device)).round().long().unbind(dim=1)
         most = [int(_SHIFT * side) + 1 for side in (height, width)]
         padded = F.pad(x, (most[1], most[1], most[0], most[0]))
-        return torch.stack(
+        # Of images of one, not of slices without that axis: so they stay in channels_last where they are in it.
+        return torch.cat(
             [
-                image[:, top : top + height, left : left + width]
-                for image, top, left in zip(
-                    padded, (rows + most[0]).tolist(), (columns + most[1]).tolist(), strict=True
+                padded[index : index + 1, :, top : top + height, left : left + width]
+                for index, (top, left) in enumerate(
+                    zip((rows + most[0]).tolist(), (columns + most[1]).tolist(), strict=True)
                 )
             ]
         )
