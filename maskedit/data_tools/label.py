@@ -29,7 +29,7 @@ from maskedit import imaging
 from maskedit.data_folder import LABELLED, SUFFIXES
 from maskedit.data_tools.check import printable
 from maskedit.data_tools.jobs import run_jobs
-from maskedit.errors import UserError
+from maskedit.errors import UserError, disk_errors
 from maskedit.face.parser import FaceParser
 from maskedit.labels import BY_NAME, LABELS, NUM_LABELS
 from maskedit.resources import default_weights
@@ -139,7 +139,7 @@ def label(
     header = FaceParser(parser, device="cpu").header  # read whole: a broken file is told before anything is written
     photos, strays = _find_photos(folder)
     summary = Summary(strays=strays)
-    with _disk_errors():
+    with disk_errors():
         record = _record(folder, parser, header.card, options)
         rows = _claim(out, photos, record, force=force)
         todo = _judge_known(photos, rows, out, options)
@@ -434,12 +434,3 @@ def _read_rows(path: Path) -> dict[str, Row]:
                 if row.name == Path(row.name).name:  # pairs are removed by it: it must not lead out of the folder
                     rows[row.name] = row
     return rows
-
-
-@contextlib.contextmanager
-def _disk_errors():
-    """What the disk refuses, as a sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"{error.filename or 'A file'} cannot be used ({error.strerror or error}).") from error

@@ -18,7 +18,7 @@ from pathlib import Path
 from maskedit import imaging
 from maskedit.data_tools import celebamask
 from maskedit.data_tools.jobs import run_jobs
-from maskedit.errors import UserError
+from maskedit.errors import UserError, disk_errors
 
 JPEG_QUALITY = 95
 RECORD, SKIPPED = "prepare.json", "skipped.csv"
@@ -104,7 +104,7 @@ def prepare(
     summary = Summary(strays=strays)
     todo: list[_Pair] = []
     finished: dict[str, list[int]] = {name: [] for name in folders}
-    with _disk_errors():
+    with disk_errors():
         _claim(out, folders, options, force=force)
         for number in sorted(photos | parts.keys() | splits.keys()):
             stem, split = f"{number:05d}", splits.get(number, "")
@@ -253,12 +253,3 @@ def _write_csv(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]])
     writer.writerow(header)
     writer.writerows(rows)
     imaging.atomic_write_bytes(path, text.getvalue().encode("utf-8", "backslashreplace"), overwrite=True)
-
-
-@contextlib.contextmanager
-def _disk_errors():
-    """What the disk refuses, as a sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"{error.filename or 'A file'} cannot be used ({error.strerror or error}).") from error

@@ -23,10 +23,10 @@ from maskedit.data_folder import SUFFIXES
 from maskedit.dataset import Pairs, find_split, load_pairs
 from maskedit.document.transfer import nearest_ids, transfer_labels
 from maskedit.errors import UserError
-from maskedit.evaluation.edits import COMPLETION, PRESENT, Completion, PresentComposite, load_systems
+from maskedit.evaluation.edits import COMPLETION, PRESENT, load_systems
 from maskedit.face.locate import FaceFinder
 from maskedit.face.parser import FaceParser
-from maskedit.labels import BY_NAME, FACE_PARTS
+from maskedit.labels import BY_NAME, FACE_PARTS, NUM_LABELS
 from maskedit.models.holes import edit_hole
 from maskedit.models.segmentation import scaled_labels
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
@@ -305,7 +305,7 @@ def faces_of(portraits: Sequence[Path], side: int) -> list[tuple[str, np.ndarray
 
 def find_sources(pairs: Pairs) -> Sources:
     """The held-out faces with the widest smile and with the most of eyeglasses."""
-    counts = torch.stack([torch.bincount(each.flatten().long(), minlength=19) for each in pairs.labels])
+    counts = torch.stack([torch.bincount(each.flatten().long(), minlength=NUM_LABELS) for each in pairs.labels])
     smiling, wearing = int(counts[:, MOUTH].argmax()), int(counts[:, GLASSES].argmax())
     if not counts[wearing, GLASSES]:
         raise UserError("No held-out face of --data wears glasses, which one of the edits takes; give another folder.")
@@ -338,8 +338,7 @@ def everyday_edits(
         side: of the aligned squares and of the sheets' tiles, in pixels.
     """
     systems, own = load_systems(weights, baseline)
-    kinds = {PRESENT: PresentComposite, COMPLETION: Completion}
-    systems = {name: kinds[name](_AtOwnSide(system.network, own)) for name, system in systems.items()}
+    systems = {name: type(system)(_AtOwnSide(system.network, own)) for name, system in systems.items()}
     sources = find_sources(load_pairs(find_split(data, validation)[1], side, quiet=True))
     written = []
     for name, photo, ids in tqdm(faces_of(portraits, side), desc="editing", disable=None):

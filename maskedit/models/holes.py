@@ -56,6 +56,15 @@ def label_hole(ids: Tensor, members: Iterable[int], share: float = EDIT_GROWTH) 
     return grown(chosen[ids.long()][:, None].float(), round(share * ids.shape[-1]))
 
 
+def mean_inside(values: Tensor, hole: Tensor) -> Tensor:
+    """The mean (N,) of values (N, C, h, w) over a hole (N, 1, H, W), which is scaled to them by area."""
+    weights = hole.to(values.dtype)
+    if weights.shape[-2:] != values.shape[-2:]:
+        weights = F.adaptive_avg_pool2d(weights, values.shape[-2:])
+    sums = (values.mean(dim=1, keepdim=True) * weights).sum(dim=(1, 2, 3))
+    return sums / weights.sum(dim=(1, 2, 3)).clamp_min(1e-6)
+
+
 def spread(values: Tensor, weights: Tensor) -> Tensor:
     """Values known in places spread smoothly over the gaps: push-pull (Gortler et al., "The Lumigraph", 1996).
 

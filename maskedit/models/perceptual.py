@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from maskedit.errors import UserError
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.config import PERCEPTUAL
+from maskedit.models.holes import mean_inside
 from maskedit.models.parser import Parser
 from maskedit.resources import default_weights
 
@@ -183,15 +184,6 @@ def feature_distance(features: list[Tensor], target: list[Tensor], weights: Sequ
     for weight, ours, theirs in zip(weights, features, target, strict=True):
         total = total + weight * F.l1_loss(ours.float(), theirs.float())
     return total
-
-
-def mean_inside(values: Tensor, hole: Tensor) -> Tensor:
-    """The mean (N,) of values (N, C, h, w) over a hole (N, 1, H, W), which is scaled to them by area."""
-    weights = hole.to(values.dtype)
-    if weights.shape[-2:] != values.shape[-2:]:
-        weights = F.adaptive_avg_pool2d(weights, values.shape[-2:])
-    sums = (values.mean(dim=1, keepdim=True) * weights).sum(dim=(1, 2, 3))
-    return sums / weights.sum(dim=(1, 2, 3)).clamp_min(1e-6)
 
 
 class PerceptualLoss(nn.Module):

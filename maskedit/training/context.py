@@ -8,6 +8,7 @@ label map that is not its own; there is no truth then, and the discriminator and
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,9 +20,8 @@ from maskedit.dataset import Pairs
 from maskedit.errors import UserError
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.context import ContextNetwork
-from maskedit.models.holes import merge
+from maskedit.models.holes import mean_inside, merge
 from maskedit.models.parser import Parser
-from maskedit.models.perceptual import mean_inside
 from maskedit.models.reconstruction import psnr
 from maskedit.models.segmentation import scaled_labels
 from maskedit.models.tensors import normalised, spread, tensor_to_photo
@@ -38,6 +38,18 @@ _GREY = 0.0
 _MOST_ENTROPY = 4.0
 """In nats: beyond it a pixel that the parser reads otherwise pulls no more; the parser may be the one that is wrong."""
 _VALIDATION_SEED = 91
+
+
+class _Views(NamedTuple):
+    """A batch as the discriminator sees it, augmented once for its own update and the generator's."""
+
+    photos: Tensor
+    composite: Tensor
+    own: Tensor
+    """One-hot labels of the photos."""
+    wanted: Tensor
+    """One-hot labels of the composites."""
+    hole: Tensor
 
 
 class ContextStage(DmnStage):
@@ -76,33 +88,32 @@ class ContextStage(DmnStage):
             image = self.generator.complete(wanted, self.generator.style(photos, own), photos, hole)
         composite = torch.where(hole > 0, image, photos)
         losses: Losses = {}
-        outputs = self._train_discriminator(photos, own, composite.detach(), wanted, hole, losses, share)
+        views = None
+        if self.options.adversarial_weight:
+            augment = DiffAugment(len(photos), self.device)
+            images = (augment.moved(augment.colours(each)) for each in (photos, composite))
+            views = _Views(*images, *(augment.moved(each) for each in (own, wanted, hole)))
+        real = None if views is None else self._train_discriminator(views, losses, share)
         total = self._truth_losses(photos, image, composite, task, losses)
-        total = total + self._judged_losses(composite, wanted, task, outputs, losses)
+        total = total + self._judged_losses(composite, task, views, real, losses)
         (total * share).backward()
         self.discriminator.requires_grad_(True)
         return {**losses, "total": total}
 
-    def _train_discriminator(
-        self, photos: Tensor, own: Tensor, composite: Tensor, wanted: Tensor, hole: Tensor, losses: Losses, share: float
-    ) -> tuple[DiffAugment, Outputs] | None:
-        """Gradients of the discriminator; its outputs for the photos, and how they were augmented."""
-        options = self.options
-        if not options.adversarial_weight:
-            return None
-        augment = DiffAugment(len(photos), photos.device)
-        moved = augment.moved(hole)
+    def _train_discriminator(self, views: _Views, losses: Losses, share: float) -> Outputs:
+        """Gradients of the discriminator; its outputs for the photos."""
+        kind = self.options.adversarial
         with self.autocast():
-            real = self.discriminator(augment.moved(own), augment.moved(augment.colours(photos)))
-            fake = self.discriminator(augment.moved(wanted), augment.moved(augment.colours(composite)))
+            real = self.discriminator(views.own, views.photos)
+            fake = self.discriminator(views.wanted, views.composite.detach())
             loss = 0.5 * (
-                adversarial_loss_inside(real, moved, real=True, kind=options.adversarial)
-                + adversarial_loss_inside(fake, moved, real=False, kind=options.adversarial)
+                adversarial_loss_inside(real, views.hole, real=True, kind=kind)
+                + adversarial_loss_inside(fake, views.hole, real=False, kind=kind)
             )
         (loss * share).backward()
         self.discriminator.requires_grad_(False)
         losses["discriminator"] = loss
-        return augment, real
+        return real
 
     def _truth_losses(self, photos: Tensor, image: Tensor, composite: Tensor, task: Task, losses: Losses) -> Tensor:
         """What compares with the photo: the completion in the hole, where it is the photo's own label map that was
@@ -121,19 +132,16 @@ class ContextStage(DmnStage):
         return total
 
     def _judged_losses(
-        self, composite: Tensor, wanted: Tensor, task: Task, outputs: tuple[DiffAugment, Outputs] | None, losses: Losses
+        self, composite: Tensor, task: Task, views: _Views | None, real: Outputs | None, losses: Losses
     ) -> Tensor:
         """What needs no truth: the discriminator's opinion of all holes, and the parser's of the edited ones."""
         options, total = self.options, composite.new_zeros(())
-        if outputs is not None:
-            augment, real = outputs
-            moved = augment.moved(task.hole)
+        if views is not None:
+            true = views.hole * ~task.edited[:, None, None, None]
             with self.autocast():
-                judged = self.discriminator(augment.moved(wanted), augment.moved(augment.colours(composite)))
-                losses["adversarial"] = adversarial_loss_inside(judged, moved, real=True, kind=options.adversarial)
-                losses["features"] = feature_matching_loss_inside(
-                    judged, real, moved * ~task.edited[:, None, None, None]
-                )
+                judged = self.discriminator(views.wanted, views.composite)
+                losses["adversarial"] = adversarial_loss_inside(judged, views.hole, real=True, kind=options.adversarial)
+                losses["features"] = feature_matching_loss_inside(judged, real, true)
             total = total + options.adversarial_weight * losses["adversarial"]
             total = total + options.feature_weight * losses["features"]
         if self.parser is not None:
@@ -189,13 +197,13 @@ class ContextStage(DmnStage):
         tasks = [self._fixed(ids, 0, edited=share) for share in (0.0, 1.0)]
         for index in range(len(chosen)):
             photo, own = photos[index][None], self.one_hot(ids[index][None])
+            with self.autocast():
+                style = network.style(photo, own)
             cells = [tensor_to_photo(photo[0])]
             for task in tasks:
                 hole = task.hole[index][None]
                 with self.autocast():
-                    image = network.complete(
-                        self.one_hot(task.ids[index][None]), network.style(photo, own), photo, hole
-                    )
+                    image = network.complete(self.one_hot(task.ids[index][None]), style, photo, hole)
                 if task is tasks[1]:
                     cells.append(task.ids[index].cpu().numpy())
                 cells.append(tensor_to_photo(torch.where(hole > 0, _GREY, photo)[0]))

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskedit.models.perceptual import mean_inside
+from maskedit.models.holes import mean_inside
 
 Outputs = list[list[Tensor]]
 """Per scale: the discriminator's feature maps and, last, its logits."""
