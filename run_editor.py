@@ -14,7 +14,10 @@ PACKAGES = {
     "torch": "torch",
 }
 """What is imported, and the name it is installed under. Only looked for: torch is loaded after the window stands."""
-LIBRARIES = "apt install libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libdbus-1-3 libfontconfig1"
+LIBRARIES = (
+    "apt install libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libdbus-1-3 "
+    "libfontconfig1"
+)
 
 
 def problem() -> str:

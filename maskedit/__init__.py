@@ -1,23 +1,27 @@
 """maskedit: edit a face by painting its label map.
 
-EDIT   photo file -> imaging -> face (find, align, parse) -> Document <- strokes <- canvas
-       Document -> RenderRequest -> Renderer [style code once per photo; a box of the generator while the brush moves,
-       all of it at rest; learn this face]
-       -> compositing -> preview -> export into the whole photo
-TRAIN  dataset folder -> dataset -> training stages [models, losses] -> run folder -> checkpoint -> weights/
-       -> Renderer, FaceParser
+EDIT   photo file -> imaging -> face (find, align, parse) -> Document <- Stroke <- Tools <- LabelCanvas
+       Document -> RenderRequest -> RenderWorker -> EditRenderer -> Renderer: a completion of what changed, where the
+       weights see the photo; else the whole face, or boxes of it while the brush moves, laid into the photo
+       -> EditResult -> ResultView; the export lays it into the whole photo
+TRAIN  data folders -> dataset -> training stages (networks, losses) -> run folder -> checkpoint with its model card
+       -> weights -> Renderer, FaceParser
 
-Imports point one way: ``bench`` -> ``gui | training | evaluation | data_tools | edit`` -> ``render | face`` ->
-``document | models | dataset`` -> ``imaging`` -> ``labels``. The names below are the public surface; they load lazily,
-so that ``import maskedit`` costs neither torch nor Qt.
+CONTRIBUTING.md shows the rooms, follows one stroke, and says where to add something. Imports point one way:
+``bench`` -> ``gui | training | evaluation | data_tools | edit`` -> ``render | face`` -> ``document | models | dataset``
+-> ``imaging | data_folder`` -> ``labels`` and the other small modules. The names below are the public surface; they
+load lazily, so that ``import maskedit`` costs neither torch nor Qt.
 """
 
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # where the log goes is the program's to say
 
 _PUBLIC = {
     "LABELS": "maskedit.labels",
@@ -30,13 +34,19 @@ _PUBLIC = {
     "write_labels": "maskedit.imaging",
     "FaceFinder": "maskedit.face.locate",
     "FaceParser": "maskedit.face.parser",
+    "Blend": "maskedit.render.compositing",
+    "EditRenderer": "maskedit.render.edit_renderer",
+    "EditResult": "maskedit.render.engine",
     "Renderer": "maskedit.render.renderer",
-    "RenderResult": "maskedit.render.renderer",
+    "RenderResult": "maskedit.render.engine",
     "compose": "maskedit.render.compositing",
     "paste_back": "maskedit.render.pasting",
 }
 __all__ = [
     "LABELS",
+    "Blend",
+    "EditRenderer",
+    "EditResult",
     "FaceFinder",
     "FaceParser",
     "RenderResult",
@@ -58,9 +68,11 @@ if TYPE_CHECKING:
     from maskedit.face.parser import FaceParser
     from maskedit.imaging import Square, cut_square, read_labels, read_photo, write_labels, write_photo
     from maskedit.labels import LABELS
-    from maskedit.render.compositing import compose
+    from maskedit.render.compositing import Blend, compose
+    from maskedit.render.edit_renderer import EditRenderer
+    from maskedit.render.engine import EditResult, RenderResult
     from maskedit.render.pasting import paste_back
-    from maskedit.render.renderer import Renderer, RenderResult
+    from maskedit.render.renderer import Renderer
 
 
 def __getattr__(name: str):

@@ -58,6 +58,12 @@ NUM_LABELS = len(LABELS)
 BACKGROUND = 0
 BY_NAME: dict[str, Label] = {label.name: label for label in LABELS}
 
+
+def ids_of(*names: str) -> tuple[int, ...]:
+    """The ids of labels, given by their names in the data set."""
+    return tuple(BY_NAME[name].id for name in names)
+
+
 MIRROR_PARTNERS: tuple[tuple[int, int], ...] = ((4, 5), (6, 7), (8, 9))
 """Pairs of ids that change places when a photo is flipped left to right."""
 
@@ -93,6 +99,11 @@ FACE_PARTS: dict[str, tuple[int, ...]] = {
     "Accessories": (14, 15, 16),
 }
 """Groups of ids a person thinks of as one attribute (paper section 4.2, attribute transfer)."""
+
+
+EYEGLASSES = ids_of("eye_g")
+OVERLAYS = ids_of("eye_g", "ear_r", "neck_l", "hat")
+"""What a person puts on: it lies over face, hair and neck, which are the same without it."""
 
 
 def palette(*, colour_blind: bool = False) -> np.ndarray:

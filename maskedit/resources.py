@@ -25,8 +25,8 @@ def portrait(name: str) -> tuple[Path, Path]:
     return asset(f"{name}.jpg"), asset(f"{name}_labels.png")
 
 
-def default_weights(network: str = "dmn") -> Path:
-    """A network's shipped checkpoint: ``dmn``, with which the editor opens, ``context``, ``parser`` or ``mask_vae``."""
+def default_weights(network: str = "context") -> Path:
+    """A network's shipped checkpoint: ``context``, which renders and completes, ``parser`` or ``mask_vae``."""
     return _existing(folder("weights") / f"{network}.safetensors")
 
 

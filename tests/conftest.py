@@ -1,5 +1,10 @@
+import sys
+
 import pytest
 import torch
+
+# Tests that import OpenVINO themselves do not start its telemetry either; see `import_openvino`.
+sys.modules.setdefault("openvino_telemetry", None)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -14,6 +14,9 @@ from maskedit import resources
 def test_the_public_names_are_these():
     assert maskedit.__all__ == [
         "LABELS",
+        "Blend",
+        "EditRenderer",
+        "EditResult",
         "FaceFinder",
         "FaceParser",
         "RenderResult",
@@ -45,7 +48,7 @@ def test_the_example_of_the_readme_runs(tmp_path, monkeypatch):
     example = text.split("## From Python")[1].split("```python\n")[1].split("```")[0]
     names = {}
     exec(example, names)
-    assert names["composite"].changed_outside == 0
+    assert names["result"].changed_outside == 0
     assert names["longer"].mean() > 0.005
     written, before = maskedit.read_photo("edited.jpg"), names["photo"]
     rows, columns = np.nonzero(np.abs(written.astype(int) - before).max(axis=2) > 30)
@@ -56,6 +59,7 @@ def test_the_example_of_the_readme_runs(tmp_path, monkeypatch):
 def test_importing_the_package_loads_neither_torch_nor_qt():
     code = """import sys, maskedit
 maskedit.read_photo, maskedit.cut_square, maskedit.compose, maskedit.paste_back
+maskedit.EditRenderer, maskedit.EditResult
 print([name for name in ('torch', 'PySide6') if name in sys.modules])"""
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

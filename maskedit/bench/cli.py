@@ -17,7 +17,7 @@ from maskedit.processes import processor_name
 
 EXAMPLE = """examples:
   maskedit-bench                                        every preset but tiny, with untrained weights
-  maskedit-bench --weights weights/dmn.safetensors      a file, with the errors of each mode
+  maskedit-bench --weights weights/context.safetensors  a file, with the errors of each mode
   maskedit-bench --preset paper --device cpu,cuda --json bench.json
 
 The baseline is what the released code does: style encoder and generator for every picture, in float32, as torch runs
@@ -66,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--stroke", action=argparse.BooleanOptionalAction, default=True,
         help="paint a recorded stroke of 3 seconds in the editor's window as well",
+    )  # fmt: skip
+    parser.add_argument(
+        "--load", type=_count, default=0, metavar="N",
+        help="paint the stroke once more with N busy processes beside it, as on a machine that does something else too",
     )  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     return parser
@@ -119,7 +123,7 @@ def _bench(given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in (None,) if given.weights else given.preset:
             for job in _jobs(given, name, devices, Path(folder)):
-                rows += _measured(job, stroke=given.stroke)
+                rows += _measured(job, loads=sorted({0, given.load}) if given.stroke else ())
     if given.json is not None:
         result = {"hardware": hardware, "rows": [asdict(row) for row in rows]}
         try:
@@ -153,8 +157,8 @@ def _jobs(given: argparse.Namespace, preset: str | None, devices: Sequence[str],
     ]  # fmt: skip
 
 
-def _measured(job: Job, *, stroke: bool) -> list[Row]:
-    """The rows of a job, printed as they come."""
+def _measured(job: Job, *, loads: Sequence[int]) -> list[Row]:
+    """The rows of a job, printed as they come: its renders, and a stroke beside each of these numbers of processes."""
     from maskedit.bench.renders import measure_renders
 
     rows = in_a_process(measure_renders, job)
@@ -162,12 +166,12 @@ def _measured(job: Job, *, stroke: bool) -> list[Row]:
     print(f"\n{job.preset} at {job.size} px on {job.device}: {rows[1].engine}; {weights}\n{HEADER}")
     for row in rows:
         print(line(row), flush=True)
-    if stroke:
+    baseline = rows[0].seconds
+    for load in loads:
         from maskedit.bench.stroke import measure_stroke
 
-        baseline = rows[0].seconds
-        for row in in_a_process(measure_stroke, job):
-            if row.work != "stroke to paint":
+        for row in in_a_process(measure_stroke, replace(job, load=load)):
+            if row.work != "stroke to paint" and not load:  # the baseline had the processors to itself
                 row = replace(row, ratio=baseline / row.seconds if row.seconds else None)
             rows.append(row)
             print(stroke_line(row), flush=True)

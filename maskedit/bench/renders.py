@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,15 @@ from maskedit.labels import BACKGROUND, NUM_LABELS
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.device import peak_memory
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
+from maskedit.render.modes import BOX, FULL
 from maskedit.render.renderer import Renderer
 from maskedit.resources import portrait
 
 LEAST = 3
 """Measurements of a row, however long they take."""
 PORTRAIT = "collins"
+COMPLETED = 512
+"""Side in pixels of the photo that is completed: the bundled portraits'."""
 MIB = 2**20
 
 
@@ -70,6 +74,8 @@ def measure_renders(job: Job) -> list[Row]:
         engines = _engine_rows(job)
         rows += [row for row, _, _ in engines]
         pictures += engines
+        gc.collect()
+        rows += _completion_rows(job)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return _with_baseline(job, rows, pictures)
@@ -165,6 +171,36 @@ def _engine_rows(job: Job) -> list[tuple[Row, np.ndarray, np.ndarray]]:
         del renderer
         gc.collect()
     return found
+
+
+def _completion_rows(job: Job) -> list[Row]:
+    """Edits of a photo by a network that sees it: in mode ``box`` as while the brush moves, in ``full`` with texture.
+
+    None for weights that draw whole faces only.
+    """
+    renderer = Renderer(job.weights, device=job.device, precision=job.precision)
+    if not renderer.completes:
+        return []
+    photo, labels = scene(COMPLETED)
+    renderer.set_target(photo, labels)
+    while renderer.idle():
+        pass
+    rows = []
+    for mode in (BOX, FULL):
+        for pixels in job.edits:
+            if pixels > COMPLETED:
+                continue
+            # Not those that take an edit back: they leave nothing to complete.
+            painted = islice(edits(labels, pixels), 0, None, 2)
+            timed = _timed(partial(renderer.complete, quick=mode == BOX), painted, job.seconds)
+            rows.append(
+                Row(
+                    job.device, job.preset, job.size, f"completion at {COMPLETED} px", timed.median, len(timed.seconds),
+                    edit_px=pixels, mode=mode, peak_memory_mib=peak_memory(renderer.device),
+                    engine=renderer.complete(timed.last.labels, quick=True).engine,
+                )
+            )  # fmt: skip
+    return rows
 
 
 def _begin(renderer: Renderer, photo: np.ndarray, labels: np.ndarray) -> None:

@@ -37,6 +37,8 @@ class Job:
     """Of torch; 0 leaves it to torch."""
     edits: tuple[int, ...]
     """Sides of the edited squares, in pixels."""
+    load: int = 0
+    """Busy processes beside the stroke."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Row:
     edit_px: int | None = None
     """Side of the square that an edit changes."""
     mode: str | None = None
-    """``full``; ``box`` where the renderer was allowed to compute only what an edit changes."""
+    """``full``; ``box`` where the renderer was allowed to compute only what an edit changes, or to complete a photo
+    without its texture."""
     box_share: float | None = None
     """Of the edits in mode ``box``: how many the renderer did so; the others were full renders."""
     ratio: float | None = None
@@ -80,6 +83,8 @@ class Row:
     """Results per mode of rendering, during the stroke and until its result was final."""
     screen: str | None = None
     """Qt's platform, e.g. ``offscreen``."""
+    load: int | None = None
+    """Busy processes beside the stroke."""
 
 
 HEADER = (
@@ -106,9 +111,10 @@ def line(row: Row) -> str:
 
 def stroke_line(row: Row) -> str:
     """A row of the stroke as a sentence."""
-    times = f"{row.work}: {1000 * row.seconds:.1f} ms"
+    work = f"{row.work} beside {row.load} busy processes" if row.load else row.work
+    times = f"{work}: {1000 * row.seconds:.1f} ms"
     if row.p50 is not None:
-        times = f"{row.work}: p50 {1000 * row.p50:.1f} ms, p95 {1000 * row.p95:.1f} ms, {row.count} events"
+        times = f"{work}: p50 {1000 * row.p50:.1f} ms, p95 {1000 * row.p95:.1f} ms, {row.count} events"
     if row.ratio is not None:
         times += f", {row.ratio:.2f}x of the baseline"
     if row.longest_gap is not None:

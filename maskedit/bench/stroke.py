@@ -8,6 +8,7 @@ every event that it keeps waiting. What the display adds is not in them.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -30,12 +31,21 @@ from maskedit.bench.report import Job, Row
 from maskedit.errors import UserError
 from maskedit.gui.app import main as editor_main
 from maskedit.gui.main_window import MainWindow
-from maskedit.gui.worker import Engine
+from maskedit.render.engine import Engine
 
 HEARTBEAT = 5
 """Milliseconds."""
 LOOK_EVERY = 20
 """Milliseconds until it is looked again whether the last result is there."""
+LOADED = 1.0
+"""Seconds until the processes beside the stroke are busy."""
+BUSY = """import os
+parent = os.getppid()
+while os.getppid() == parent:
+    for _ in range(10**6):
+        pass
+"""
+"""A program that keeps one processor busy as long as who started it lives."""
 DEADLINE = 480.0
 """Seconds after the stroke in which its result must be there."""
 _MOUSE = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseMove, QEvent.Type.MouseButtonRelease)
@@ -127,12 +137,12 @@ def measure_stroke(job: Job) -> list[Row]:
         engines.append(Renderer(job.weights, device=job.device, precision=job.precision, size=job.size))
         return engines[0]
 
-    return rows(job, replay(make_engine, hand_stroke()), engines[0].engine)
+    return rows(job, replay(make_engine, hand_stroke(), load=job.load), engines[0].engine)
 
 
 def rows(job: Job, done: Replay, engine: str) -> list[Row]:
     """What a replay says, as rows of the report."""
-    blank = Row(job.device, job.preset, job.size, "", 0.0, 0, engine=engine, screen=done.screen)
+    blank = Row(job.device, job.preset, job.size, "", 0.0, 0, engine=engine, screen=done.screen, load=job.load)
 
     def row(work: str, seconds: Sequence[float], **more: Any) -> Row:
         p50, p95 = (float(np.percentile(seconds, share)) for share in (50, 95))
@@ -146,11 +156,12 @@ def rows(job: Job, done: Replay, engine: str) -> list[Row]:
     ]
 
 
-def replay(make_engine: Callable[[], Engine], stroke: Sequence[Point]) -> Replay:
+def replay(make_engine: Callable[[], Engine], stroke: Sequence[Point], *, load: int = 0) -> Replay:
     """Open the editor on the bundled portrait, paint the stroke, wait for its result, close.
 
     Args:
-        make_engine: as of `maskedit.gui.app.main`; the engine has ``idle``, too, as `Renderer` has it.
+        make_engine: as of `maskedit.gui.app.main`.
+        load: how many busy processes run beside the stroke.
 
     Raises:
         UserError: a render failed, or none came.
@@ -167,7 +178,7 @@ def replay(make_engine: Callable[[], Engine], stroke: Sequence[Point]) -> Replay
             pass
 
     def play(window: MainWindow) -> None:
-        players.append(Player(window, stroke, prepare))
+        players.append(Player(window, stroke, prepare, load))
         players[0].begin()
 
     with _nothing_kept():
@@ -196,12 +207,14 @@ class Player(QObject):
 
     Args:
         prepare: called in the worker's thread when the window shows its first result, before the stroke.
+        load: how many busy processes run from then on.
     """
 
-    def __init__(self, window: MainWindow, stroke: Sequence[Point], prepare: Callable[[object], None]):
+    def __init__(self, window: MainWindow, stroke: Sequence[Point], prepare: Callable[[object], None], load: int):
         super().__init__(window)
         self._window, self._editor, self._prepare = window, window.editor, prepare
-        self._stroke = stroke
+        self._stroke, self._load = stroke, load
+        self._beside: list[subprocess.Popen] = []
         self.replay = Replay([], QGuiApplication.platformName())
         self.failure = ""
         self._closing = False
@@ -224,7 +237,10 @@ class Player(QObject):
 
     def _play(self, _: object) -> None:
         canvas, document = self._window.canvas, self._editor.document
-        start, scale = time.perf_counter() + 0.1, document.width / PORTRAIT_SIDE
+        # From this thread, not from `prepare`'s: they would take over its priority.
+        self._beside = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(self._load)]
+        start = time.perf_counter() + (LOADED if self._load else 0.1)
+        scale = document.width / PORTRAIT_SIDE
         press, move, release = _MOUSE
         points = [*self._stroke, self._stroke[-1]]
         kinds = [press, *[move] * (len(points) - 2), release]
@@ -338,6 +354,9 @@ class Player(QObject):
             timer.stop()
         if self._hand.is_alive():
             self._hand.join()
+        for process in self._beside:
+            process.kill()
+            process.wait()
         for view in (self._window.canvas, self._window.result_view):
             view.removeEventFilter(self)
         self._window.canvas.abort()

@@ -30,9 +30,9 @@ class Document:
     """A photo with the label map a person edits.
 
     Public state that may be set freely: ``name`` (str), ``path`` (where the session lies, or None), ``locked`` (set
-    of ids nobody may paint over), ``only_over`` (paint over this id alone, or None), ``extras`` (a JSON-able dict of
-    the editor's settings, kept in the session file), ``learned``. ``stroke`` is the stroke in progress, or None; while
-    there is one, no other change is possible: `undo` and `redo` return None, the others raise RuntimeError.
+    of ids nobody may paint over), ``only_over`` (paint over this id alone, or None), ``learned``. ``stroke`` is the
+    stroke in progress, or None; while there is one, no other change is possible: `undo` and `redo` return None, the
+    others raise RuntimeError.
     """
 
     def __init__(
@@ -67,7 +67,6 @@ class Document:
         self.path = None if path is None else Path(path)
         self.locked: set[int] = set()
         self.only_over: int | None = None
-        self.extras: dict[str, object] = {}
         self.stroke: Stroke | None = None
         self.photo_cache: dict[str, bytes] = {}
         """What was made of the photo, which never changes, for session files; shared with copies."""
@@ -154,7 +153,7 @@ class Document:
             origin=self._origin,
         )
         other.learned = self._learned
-        other.locked, other.only_over, other.extras = set(self.locked), self.only_over, dict(self.extras)
+        other.locked, other.only_over = set(self.locked), self.only_over
         other.photo_cache = self.photo_cache
         other.restore_history(History.restored(self._history.edits, position=self._history.position))
         other.mark_unsaved()
@@ -244,8 +243,8 @@ class Document:
         ``classes`` (attribute transfer, MaskGAN section 4.2) the source's regions of these classes replace this map's;
         what they leave bare is filled with its surroundings, see `maskedit.document.transfer.transfer_labels`.
         ``where``, (H, W) bool of this map's size, keeps all of that to its true pixels. The locks are ignored:
-        nobody's hand can slip here. Returns the box that changed or None; raises UserError for a bad map, ValueError
-        for a bad ``where``.
+        they guard against slips of the brush. Returns the box that changed or None; raises UserError for a bad map,
+        ValueError for a bad ``where``.
         """
         self._require_no_stroke()
         check_labels(source_labels, "The source label map")

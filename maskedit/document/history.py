@@ -128,9 +128,9 @@ class History:
         self._nbytes = 0
 
     @classmethod
-    def restored(cls, edits: Iterable[Edit], *, position: int, max_bytes: int = MAX_HISTORY_BYTES) -> History:
+    def restored(cls, edits: Iterable[Edit], *, position: int) -> History:
         """A history read from a file; ``position`` of the edits are applied. Raises ValueError for a bad position."""
-        history = cls(max_bytes)
+        history = cls()
         for edit in edits:
             history.push(edit)
         undone = history._last_state - position

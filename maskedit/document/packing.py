@@ -67,7 +67,6 @@ def pack(
         "locked": sorted(map(int, document.locked)),
         "only_over": None if document.only_over is None else int(document.only_over),
         "position": position,
-        "extras": document.extras,
         "square": None if document.origin is None else _numbers(document.origin.square),
     }
     members = {
@@ -138,9 +137,9 @@ def unpack(archive: zipfile.ZipFile) -> Document:
     if version != VERSION or isinstance(version, bool):
         shown = repr(version)[:20]
         raise Malformed(f"it has version {shown} and this editor reads version {VERSION}; a newer editor may open it")
-    name, extras, locked, only_over = (state.get(key) for key in ("name", "extras", "locked", "only_over"))
-    if not isinstance(name, str) or not isinstance(extras, dict) or not isinstance(locked, list):
-        raise Malformed("session.json has a wrong name, list of locks or settings")
+    name, locked, only_over = (state.get(key) for key in ("name", "locked", "only_over"))
+    if not isinstance(name, str) or not isinstance(locked, list):
+        raise Malformed("session.json has a wrong name or list of locks")
     if not all(_is_id(id) for id in locked) or not (only_over is None or _is_id(only_over)):
         raise Malformed("session.json locks an id that does not exist")
     photo = _image(archive, "photo.png", mode="RGB")
@@ -153,7 +152,7 @@ def unpack(archive: zipfile.ZipFile) -> Document:
         origin=_origin(archive, state.get("square")),
     )
     document.learned = _optional_member(archive, _LEARNED)
-    document.locked, document.only_over, document.extras = set(locked), only_over, extras
+    document.locked, document.only_over = set(locked), only_over
     document.restore_history(_history(archive, state.get("position"), size))
     return document
 

@@ -82,7 +82,7 @@ def polygon_mask(
         return None
     region = np.zeros((box.height, box.width), dtype=np.uint8)
     cv2.fillPoly(region, [corners - np.array([box.x0, box.y0], dtype=np.int32)], 1)
-    return box, region == 1
+    return (box, region == 1) if region.any() else None  # the box of a slanted one may reach in where it does not
 
 
 class Stroke:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import multiprocessing
 import os
 import sys
@@ -16,10 +17,13 @@ from maskedit.data_folder import SUFFIXES
 from maskedit.errors import UserError, explain
 from maskedit.imaging import Square
 from maskedit.labels import BY_NAME, FACE_PARTS
+from maskedit.logs import logging_to
 from maskedit.processes import follow_parent
 
 if TYPE_CHECKING:
     from maskedit.edit.jobs import Job, Options
+
+logger = logging.getLogger(__name__)
 
 DESCRIPTION = """Find the face in every photo, change its label map, and write the photo with the edited face in it:
 only what the edit is about changes. The label map comes from a file you painted (--labels), or takes
@@ -112,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     files.add_argument("--suffix", default="", metavar="TEXT", help="end of names in a folder: _smile, or _smile.png")
     files.add_argument("--quality", type=int, default=95, help="of JPEG and WebP, 1 to 100 (default: %(default)s)")
     files.add_argument("--overwrite", action="store_true", help="write anew what is there already")
+    files.add_argument("--verbose", action="store_true", help="write the log to the terminal: tracebacks, for one")
     networks = parser.add_argument_group("networks")
     networks.add_argument("--weights", type=Path, metavar="FILE", help="that render (default: the shipped ones)")
     networks.add_argument("--parser", type=Path, metavar="FILE", help="a face parser's (default: the shipped ones)")
@@ -280,11 +285,16 @@ def _options(given: argparse.Namespace, index: int) -> Options:
 
 def _run(given: argparse.Namespace, jobs: list[Job], index: int) -> int:
     """The share of one process; 1 if a photo failed."""
+    with logging_to(verbose=given.verbose):
+        return _edit(jobs[given.rank * given.workers + index :: given.world_size * given.workers], given, index)
+
+
+def _edit(jobs: list[Job], given: argparse.Namespace, index: int) -> int:
     from maskedit.edit.jobs import Editor
 
     options, failed = _options(given, index), False
     editor: Editor | None = None
-    for job in jobs[given.rank * given.workers + index :: given.world_size * given.workers]:
+    for job in jobs:
         there = None if given.overwrite else job.finished(options)
         if there is not None:
             print(f"{job.photo}: left out, {there} is there already (--overwrite writes it anew)", flush=True)
@@ -293,6 +303,7 @@ def _run(given: argparse.Namespace, jobs: list[Job], index: int) -> int:
         try:
             print(editor.run(job), flush=True)
         except Exception as error:  # whatever one photo brought up, from a decoder or a GPU, the others may do
+            logger.exception("%s was not edited.", job.photo)
             print(f"maskedit-edit: {job.photo}: {explain(error)}", file=sys.stderr, flush=True)
             failed = True
     return int(failed)

@@ -21,9 +21,9 @@ from maskedit.face.locate import FaceFinder
 from maskedit.face.opening import parsed_document
 from maskedit.face.parser import FaceParser
 from maskedit.imaging import Square
-from maskedit.render.compositing import Blend, Composite, compose
+from maskedit.render.compositing import Blend, Composite
+from maskedit.render.edit_renderer import EditRenderer
 from maskedit.render.pasting import paste_back
-from maskedit.render.renderer import Renderer
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,10 @@ class Editor:
         device, precision = options.device, options.precision
         self._parser = FaceParser(options.parser, device=device, precision=precision)
         self._finder = FaceFinder(self._parser)
-        self._renderer: Renderer | None = None
+        self._renderer: EditRenderer | None = None
         if not options.parse_only:
             # Not whatever this machine has found to be the fastest: the same files from the same command, always.
-            self._renderer = Renderer(options.weights, device=device, precision=precision, engine="torch")
+            self._renderer = EditRenderer(weights=options.weights, device=device, precision=precision, engine="torch")
         self._source = None if options.source is None else self._read_source(options.source)
 
     def run(self, job: Job) -> str:
@@ -207,7 +207,7 @@ class Editor:
             document.replace_labels(self._source, classes=self._options.classes, name="Source")
 
     def _composite(self, document: Document) -> Composite:
-        """Render a document twice, with what was learned of it if that is wanted, and lay the edit into it."""
+        """The document's edit laid into its photo, with what was learned of the face if that is wanted."""
         renderer, options = self._renderer, self._options
         renderer.set_target(document.photo, document.reference_labels)
         if options.learn is not None:
@@ -215,17 +215,10 @@ class Editor:
             for _ in tqdm(range(learning.total), desc="learning the face", leave=False, disable=None):
                 learning.step()
             learning.finish()
-        edited, unedited = renderer.render(document.labels), renderer.render(document.reference_labels)
-        for notice in filter(None, (edited.notice, unedited.notice)):
-            self._say(notice)
-        return compose(
-            document.photo,
-            document.reference_labels,
-            document.snapshot(),
-            edited.image,
-            unedited.image,
-            options.blend,
-        )
+        result = renderer.render(document.snapshot(), options.blend)
+        if result.notice:
+            self._say(result.notice)
+        return result.composite
 
     # Label maps -------------------------------------------------------------------------------------------------
 

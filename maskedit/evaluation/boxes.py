@@ -26,6 +26,7 @@ from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.device import choose_precision
 from maskedit.models.tensors import one_hot, photo_to_tensor, spread
+from maskedit.render.backends import supports
 from maskedit.render.boxes import EVERYTHING, Growth
 from maskedit.render.compositing import Blend, compose
 from maskedit.render.incremental import IncrementalBackend, Region
@@ -184,7 +185,7 @@ def boxes_report(
 
     Args:
         data: folder with images/ and masks/.
-        weights: a network's; the shipped ones when None.
+        weights: a network's; those of the shipped ``dmn`` when None.
         count: edits of a kind.
         size: side in pixels to render at; the weights' own when None.
         precision: of ``PRECISIONS``.
@@ -195,7 +196,7 @@ def boxes_report(
     """
     weights = default_weights() if weights is None else weights
     network, header = load_checkpoint(weights)
-    if not isinstance(network, DenseMappingNetwork):
+    if not supports(network):
         raise UserError(f"{weights.name} holds a {header.config.variant} network, which cannot render boxes.")
     kind = choose_precision(precision, torch.device("cpu"))
     backend = WatchedBackend(network.to(kind, memory_format=torch.channels_last))

@@ -58,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     perceptual.add_argument(
         "--perceptual", default="none", metavar="NET", help=PERCEPTUAL
     )  # fmt: skip
-    size.add_argument("--size", type=int, metavar="PIXELS", help="side to measure at (default: the weights' own)")
+    size.add_argument(
+        "--size", type=int, metavar="PIXELS", help="side to measure at (default: what the weights are made for)"
+    )
     grid.add_argument("--grid", type=Path, metavar="FILE", help="write a sheet of samples here")
     grid.add_argument("--rows", type=int, default=20, metavar="COUNT", help="rows of the sheet (default: %(default)s)")
     out = argparse.ArgumentParser(add_help=False)
@@ -77,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
         "--identity", type=Path, metavar="FILE", help="an ArcFace-like ONNX network: is it still the same person?"
     )
     systems.add_argument("--count", type=int, metavar="COUNT", help="faces, spread evenly (default: all)")
+    systems.add_argument(
+        "--no-texture", dest="texture", action="store_false", help="completions without the photo's own texture"
+    )
 
     protocols.add_parser(
         "reconstruction", parents=[data, weights, perceptual, size, grid],
@@ -263,7 +268,7 @@ def _smiles(given: argparse.Namespace) -> None:
 
 def _systems(given: argparse.Namespace) -> dict:
     """The flags that the protocols of two systems share, as their keyword arguments."""
-    names = ("baseline", "parser", "identity", "perceptual", "count", "size")
+    names = ("baseline", "parser", "identity", "perceptual", "count", "size", "texture")
     return {name: getattr(given, name) for name in names}
 
 

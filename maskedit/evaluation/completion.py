@@ -35,7 +35,7 @@ from maskedit.evaluation.edits import (
     table,
     weight_files,
 )
-from maskedit.labels import BY_NAME, FACE_PARTS, NUM_LABELS
+from maskedit.labels import FACE_PARTS, NUM_LABELS, ids_of
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.holes import edit_hole, label_hole
 from maskedit.models.parser import Parser
@@ -64,16 +64,12 @@ IDENTITY = {"identity": ("identity", 3)}
 """Figure -> title and decimals of its columns."""
 
 
-def _ids(*names: str) -> tuple[int, ...]:
-    return tuple(BY_NAME[name].id for name in names)
-
-
-_EYES = _ids("l_eye", "r_eye")
+_EYES = ids_of("l_eye", "r_eye")
 
 
 def glasses_zone(ids: Tensor) -> Tensor:
     """The hole (1, 1, S, S) of eyes, brows, eyeglasses and a rectangle such as glasses cover, of a map (1, S, S)."""
-    hole = label_hole(ids, (*_EYES, *_ids("l_brow", "r_brow", "eye_g")))
+    hole = label_hole(ids, (*_EYES, *ids_of("l_brow", "r_brow", "eye_g")))
     side = ids.shape[-1]
     rows, columns = np.nonzero(np.isin(ids[0].numpy(), _EYES))
     if len(rows):
@@ -84,7 +80,7 @@ def glasses_zone(ids: Tensor) -> Tensor:
 
 
 def _hiding(*names: str) -> Callable[[Tensor], Tensor]:
-    return lambda ids: label_hole(ids, _ids(*names))
+    return lambda ids: label_hole(ids, ids_of(*names))
 
 
 HIDDEN: dict[str, Callable[[Tensor], Tensor]] = {
@@ -100,7 +96,7 @@ HIDDEN: dict[str, Callable[[Tensor], Tensor]] = {
 
 TAKEN: dict[str, tuple[int, ...]] = {
     "mouth": FACE_PARTS["Smile"],
-    "hair": (*FACE_PARTS["Hair"], *_ids("hat")),
+    "hair": (*FACE_PARTS["Hair"], *ids_of("hat")),
     "eyeglasses": FACE_PARTS["Eyeglasses"],
     "brows": FACE_PARTS["Brows"],
 }
@@ -261,6 +257,7 @@ def completion_report(
     validation: int = 91,
     count: int | None = None,
     size: int | None = None,
+    texture: bool = True,
 ) -> Completed:
     """All of the protocol, see the module and `load_systems`.
 
@@ -271,19 +268,25 @@ def completion_report(
         perceptual: feature network, as `make_perceptual` takes it.
         validation: photos held out.
         count: photos to measure, spread evenly over these; all when None.
-        size: side in pixels to work at; the weights' own when None.
+        size: side in pixels of the photos; what the weights are made for when None.
+        texture: whether completions get the photo's own texture.
 
     Raises:
         UserError: what cannot be read; weights that cannot complete.
     """
-    systems, own_size = load_systems(weights, baseline)
+    systems, own_size = load_systems(weights, baseline, texture=texture)
     judge, _ = load_checkpoint(default_weights("parser") if parser is None else parser, Parser)
     who = None if identity is None else Identity(identity)
     distance = make_perceptual(perceptual)
     pairs = load_pairs(find_split(data, validation)[1], own_size if size is None else size)
     chosen = spread(len(pairs), len(pairs) if count is None else count)
     head = {"protocol": "completion"} | weight_files(weights, baseline)
-    head |= {"size": pairs.labels.shape[-1], "photos": len(chosen), "perceptual": perceptual.partition(":")[0]}
+    head |= {
+        "size": pairs.labels.shape[-1],
+        "texture": texture,
+        "photos": len(chosen),
+        "perceptual": perceptual.partition(":")[0],
+    }
     found = Completed(head | ({} if identity is None else {"identity": identity.name}))
     with torch.inference_mode():
         hide_and_redraw(systems, pairs, chosen, distance, found.redraw)

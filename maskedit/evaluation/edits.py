@@ -26,10 +26,13 @@ from maskedit.labels import NUM_LABELS
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.context import ContextNetwork
 from maskedit.models.dense_mapping import Generator
-from maskedit.models.holes import merge
 from maskedit.models.perceptual import PerceptualLoss
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
+from maskedit.models.views import View, complete_photo, natural_side
 from maskedit.render.compositing import compose
+from maskedit.render.openvino_graph import OpenVinoMissing, import_openvino
+from maskedit.render.own_colours import with_own_colours
+from maskedit.render.texture import textured
 from maskedit.resources import default_weights
 
 T = TypeVar("T")
@@ -79,8 +82,9 @@ class PresentComposite:
     new; then a hole that is everything gives the plain render, as there is nothing to lay it into.
     """
 
-    def __init__(self, network: Generator):
-        self.network = network
+    def __init__(self, network: Generator, side: int | None = None):
+        """``side``: in pixels, to render at, as the editor does; the photo's when None."""
+        self.network, self.side = network, side
         self._own: _OfPhoto[tuple[Tensor, np.ndarray]] = _OfPhoto()
 
     def edit(self, photo: Tensor, reference: Tensor, ids: Tensor, hole: Tensor) -> Edited:
@@ -99,25 +103,33 @@ class PresentComposite:
         return Edited(photo_to_tensor(composite.image), torch.from_numpy(composite.alpha > 0)[None, None].float())
 
     def _of(self, photo: Tensor, reference: Tensor) -> tuple[Tensor, np.ndarray]:
-        style = self.network.style(photo, one_hot(reference))
+        seen = photo if self.side is None else View(0, 0, photo.shape[-1]).photo(photo, self.side)
+        style = self.network.style(seen, self._one_hot(reference))
         return style, self._render(reference, style)
 
     def _render(self, ids: Tensor, style: Tensor) -> np.ndarray:
-        return tensor_to_photo(self.network.generate(one_hot(ids), style)[0])
+        image = tensor_to_photo(self.network.generate(self._one_hot(ids), style)[0])
+        side = ids.shape[-1]
+        return image if len(image) == side else imaging.resize_photo(image, (side, side))
+
+    def _one_hot(self, ids: Tensor) -> Tensor:
+        return one_hot(ids if self.side is None else View(0, 0, ids.shape[-1]).labels(ids, self.side))
 
 
 class Completion:
-    """A network that sees the photo around the hole, and `merge`."""
+    """A network that sees the photo around the hole, and the photo's own texture; at the photo's side."""
 
-    def __init__(self, network: ContextNetwork):
-        self.network = network
-        self._style: _OfPhoto[Tensor] = _OfPhoto()
+    def __init__(self, network: ContextNetwork, *, texture: bool = True):
+        self.network, self.texture = network, texture
 
     def edit(self, photo: Tensor, reference: Tensor, ids: Tensor, hole: Tensor) -> Edited:
         """See `System`."""
-        style = self._style.of(photo, lambda: self.network.style(photo, one_hot(reference)))
-        image = merge(self.network.complete(one_hot(ids), style, photo, hole), photo, hole)
-        return Edited(photo_to_tensor(tensor_to_photo(image[0])), hole)
+        image = tensor_to_photo(complete_photo(self.network, photo, reference, ids, hole)[0])
+        inside, before, after = hole[0, 0].numpy() > 0, reference[0].numpy(), ids[0].numpy()
+        image = with_own_colours(image, tensor_to_photo(photo[0]), inside, after, before)
+        if self.texture:
+            image = textured(image, tensor_to_photo(photo[0]), inside, after, before)
+        return Edited(photo_to_tensor(image), hole)
 
 
 class _OfPhoto(Generic[T]):
@@ -132,12 +144,13 @@ class _OfPhoto(Generic[T]):
         return self._last[1]
 
 
-def load_systems(weights: Path | None, baseline: Path | None) -> tuple[dict[str, System], int]:
-    """Name -> system, the present one first; and the side in pixels that the completing network was trained at.
+def load_systems(weights: Path | None, baseline: Path | None, *, texture: bool = True) -> tuple[dict[str, System], int]:
+    """Name -> system, the present one first; and the side in pixels of photos that the completing network is made for.
 
     Args:
         weights: a network of the variant ``maskgan-context``; the shipped one when None.
         baseline: the network of the present composite; that of ``weights``, without what it sees, when None.
+        texture: whether completions get the photo's own texture.
 
     Raises:
         UserError: a file cannot be read, or ``weights`` holds a network that cannot complete.
@@ -150,7 +163,8 @@ def load_systems(weights: Path | None, baseline: Path | None) -> tuple[dict[str,
             "give --weights of the variant maskgan-context."
         )
     plain = network if baseline is None else load_checkpoint(baseline)[0]
-    return {PRESENT: PresentComposite(plain), COMPLETION: Completion(network)}, header.config.size
+    systems = {PRESENT: PresentComposite(plain, plain.config.size), COMPLETION: Completion(network, texture=texture)}
+    return systems, natural_side(header.config)
 
 
 def weight_files(weights: Path | None, baseline: Path | None) -> dict[str, str]:
@@ -273,8 +287,8 @@ class Identity:
 
     def __init__(self, path: Path):
         try:
-            import openvino  # optional, and slow to import
-        except ImportError as error:
+            openvino = import_openvino()  # optional, and slow to import
+        except OpenVinoMissing as error:
             raise UserError("--identity needs OpenVINO, which is not installed; run: pip install openvino") from error
         if not path.is_file():
             raise UserError(f"--identity {path}: there is no such file.")

@@ -14,8 +14,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 from tqdm import tqdm
 
 from maskedit import imaging
@@ -28,8 +26,7 @@ from maskedit.face.locate import FaceFinder
 from maskedit.face.parser import FaceParser
 from maskedit.labels import BY_NAME, FACE_PARTS, NUM_LABELS
 from maskedit.models.holes import edit_hole
-from maskedit.models.segmentation import scaled_labels
-from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
+from maskedit.models.tensors import photo_to_tensor, tensor_to_photo
 from maskedit.resources import portrait
 
 CAPTIONS = ("photo", "edited label map", "present composite", "completion")
@@ -153,15 +150,18 @@ def bald(ids: np.ndarray, sources: Sources) -> np.ndarray:
 
 
 def hat(ids: np.ndarray, sources: Sources) -> np.ndarray:
-    """A cap: all above a line over the brows, as wide as the head."""
-    brows, face = _box(ids, BROWS), _box(ids, (*FACE, *EARS))
+    """A cap: all above a line over the brows, over the hair and a little wider than the head."""
+    brows, head = _box(ids, BROWS), _box(ids, (*FACE, *EARS))
     if brows is None:
         return ids
-    left, _, right, _ = face
-    line, middle, half = brows[1] - round(0.03 * len(ids)), (left + right) // 2, round(0.6 * (right - left))
+    line, side = brows[1] - round(0.03 * len(ids)), len(ids)
+    above = np.where(np.arange(side)[:, None] < line, ids, np.uint8(BACKGROUND))
+    hair = _box(above, (HAIR,)) or head
+    left, right = min(head[0], hair[0]), max(head[2], hair[2])
+    half, height = round(0.53 * (right - left)), line - min(head[1], hair[1]) + round(0.04 * side)
     canvas = np.zeros_like(ids)
-    cv2.ellipse(canvas, (middle, line), (half, round(0.75 * half)), 0, 180, 360, 1, -1)
-    return np.where(canvas > 0, np.uint8(HAT), ids)
+    cv2.ellipse(canvas, ((left + right) // 2, line), (half, height), 0, 180, 360, 1, -1)
+    return np.where((canvas > 0) | (above == HAIR), np.uint8(HAT), ids)
 
 
 def earrings(ids: np.ndarray, sources: Sources) -> np.ndarray:
@@ -254,33 +254,6 @@ def _laid_bare(ids: np.ndarray, gone: np.ndarray, grounds: Sequence[int]) -> np.
 # The protocol -----------------------------------------------------------------------------------------------------
 
 
-class _AtOwnSide(nn.Module):
-    """A network at the side it was trained at, for photos of another side; of each image what the editor shows."""
-
-    def __init__(self, network: nn.Module, side: int):
-        super().__init__()
-        self.network, self.side = network, side
-
-    def style(self, photo: Tensor, labels: Tensor) -> Tensor:
-        return self.network.style(self._photo(photo), self._labels(labels))
-
-    def generate(self, labels: Tensor, style: Tensor) -> Tensor:
-        return self._back(self.network.generate(self._labels(labels), style), labels)
-
-    def complete(self, labels: Tensor, style: Tensor, photo: Tensor, hole: Tensor) -> Tensor:
-        small = F.adaptive_max_pool2d(hole, self.side)
-        return self._back(self.network.complete(self._labels(labels), style, self._photo(photo), small), labels)
-
-    def _photo(self, photo: Tensor) -> Tensor:
-        return F.interpolate(photo, size=self.side, mode="bilinear", antialias=True)
-
-    def _labels(self, labels: Tensor) -> Tensor:
-        return one_hot(scaled_labels(labels.argmax(dim=1).to(torch.uint8), self.side))
-
-    def _back(self, image: Tensor, labels: Tensor) -> Tensor:
-        return F.interpolate(image, size=labels.shape[-1], mode="bicubic").clamp(-1, 1)
-
-
 def faces_of(portraits: Sequence[Path], side: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Name, aligned photo (S, S, 3) uint8 and label map (S, S) uint8 of the largest face of each photo file, and of the
     bundled portraits before them.
@@ -337,8 +310,7 @@ def everyday_edits(
         portraits: photo files; the bundled portraits come before them.
         side: of the aligned squares and of the sheets' tiles, in pixels.
     """
-    systems, own = load_systems(weights, baseline)
-    systems = {name: type(system)(_AtOwnSide(system.network, own)) for name, system in systems.items()}
+    systems, _ = load_systems(weights, baseline)
     sources = find_sources(load_pairs(find_split(data, validation)[1], side, quiet=True))
     written = []
     for name, photo, ids in tqdm(faces_of(portraits, side), desc="editing", disable=None):

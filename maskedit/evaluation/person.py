@@ -23,7 +23,8 @@ from maskedit.models.parser import Parser
 from maskedit.models.parsing import parse
 from maskedit.models.segmentation import confusion, confusion_figures
 from maskedit.models.tensors import photo_to_tensor, spread
-from maskedit.render.compositing import compose
+from maskedit.render.compositing import WHOLE_FACE
+from maskedit.render.edit_renderer import EditRenderer
 from maskedit.render.renderer import Renderer
 
 CAPTIONS = ("photo", "before", "learnt", "other mouth", "before", "learnt", "composed")
@@ -84,20 +85,20 @@ def person_figures(
         steps: of learning; the renderer's own number when None.
     """
     chosen = spread(len(pairs), count)
-    person = Person()
+    person, editor = Person(), EditRenderer(renderer)
     for index, other in zip(tqdm(chosen, desc="learning faces", disable=None), [*chosen[1:], chosen[0]], strict=True):
         photo, labels = pairs.photos[index].permute(1, 2, 0).contiguous().numpy(), pairs.labels[index].numpy()
         edited = transfer_labels(labels, pairs.labels[other].numpy(), MOUTH)
-        renderer.set_target(photo, labels)
-        before, edited_before = renderer.render(labels).image, renderer.render(edited).image
+        editor.set_target(photo, labels)
+        before, edited_before = (editor.render(each, WHOLE_FACE).image for each in (labels, edited))
         started = time.perf_counter()
-        learning = renderer.learn(steps)
+        learning = editor.learn(steps)
         for _ in range(learning.total):
             learning.step()
         learned = learning.finish()
         seconds = time.perf_counter() - started
-        after, edited_after = renderer.render(labels).image, renderer.render(edited).image
-        composite = compose(photo, labels, edited, edited_after, after)
+        after, edited_after = (editor.render(each, WHOLE_FACE).image for each in (labels, edited))
+        composite = editor.render(edited).composite
         figures = {"seconds": seconds, "megabytes": len(learned) / 1e6}
         figures |= {f"{name}_before": value for name, value in likeness(before, photo, distance).items()}
         figures |= likeness(after, photo, distance)

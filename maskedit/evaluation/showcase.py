@@ -14,7 +14,8 @@ import numpy as np
 from maskedit import imaging
 from maskedit.document.document import Document
 from maskedit.labels import BY_NAME, FACE_PARTS
-from maskedit.render.compositing import compose
+from maskedit.render.compositing import WHOLE_FACE
+from maskedit.render.edit_renderer import EditRenderer
 from maskedit.render.renderer import Renderer
 from maskedit.resources import portrait
 
@@ -55,16 +56,14 @@ EDITS: tuple[tuple[str, Callable[[Document], None]], ...] = (
 
 def showcase(renderer: Renderer, *, side: int = 256) -> np.ndarray:
     """The captioned sheet (H, W, 3) uint8 RGB with tiles of ``side`` px."""
-    rows = []
+    rows, editor = [], EditRenderer(renderer)
     for name, edit in EDITS:
         photo_file, labels_file = portrait(name)
         photo, labels = imaging.read_photo(photo_file), imaging.read_labels(labels_file)
         document = Document(photo, labels)
-        renderer.set_target(photo, labels)
-        reconstruction = renderer.render(labels).image
+        editor.set_target(photo, labels)
         edit(document)
-        edited = renderer.render(document.snapshot()).image
-        composite = compose(photo, labels, document.snapshot(), edited, reconstruction)
-        row = [photo, labels, reconstruction, document.snapshot(), edited, composite.image]
+        reconstruction, edited = (editor.render(each, WHOLE_FACE).image for each in (labels, document.snapshot()))
+        row = [photo, labels, reconstruction, document.snapshot(), edited, editor.render(document.snapshot()).image]
         rows.append([imaging.fit_square(photo, None, side)[0], *row[1:]])
     return imaging.captioned_sheet(rows, CAPTIONS)

@@ -127,6 +127,7 @@ def smiles_report(
     perceptual: str = "none",
     count: int | None = None,
     size: int | None = None,
+    texture: bool = True,
 ) -> Smiles:
     """All of the protocol; arguments as in `maskedit.evaluation.completion.completion_report`.
 
@@ -136,14 +137,14 @@ def smiles_report(
     Raises:
         UserError: what cannot be read; weights that cannot complete; no pair of photos, or no smile in any.
     """
-    systems, own_size = load_systems(weights, baseline)
+    systems, own_size = load_systems(weights, baseline, texture=texture)
     faces = FaceParser(parser, device="cpu", precision="float32")
     who = None if identity is None else Identity(identity)
     distance = make_perceptual(perceptual)
     paths = find_people(portraits)
     size = own_size if size is None else size
     head = {"protocol": "smiles"} | weight_files(weights, baseline)
-    head |= {"size": size, "perceptual": perceptual.partition(":")[0]}
+    head |= {"size": size, "texture": texture, "perceptual": perceptual.partition(":")[0]}
     found = Smiles(head | ({} if identity is None else {"identity": identity.name}))
     chosen = spread(len(paths), len(paths) if count is None else count)
     with torch.inference_mode():

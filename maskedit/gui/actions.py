@@ -106,7 +106,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("forget_face", "Forget this face", (), "drop what was learned of it", "Render"),
     Command("palette", "Command palette…", ("Ctrl+Shift+P",), "find a command by its name", "Help"),
     Command("shortcuts", "Shortcuts", ("F1",), "every key on one sheet", "Help"),
-    Command("about", "About maskedit", (), "version, weights and their licence", "Help"),
+    Command("bug_report", "Copy bug report", (), "versions, engine and the end of the log, to paste into a message",
+            "Help"),
+    Command("about", "About maskedit", (), "version, weights and their licence, where the log is", "Help"),
 )  # fmt: skip
 
 MOUSE_KEYS: tuple[tuple[str, str], ...] = (

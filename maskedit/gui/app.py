@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maskedit.gui.states import Level
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
 
 EXAMPLE = """examples:
   maskedit                                 a bundled portrait, ready to paint
@@ -18,6 +25,8 @@ EXAMPLE = """examples:
   maskedit work.maskedit                   a saved session
 """
 
+
+logger = logging.getLogger(__name__)
 
 INTERRUPTED = 130
 """The exit status that shells expect after Ctrl+C."""
@@ -39,19 +48,38 @@ def main(
         on_window: called with the window once it is shown.
     """
     options = _parser().parse_args(arguments)
-    from PySide6.QtCore import QSettings, QTimer
+    # The threads of torch, which is loaded later, sleep while they wait for one another. Waiting busily they would keep
+    # the processors from the window and, beside another busy program, from each other.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from PySide6.QtWidgets import QApplication
 
-    from maskedit.gui import theme
-    from maskedit.gui.editor import Editor
-    from maskedit.gui.files import BUNDLED
-    from maskedit.gui.main_window import MainWindow
-    from maskedit.gui.worker import shipped_engine, shipped_finder
+    from maskedit.gui import recovery, theme
+    from maskedit.logs import logging_to
 
     application = QApplication.instance() or QApplication(sys.argv[:1])
     application.setApplicationName("maskedit")
     application.setApplicationDisplayName("maskedit")
     theme.apply(application)
+    with logging_to(recovery.log_file(), verbose=options.verbose):
+        return _edit(application, options, make_engine=make_engine, make_finder=make_finder, on_window=on_window)
+
+
+def _edit(
+    application: QApplication,
+    options: argparse.Namespace,
+    *,
+    make_engine: Callable | None,
+    make_finder: Callable | None,
+    on_window: Callable | None,
+) -> int:
+    """Show the window and run until it is closed; arguments and result are those of `main`."""
+    from PySide6.QtCore import QSettings, QTimer
+
+    from maskedit.gui.editor import Editor
+    from maskedit.gui.files import BUNDLED
+    from maskedit.gui.main_window import MainWindow
+    from maskedit.gui.worker import shipped_engine, shipped_finder
+
     device, precision = options.device, options.precision
     editor = Editor(
         make_engine or shipped_engine(options.weights, device, precision, options.engine),
@@ -92,7 +120,7 @@ def main(
 
 
 @contextlib.contextmanager
-def _errors_to(tell: Callable[[str, str], None], interrupt: Callable[[], None]):
+def _errors_to(tell: Callable[[Level, str], None], interrupt: Callable[[], None]):
     """A bug of ours in a slot neither ends the program nor stays in a console that nobody sees."""
     previous = sys.excepthook
 
@@ -100,8 +128,9 @@ def _errors_to(tell: Callable[[str, str], None], interrupt: Callable[[], None]):
         if issubclass(kind, KeyboardInterrupt):
             interrupt()
             return
+        logger.critical("A slot failed.", exc_info=(kind, error, trace))
         previous(kind, error, trace)
-        tell("error", f"Something went wrong ({kind.__name__}: {error}). Your work is kept; save it to be safe.")
+        tell(Level.ERROR, f"Something went wrong ({kind.__name__}: {error}). Your work is kept; save it to be safe.")
 
     sys.excepthook = hook
     try:
@@ -147,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--engine", default="auto", choices=ENGINES, help="what renders; the fastest when left out")
+    parser.add_argument("--verbose", action="store_true", help="write the log to the terminal as well")
     parser.add_argument("--timing", action="store_true", help="print when the window stood, in seconds from the start")
     parser.add_argument("--version", action="version", version=f"maskedit {maskedit.__version__}")
     return parser

@@ -16,6 +16,7 @@ from maskedit.gui.views import ImageView, outline_path
 from maskedit.labels import NUM_LABELS, palette
 
 _SURE = 0.9
+"""Probability from which the parser counts as sure of a label."""
 _HATCH = np.array([[255, 0, 200], [255, 255, 255]], np.uint8)
 """Magenta and white by turns: no class of either palette has the look of it."""
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from maskedit.gui import dialogs
+from PySide6.QtWidgets import QApplication
+
+from maskedit.gui import dialogs, recovery
+from maskedit.gui.bug_report import bug_report
+from maskedit.gui.states import Level
+from maskedit.gui.status import engine_text
 
 if TYPE_CHECKING:
     from maskedit.gui.main_window import MainWindow
@@ -227,5 +232,11 @@ class Commands:
     def on_shortcuts(self) -> None:
         dialogs.shortcut_sheet(self._window).show()
 
+    def on_bug_report(self) -> None:
+        editor = self._editor
+        report = bug_report(engine=engine_text(editor), about=editor.about, log_file=recovery.log_file())
+        QApplication.clipboard().setText(report)
+        editor.message.emit(Level.INFO, "The bug report is on the clipboard: read it, then paste it into your message.")
+
     def on_about(self) -> None:
-        dialogs.about(self._window, self._editor.engine, self._editor.about)
+        dialogs.about(self._window, engine_text(self._editor), self._editor.about, recovery.log_file())

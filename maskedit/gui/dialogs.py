@@ -298,10 +298,15 @@ def ask_command(parent: QWidget, enabled: set[str]) -> str | None:
     return dialog.chosen
 
 
-def about(parent: QWidget, engine: str, weights: str) -> None:
-    """Version, engine, and what the weights say of themselves, their licence included."""
-    text = f"maskedit {maskedit.__version__}\nThe code is Apache-2.0.\n\nEngine: {engine}"
-    box = _message_box(parent, "About maskedit", f"{text}\n\n{weights or 'The weights are not loaded.'}")
+def about(parent: QWidget, engine: str, weights: str, log_file: Path) -> None:
+    """Version, engine, what the weights say of themselves, their licence included, and where the log is."""
+    parts = (
+        f"maskedit {maskedit.__version__}\nThe code is Apache-2.0.",
+        f"Engine: {engine}",
+        weights or "The weights are not loaded.",
+        f"Log: {log_file}\nHelp > Copy bug report puts its end on the clipboard.",
+    )
+    box = _message_box(parent, "About maskedit", "\n\n".join(parts))
     box.exec()
     box.deleteLater()
 

@@ -9,8 +9,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from maskedit.document.history import Box
 from maskedit.gui.preview import Preview
-from maskedit.gui.worker import Engine
 from maskedit.labels import BY_NAME, NUM_LABELS
+from maskedit.render.engine import Engine
 
 TOOLS = ("brush", "eraser", "fill", "lasso", "parse_again", "picker")
 MIN_BRUSH, MAX_BRUSH = 1, 256
@@ -51,7 +51,7 @@ class Editor(Preview):
         self.live.edited()
         self.labels_changed.emit(box)
         self._schedule()
-        self._tell_state()
+        self.preview_changed.emit()
 
     def stroke_began(self) -> None:
         self.live.stroke_began()

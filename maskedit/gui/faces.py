@@ -12,7 +12,8 @@ from maskedit import imaging
 from maskedit.document.document import Document
 from maskedit.gui import dialogs
 from maskedit.gui.editor import Editor
-from maskedit.gui.worker import RenderWorker
+from maskedit.gui.jobs import Services
+from maskedit.gui.states import Level
 from maskedit.imaging import Square
 
 
@@ -41,14 +42,14 @@ class Faces(QObject):
         """
         self._asked += 1
         asked = self._asked
-        self._editor.message.emit("info", f"Looking for faces in {name}…")
+        self._editor.message.emit(Level.INFO, f"Looking for faces in {name}…")
 
-        def find(worker: RenderWorker) -> tuple[np.ndarray, list[Square]]:
+        def find(services: Services) -> tuple[np.ndarray, list[Square]]:
             def given_up() -> bool:
-                return asked != self._asked or worker.leaving.is_set()
+                return asked != self._asked or services.leaving.is_set()
 
             photo = imaging.read_photo(data, name=f"'{name}'")
-            return photo, [face.square for face in worker.finder.find(photo, given_up=given_up)]
+            return photo, [face.square for face in services.finder.find(photo, given_up=given_up)]
 
         def found(result: tuple[np.ndarray, list[Square]]) -> None:
             if asked != self._asked:
@@ -56,7 +57,7 @@ class Faces(QObject):
             photo, squares = result
             square, by_hand = self._chosen(photo, squares, name=name)
             if square is None:
-                self._editor.message.emit("info", f"{name} was not opened.")
+                self._editor.message.emit(Level.INFO, f"{name} was not opened.")
             else:
                 self._parse(data, square, name, then, photo=photo, by_hand=by_hand)
 
@@ -94,10 +95,10 @@ class Faces(QObject):
     ) -> None:
         asked = self._asked
 
-        def parse(worker: RenderWorker) -> Document:
+        def parse(services: Services) -> Document:
             from maskedit.face.opening import parsed_document
 
-            return parsed_document(data, square, worker.finder.parser, name=name, photo=photo)
+            return parsed_document(data, square, services.finder.parser, name=name, photo=photo)
 
         def parsed(document: Document) -> None:
             if asked == self._asked:
@@ -115,17 +116,17 @@ class Faces(QObject):
             if document is self._editor.document:
                 then(labels)
 
-        self._editor.run(lambda worker: worker.finder.parser.parse(photo), parsed)
+        self._editor.run(lambda services: services.finder.parser.parse(photo), parsed)
 
     def confidence(self, document: Document, then: Callable[[np.ndarray], None], otherwise: Callable[[], None]) -> None:
         """How sure the parser is of each pixel of a document's photo, (S, S) uint8, goes to ``then``."""
         photo = document.photo
 
         def failed(reason: str) -> None:
-            self._editor.message.emit("error", reason)
+            self._editor.message.emit(Level.ERROR, reason)
             otherwise()
 
-        self._editor.run(lambda worker: worker.finder.parser.parse_with_confidence(photo).confidence, then, failed)
+        self._editor.run(lambda services: services.finder.parser.parse_with_confidence(photo).confidence, then, failed)
 
     def parse_again(self, points: Sequence[tuple[float, float]]) -> None:
         """Parse what a polygon of the open document encloses, closer, and take that over as one edit."""
@@ -134,17 +135,18 @@ class Faces(QObject):
         if found is None:
             return
         if document.width != document.height:
-            self._editor.message.emit("error", "The parser sees squares only; place the square of this photo first.")
+            reason = "The parser sees squares only; place the square of this photo first."
+            self._editor.message.emit(Level.ERROR, reason)
             return
         box, mask = found
         part = np.zeros((document.height, document.width), bool)
         part[box.slices] = mask
         photo, origin = document.photo, document.origin
 
-        def parse(worker: RenderWorker) -> np.ndarray:
+        def parse(services: Services) -> np.ndarray:
             if origin is None:
-                return worker.finder.parser.parse_part(photo, Square.middle(document.width, document.height), part)
-            return worker.finder.parser.parse_part(imaging.read_photo(origin.data), origin.square, part)
+                return services.finder.parser.parse_part(photo, Square.middle(document.width, document.height), part)
+            return services.finder.parser.parse_part(imaging.read_photo(origin.data), origin.square, part)
 
         def parsed(labels: np.ndarray) -> None:
             if document is not self._editor.document:
@@ -152,7 +154,7 @@ class Faces(QObject):
             box = document.replace_labels(labels, where=part, name="Parse again")
             self._editor.edited(box)
             if box is None:
-                self._editor.message.emit("info", "The parser sees there what is painted already.")
+                self._editor.message.emit(Level.INFO, "The parser sees there what is painted already.")
 
         self._editor.run(parse, parsed)
 

@@ -23,6 +23,7 @@ from maskedit.gui.editor import Editor
 from maskedit.gui.faces import Faces
 from maskedit.gui.qimage import image_photo
 from maskedit.gui.recovery import Recovery
+from maskedit.gui.states import Level
 from maskedit.render.full_size import full_size, square_metadata
 
 RECENT = 8
@@ -57,7 +58,7 @@ class Files(QObject):
         try:
             work()
         except UserError as error:
-            self._editor.message.emit("error", str(error))
+            self._editor.message.emit(Level.ERROR, str(error))
             return False
         return True
 
@@ -78,7 +79,7 @@ class Files(QObject):
             labels = orders.remapped(labels, order)
             notes.append(f"The label map was in the class order of {order} and has been remapped.")
         if notes:
-            self._editor.message.emit("info", f"{path.name}: {' '.join(notes)}")
+            self._editor.message.emit(Level.INFO, f"{path.name}: {' '.join(notes)}")
         return labels
 
     def open_dialog(self) -> None:
@@ -118,16 +119,16 @@ class Files(QObject):
         self.faces.document_of(data, name, show)
 
     def _showing(self) -> Callable[[Document], None]:
-        """What shows a parsed document, to be made when the person has just agreed to leave the open one.
+        """A function that shows a parsed document; call this just after the person has agreed to leave the open one.
 
-        Who goes on painting meanwhile is asked again.
+        A person who goes on painting until the parsing is done is asked again.
         """
         left = _state(self._editor.document)
 
         def show(document: Document) -> None:
             if _state(self._editor.document) == left or self.may_leave():
                 self.show_document(document)
-                self._editor.message.emit("info", PARSED)
+                self._editor.message.emit(Level.INFO, PARSED)
 
         return show
 
@@ -145,13 +146,14 @@ class Files(QObject):
     def paste(self) -> None:
         """Open the file or the image on the clipboard."""
         clipboard = QApplication.clipboard()
-        urls = clipboard.mimeData().urls()
+        data = clipboard.mimeData()  # None where nothing was ever copied, on some systems
+        urls = [] if data is None else data.urls()
         if urls and urls[0].isLocalFile():
             self.open(Path(urls[0].toLocalFile()))
-        elif clipboard.mimeData().hasImage():
+        elif data is not None and data.hasImage():
             self.open_pixels(image_photo(clipboard.image()), "pasted photo")
         else:
-            self._editor.message.emit("error", "There is no image on the clipboard: copy one first.")
+            self._editor.message.emit(Level.ERROR, "There is no image on the clipboard: copy one first.")
 
     def open_bundled(self, name: str) -> None:
         if self.may_leave():
@@ -197,7 +199,7 @@ class Files(QObject):
         if document is not None:
             self.show_document(document.copy(reference_labels=document.snapshot()))
             self.recovery.write()  # showing another document has dropped what was kept of this one
-            self._editor.message.emit("info", "These labels are the photo's own now; edits count from here.")
+            self._editor.message.emit(Level.INFO, "These labels are the photo's own now; edits count from here.")
 
     def show_document(self, document: Document) -> None:
         self.recovery.forget(document.edit_count)
@@ -261,7 +263,7 @@ class Files(QObject):
             self.recovery.forget(document.edit_count)
             self._remember(path)
             self._editor.history_changed.emit()
-            self._editor.message.emit("info", f"Saved {path.name}.")
+            self._editor.message.emit(Level.INFO, f"Saved {path.name}.")
 
         return self.guarded(work)
 
@@ -302,10 +304,11 @@ class Files(QObject):
             # Never a picture that does not belong to the labels on the screen.
             if not self._editor.up_to_date:
                 when = "the render is up to date" if self._editor.learning is None else "the face is learned"
-                self._editor.message.emit("info", f"{path.name} is written once {when}.")
+                self._editor.message.emit(Level.INFO, f"{path.name} is written once {when}.")
+            tell = self._editor.message.emit
             self._editor.when_up_to_date(
                 lambda: self._export(path, export),
-                otherwise=lambda reason: self._editor.message.emit("error", f"{path.name} was not written: {reason}."),
+                otherwise=lambda reason: tell(Level.ERROR, f"{path.name} was not written: {reason}."),
             )
 
     def _export(self, path: Path, export: dialogs.Export) -> None:
@@ -330,7 +333,7 @@ class Files(QObject):
 
         def written(_: object = None) -> None:
             self._settings.setValue("folder", str(path.parent))
-            self._editor.message.emit("info", f"Exported {path.name}.")
+            self._editor.message.emit(Level.INFO, f"Exported {path.name}.")
 
         if export.kind == "photo":  # not here: a large one takes seconds
             self._editor.run(lambda _: work(), written, promised=True)

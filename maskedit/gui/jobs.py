@@ -6,15 +6,37 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Services(Protocol):
+    """What a job may use in the worker's thread."""
+
+    leaving: threading.Event
+    """Set when the editor closes: long work that nobody was promised may stop."""
+
+    @property
+    def finder(self) -> Any:
+        """The face finder, with its parser; made when it is first asked for."""
+        ...
+
+    def begin_learning(self, photo: np.ndarray, reference_labels: np.ndarray) -> None:
+        """Learn the face of a photo (S, S, 3) uint8 with its own label map (S, S) uint8, between other work."""
+        ...
+
+    def stop_learning(self) -> None:
+        """Render as before the learning began, without a trace of it."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
     """One piece of work, and who hears what came of it."""
 
-    work: Callable[[Any], object]
-    """Runs in the worker's thread, and gets the `RenderWorker` with its engine and its face finder."""
+    work: Callable[[Services], object]
+    """Runs in the worker's thread."""
     then: Callable[[Any], None]
     """Gets what ``work`` returned, in the GUI thread."""
     otherwise: Callable[[str], None]

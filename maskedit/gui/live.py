@@ -1,14 +1,15 @@
 """When to render, and what: a plain class with an injected clock, so that its rules can be tested without waiting.
 
-There are two modes. A *full* render is exact; a *box* render costs a part of it and is nearly so, where the engine can
-do one. It learns what each costs: boxes while the brush moves, a full render when it rests.
+There are two modes. A *full* render is the final one of a label map. A *box* render, where the engine has one, comes
+sooner and looks nearly the same (see `maskedit.render.modes`). The scheduler learns what each costs, and decides which
+one is asked for: boxes while the brush moves, a full render when it rests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from maskedit.render.modes import BOX, FULL
+from maskedit.render.modes import BOX, FULL, Mode
 
 FAST = 0.3
 """Seconds: below it a render follows the brush at once; above it, it waits for the release and a quiet moment."""
@@ -18,17 +19,20 @@ those after which a brush that is still pressed counts as resting."""
 MAX_WAIT = 1.0
 """Seconds after which a series of edits is rendered between two strokes, even if it goes on."""
 SOON = 0.1
-"""Seconds: a full render that takes no longer needs no box render before it once the brush is up, and none that has
-begun is given up."""
+"""Seconds. Where a full render takes no longer than this, no box render comes before it once the brush is up, and one
+that is under way is never given up."""
 PATIENCE = 3.0
-"""Seconds from when one was given up after which no full render is: the errors of boxes add up, and one short stroke
-after the other would never see any."""
+"""Seconds for which full renders may be given up, one after the other, for newer strokes; then one is waited for. The
+errors of boxes add up, and who paints one short stroke after the other would never see a full render."""
 _WORTH = 0.5
 """A box render that costs a larger share of a full one is not worth its error."""
+SLOWEST = 0.6
+"""Seconds. Where full renders are too slow to follow the brush, box renders that take less than this follow it even if
+`_WORTH` speaks against them; slower ones would hold up the full render after the release."""
 _GUESS = 0.25
-"""The share that one is expected to cost before it was tried."""
+"""The share of a full render's cost that a box render is expected to cost before one was measured."""
 _HOPE = 0.8
-"""What a box render's cost is multiplied by with every full one."""
+"""The remembered cost of a box render is multiplied by this after every full one, so that boxes are tried again."""
 
 
 class LiveScheduler:
@@ -42,9 +46,9 @@ class LiveScheduler:
         self._clock = clock
         self.enabled = True
         self.has_boxes = False
-        """Whether the engine renders boxes."""
-        self._costs: dict[str, float] = {}
-        self._in_flight: str | None = None
+        """Whether a box render is anything else than a full one."""
+        self._costs: dict[Mode, float] = {}
+        self._in_flight: Mode | None = None
         self._painting = False
         self._first_edit: float | None = None
         self._last_edit = 0.0
@@ -76,16 +80,20 @@ class LiveScheduler:
             self._given_up = self._clock()
         self._in_flight, self._forced, self._first_edit = self.mode, False, None
 
-    def finished(self, seconds: float | None, mode: str = FULL) -> None:
-        """It came back, in the mode that it was made in; ``seconds`` is None when it failed."""
+    def finished(self, seconds: float | None, mode: Mode = FULL, *, typical: bool = True) -> None:
+        """It came back, in the mode that it was made in; ``seconds`` is None when it failed.
+
+        One that is not ``typical`` says nothing of what the next will cost.
+        """
         self._in_flight = None
         if seconds is not None:
             self._rough = mode == BOX
             if mode == FULL:
                 self._given_up = None
-            self.measured(seconds, mode)
+            if typical:
+                self.measured(seconds, mode)
 
-    def measured(self, seconds: float, mode: str = FULL) -> None:
+    def measured(self, seconds: float, mode: Mode = FULL) -> None:
         """A render in this mode took so long."""
         # A faster one counts at once: the first of a photo also computes its style code, and no later one does.
         # A slower one counts half: a single hiccup does not make an engine slow.
@@ -108,17 +116,19 @@ class LiveScheduler:
         """Whether there is something to render at all."""
         return self._forced or (self.enabled and (self._first_edit is not None or self._rough))
 
-    def cost(self, mode: str = FULL) -> float:
+    def cost(self, mode: Mode = FULL) -> float:
         """What a render is expected to cost in seconds; an unknown engine counts as slow."""
         guess = FAST if mode == FULL else _GUESS * self._costs.get(FULL, FAST)
         return self._costs.get(mode, guess)
 
     @property
-    def mode(self) -> str:
+    def mode(self) -> Mode:
         """The mode of the next render."""
         if self._forced or self._first_edit is None or not self.has_boxes:
             return FULL
-        if self.cost(BOX) > _WORTH * self.cost(FULL):
+        full, box = self.cost(FULL), self.cost(BOX)
+        # Where a full one is too slow to follow the brush, whatever can follow it is worth it.
+        if box > _WORTH * full and not (full >= FAST and box < SLOWEST):
             return FULL
         return BOX if self._painting or self.cost(FULL) > SOON else FULL
 

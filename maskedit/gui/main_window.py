@@ -32,20 +32,15 @@ from maskedit.gui.learn_bar import LearnBar
 from maskedit.gui.menus import Menus
 from maskedit.gui.message_bar import MessageBar
 from maskedit.gui.palette_panel import PalettePanel
-from maskedit.gui.preview import NO_ENGINE, RENDER_FAILED
 from maskedit.gui.qimage import photo_image
 from maskedit.gui.requests import LearningProgress
-from maskedit.gui.status import StatusLine
+from maskedit.gui.states import Level
+from maskedit.gui.status import StatusLine, absence_text
 from maskedit.gui.viewport import Viewport
 from maskedit.gui.views import ImageView, ResultView
 
 HINT = "Choose a class, paint on the middle picture, and the face on the right follows.   F1: all keys"
 HINT_SECONDS = 12.0
-LOADING = "The face appears here once the network has loaded."
-FAILED = "The render failed. Painting goes on; F5 tries again."
-NOT_LOADED = "The network could not be loaded. Painting goes on; F5 tries again."
-
-
 NEEDS_DOCUMENT = (
     *("open_labels", "open_source", "place_square", "save", "save_as", "export", "reset", "adopt", "parse_photo"),
     *("confidence", "render", "only_over"),
@@ -77,7 +72,7 @@ class MainWindow(QMainWindow):
         self.status = StatusLine(self.statusBar(), editor, self.viewport)
         self.statusBar().addPermanentWidget(self.learn_bar)
         self._connect()
-        self._explain_absence("")
+        self._explain_absence()
         self._list_recent()
         self._update_actions()
         self.canvas.setFocus()
@@ -213,12 +208,10 @@ class MainWindow(QMainWindow):
             self.learn_bar.show_progress(progress.done, progress.total, f"Learning this face{near}")
         self._update_actions()
 
-    @Slot(str)
-    def _explain_absence(self, state: str) -> None:
+    @Slot()
+    def _explain_absence(self) -> None:
         """Why there is no result yet; seen only while there is none."""
-        text = LOADING
-        if state == RENDER_FAILED:
-            text = NOT_LOADED if self.editor.engine == NO_ENGINE else FAILED
+        text = absence_text(self.editor)
         if text != self.result_view.empty_text:
             self.result_view.empty_text = text
             self.result_view.update()
@@ -282,7 +275,7 @@ class MainWindow(QMainWindow):
 
     def show_hint(self) -> None:
         """One line for who opens the editor without a photo."""
-        self.message_bar.tell("info", HINT, HINT_SECONDS)
+        self.message_bar.tell(Level.INFO, HINT, HINT_SECONDS)
 
     @Slot(frozenset)
     def _hide_classes(self, hidden: frozenset[int]) -> None:
@@ -360,7 +353,8 @@ class MainWindow(QMainWindow):
         self.canvas.abort()
         if self.editor.has_waiting and not self._close_at_once:
             self._close_at_once = True
-            self.message_bar.tell("info", "Closing once the export is written; close again to leave without it.", 30.0)
+            text = "Closing once the export is written; close again to leave without it."
+            self.message_bar.tell(Level.INFO, text, seconds=30.0)
             # Both come later: the person may have decided otherwise by then.
             self.editor.when_idle(lambda: QTimer.singleShot(0, self._close_after_export), self._stay_open)
             event.ignore()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import QElapsedTimer, QEvent, Qt, QTimer, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
-_COLOURS = {"error": "#b3261e", "info": "#2b5fb3"}
+from maskedit.gui.states import Level
+
+_COLOURS = {Level.ERROR: "#b3261e", Level.INFO: "#2b5fb3"}
 _MARGIN = 12
 _MAX_WIDTH = 820
 _READING = 2500
@@ -38,16 +40,16 @@ class MessageBar(QFrame):
         parent.installEventFilter(self)
 
     @Slot(str, str)
-    def tell(self, level: str, text: str, seconds: float = 6.0) -> None:
-        """Show a message of level ``"info"`` (for so many seconds) or ``"error"``.
+    def tell(self, level: Level, text: str, seconds: float = 6.0) -> None:
+        """Show a message: an error until it is closed, an info for so many seconds.
 
         An info does not push away an error that nobody can have read yet.
         """
         fresh = self._since_error.isValid() and self._since_error.elapsed() < _READING
-        if level == "info" and fresh and not self.isHidden():
+        if level == Level.INFO and fresh and not self.isHidden():
             return
         self._since_error.invalidate()
-        if level == "error":
+        if level == Level.ERROR:
             self._since_error.start()
         self.setStyleSheet(
             f"#message {{ background: {_COLOURS[level]}; border-radius: 6px; }}"
@@ -59,7 +61,7 @@ class MessageBar(QFrame):
         self.setAccessibleName(text)
         self.show()
         self._place()
-        if level == "info":
+        if level == Level.INFO:
             self._timer.start(round(seconds * 1000))
         else:
             self._timer.stop()

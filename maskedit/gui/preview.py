@@ -13,19 +13,18 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from maskedit.document.document import Document
-from maskedit.gui.jobs import Job, JobQueue
+from maskedit.gui.jobs import Job, JobQueue, Services
 from maskedit.gui.live import LiveScheduler
 from maskedit.gui.requests import LearningProgress, Mailbox, Rendered, RenderRequest
-from maskedit.gui.worker import Engine, RenderWorker
+from maskedit.gui.states import EngineState, Level, PreviewState
+from maskedit.gui.worker import RenderWorker
 from maskedit.render.compositing import Blend, Composite
+from maskedit.render.engine import Engine
 
 _PATIENCE = 100
-"""Milliseconds until it is looked again whether a dialog is closed and the hand has left the canvas."""
-STARTING, NO_ENGINE = "starting", "no engine"
-RENDER_FAILED = "render failed"
-UP_TO_DATE, OUT_OF_DATE, FOLLOWING = "up to date", "out of date", "following"
+"""Milliseconds between two attempts to hand over a job's result, while a dialog is open or a stroke is in progress."""
 _WORTH_SAYING = 0.3
-"""Seconds from which it is told that a render is under way: who sees quick ones come sees it."""
+"""Seconds after which the status line says that a render is under way; quicker ones are seen as they come."""
 
 
 class Preview(QObject):
@@ -39,11 +38,11 @@ class Preview(QObject):
     document_changed = Signal()
     history_changed = Signal()
     result_changed = Signal()
-    preview_changed = Signal(str)
-    engine_changed = Signal(str)
+    preview_changed = Signal()  # `preview_state`; ten times a second while a render runs
+    engine_changed = Signal()
     options_changed = Signal()
     learning_changed = Signal(object)  # LearningProgress, or None: nothing is being learned
-    message = Signal(str, str)  # level ("info", "error"), text
+    message = Signal(str, str)  # Level, text
     _wake = Signal()
     _leave = Signal()
 
@@ -60,7 +59,9 @@ class Preview(QObject):
         self.composite: Composite | None = None
         self.result: np.ndarray | None = None
         self.result_image: QImage | None = None
-        self.engine = STARTING
+        self.engine_state = EngineState.STARTING
+        self.engine = ""
+        """What renders, for a person; empty unless the engine is ready."""
         self.about = ""
         """A few lines about the weights and their licence, once they are loaded."""
         self._promised = 0
@@ -73,15 +74,14 @@ class Preview(QObject):
         """What is shown; it need not be up to date."""
         self._waiting: list[tuple[Callable[[], None], Callable[[str], None] | None]] = []
         self._idle: list[tuple[Callable[[], None], Callable[[], None]]] = []
-        self._failed = ""
-        self.renders = 0
+        self._failed = False
 
         self.live = LiveScheduler(time.monotonic)
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._render_if_due)
         self._started_at = 0.0
         self._ticker = QTimer(self, interval=100)
-        self._ticker.timeout.connect(self._tell_state)
+        self._ticker.timeout.connect(self.preview_changed)
 
         self._mailbox, self._jobs = Mailbox(), JobQueue()
         self._thread = QThread()
@@ -108,7 +108,7 @@ class Preview(QObject):
         self.result = self.result_image = self.composite = self.rendered = None
         self._learn_nothing()
         self._oldest_wanted = self._sequence + 1
-        self._failed = ""
+        self._failed = False
         if self._mailbox.take() is not None:
             self.live.finished(None)  # the worker has not begun with it, and will never answer
         self.live.reset()
@@ -122,13 +122,13 @@ class Preview(QObject):
         """Start the worker; torch loads there while the window is already up."""
         self._thread.start()
         self._schedule()
-        self._tell_state()
+        self.preview_changed.emit()
 
     def set_live(self, on: bool) -> None:
         self.live.enabled = on
         self.options_changed.emit()
         self._schedule()
-        self._tell_state()
+        self.preview_changed.emit()
 
     @Slot()
     def render_now(self) -> None:
@@ -153,7 +153,7 @@ class Preview(QObject):
     def _restyled(self) -> None:
         """The same label map is to be shown in another way."""
         self.render_now()
-        self._tell_state()
+        self.preview_changed.emit()
 
     def when_up_to_date(self, then: Callable[[], None], otherwise: Callable[[str], None] | None = None) -> None:
         """Call ``then`` once the result belongs to the label map as it stands; at once if it does already.
@@ -218,22 +218,22 @@ class Preview(QObject):
         )
         self.live.started()
         self._started_at = time.monotonic()
-        self._failed = ""
-        self.renders += 1
+        self._failed = False
         self._wake.emit()
         self._ticker.start()
-        self._tell_state()
+        self.preview_changed.emit()
 
     @Slot(object)
     def _render_finished(self, rendered: Rendered) -> None:
         self.live.has_boxes = rendered.has_boxes
         self._show(rendered)
-        self._set_engine(rendered.engine)
+        self._set_engine(EngineState.READY, rendered.engine)
         if rendered.request.sequence != self._sequence:
             # A box render was asked for meanwhile, and this one ended before it could be given up.
-            self.live.measured(rendered.seconds, rendered.mode)
+            if rendered.typical:
+                self.live.measured(rendered.seconds, rendered.mode)
             return
-        self.live.finished(rendered.seconds, rendered.mode)
+        self.live.finished(rendered.seconds, rendered.mode, typical=rendered.typical)
         if self.up_to_date:
             waiting, self._waiting = self._waiting, []
             for then, _ in waiting:
@@ -256,63 +256,69 @@ class Preview(QObject):
         self.result = rendered.composite.image
         self.result_changed.emit()
         if rendered.notice:
-            self.message.emit("info", rendered.notice)
+            self.message.emit(Level.INFO, rendered.notice)
 
     @Slot(int, str)
     def _render_failed(self, sequence: int, reason: str) -> None:
         if sequence < 0:
-            self._set_engine(NO_ENGINE)
+            self._set_engine(EngineState.MISSING)
             if self.live.in_flight:
                 return  # the request that waits will fail in the same way, and say so
         elif sequence < self._sequence:
             return  # it was overtaken, and who overtook it will tell
         else:
             self.live.finished(None)
-        self._failed, why = reason, reason.rstrip(".")
+        self._failed, why = True, reason.rstrip(".")
         if self.live.enabled:
             self.set_live(False)
             reason += " Live preview is off; painting goes on. Press F5 to render again."
-        self.message.emit("error", reason)
+        self.message.emit(Level.ERROR, reason)
         self._give_up(f"the render failed ({why})")  # after the message: a broken promise is what must stay readable
         self._after_render()
 
     def _after_render(self) -> None:
         self._ticker.stop()
         self._schedule()
-        self._tell_state()
+        self.preview_changed.emit()
 
     @Slot(str, str)
     def _engine_ready(self, engine: str, about: str) -> None:
         self.about = about
-        self._set_engine(engine)
+        self._set_engine(EngineState.READY, engine)
 
-    def _set_engine(self, engine: str) -> None:
-        if engine != self.engine:
-            self.engine = engine
-            self.engine_changed.emit(engine)
+    def _set_engine(self, state: EngineState, engine: str = "") -> None:
+        if (state, engine) != (self.engine_state, self.engine):
+            self.engine_state, self.engine = state, engine
+            self.engine_changed.emit()
 
-    @Slot()
-    def _tell_state(self) -> None:
-        since = time.monotonic() - self._started_at
-        if self._ticker.isActive() and (self.engine == STARTING or since > _WORTH_SAYING):
-            state = "loading" if self.engine == STARTING else f"rendering {since:.1f} s"
-        elif self._failed:
-            state = RENDER_FAILED
-        elif self.learning is not None:
-            state = "learning"
-        elif self.document is None:
-            state = ""
-        elif self.rendered is None or not (self.up_to_date or self._ticker.isActive() or self.live.waiting):
-            state = OUT_OF_DATE
-        else:
-            state = f"{UP_TO_DATE if self.up_to_date else FOLLOWING}, {self.rendered.how}"
-        self.preview_changed.emit(state)
+    @property
+    def rendering_seconds(self) -> float:
+        """How long ago the newest render was asked for."""
+        return time.monotonic() - self._started_at
+
+    @property
+    def preview_state(self) -> PreviewState:
+        """How the picture on the screen stands to the label map; it also changes with time while a render runs."""
+        rendering = self._ticker.isActive()
+        if rendering and self.engine_state is EngineState.STARTING:
+            return PreviewState.LOADING
+        if rendering and self.rendering_seconds > _WORTH_SAYING:
+            return PreviewState.RENDERING
+        if self._failed:
+            return PreviewState.FAILED
+        if self.learning is not None:
+            return PreviewState.LEARNING
+        if self.document is None:
+            return PreviewState.EMPTY
+        if self.rendered is None or not (self.up_to_date or rendering or self.live.waiting):
+            return PreviewState.OUT_OF_DATE
+        return PreviewState.UP_TO_DATE if self.up_to_date else PreviewState.FOLLOWING
 
     # Other work of the worker -----------------------------------------------------------------------------------
 
     def run(
         self,
-        work: Callable[[RenderWorker], object],
+        work: Callable[[Services], object],
         then: Callable[[Any], None],
         otherwise: Callable[[str], None] | None = None,
         *,
@@ -320,7 +326,7 @@ class Preview(QObject):
     ) -> None:
         """Have ``work`` done in the worker's thread; see `Job`. A failure nobody wants to hear of becomes a message."""
         self._promised += promised
-        self._jobs.put(Job(work, then, otherwise or partial(self.message.emit, "error"), promised))
+        self._jobs.put(Job(work, then, otherwise or partial(self.message.emit, Level.ERROR), promised))
         self._wake.emit()
 
     @Slot(object, object)
@@ -345,11 +351,11 @@ class Preview(QObject):
     def learn(self) -> None:
         """Learn the face of this document; `learning_changed` tells how far it is."""
         photo, labels = self.document.photo, self.document.reference_labels
-        self.run(lambda worker: worker.begin_learning(photo, labels), lambda _: None)
+        self.run(lambda services: services.begin_learning(photo, labels), lambda _: None)
 
     def stop_learning(self) -> None:
         """Render as before the learning began."""
-        self.run(lambda worker: worker.stop_learning(), lambda _: None)
+        self.run(lambda services: services.stop_learning(), lambda _: None)
 
     def forget_face(self) -> None:
         """Drop what was learned of this face."""
@@ -372,7 +378,7 @@ class Preview(QObject):
         if not progress.ended:
             self.learning = progress
             self.learning_changed.emit(progress)
-            self._tell_state()
+            self.preview_changed.emit()
             return
         self._learn_nothing()
         if progress.learned is None:
@@ -382,7 +388,7 @@ class Preview(QObject):
 
     @Slot(str)
     def _learning_failed(self, reason: str) -> None:
-        self.message.emit("error", f"The face was not learned: {reason}")
+        self.message.emit(Level.ERROR, f"The face was not learned: {reason}")
 
     # Leaving ----------------------------------------------------------------------------------------------------
 

@@ -77,9 +77,7 @@ def with_labels(document: Document, labels: np.ndarray) -> Document:
 
 def renewed(document: Document, labels: np.ndarray) -> Document:
     """The same photo with ``labels`` (S, S) as its own, and nothing edited yet."""
-    other = Document(document.photo, labels, origin=document.origin, name=document.name)
-    other.extras = dict(document.extras)
-    return other
+    return Document(document.photo, labels, origin=document.origin, name=document.name)
 
 
 def photo_size(document: Document) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import threading
 from pathlib import Path
 
@@ -10,17 +11,25 @@ from PySide6.QtCore import QObject, QStandardPaths, QTimer, Signal, Slot
 
 from maskedit.document import session
 from maskedit.document.document import Document
-from maskedit.errors import UserError
+from maskedit.errors import UserError, explain
 from maskedit.gui.editor import Editor
+from maskedit.gui.states import Level
 
 SECONDS = 60
 EDITS = 20
+
+logger = logging.getLogger(__name__)
 
 
 def recovery_folder() -> Path:
     """Where recovery files lie on this system; the tests put their own folder here."""
     data = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation)
     return Path(data) / "recovery"
+
+
+def log_file() -> Path:
+    """The log of the newest runs, beside the recovery files."""
+    return recovery_folder().parent / "maskedit.log"
 
 
 class Recovery(QObject):
@@ -70,8 +79,9 @@ class Recovery(QObject):
         def work() -> None:
             try:
                 session.write_recovery(self.folder, copy)
-            except UserError as error:
-                self._failed.emit(str(error))  # a signal: this is not the GUI thread
+            except Exception as error:
+                logger.exception("The recovery file was not written.")
+                self._failed.emit(explain(error))  # a signal: this is not the GUI thread
 
         self._thread = threading.Thread(target=work, name="recovery", daemon=True)
         self._thread.start()
@@ -108,7 +118,8 @@ class Recovery(QObject):
         try:
             session.discard_recovery(path)
         except UserError as error:
-            self._editor.message.emit("error", str(error))
+            logger.exception("A recovery file was not deleted.")
+            self._editor.message.emit(Level.ERROR, str(error))
 
     def close(self) -> None:
         """The person has left properly."""
@@ -124,7 +135,7 @@ class Recovery(QObject):
     @Slot(str)
     def _write_failed(self, reason: str) -> None:
         self._written = None  # the next minute tries again
-        self._editor.message.emit("error", reason)
+        self._editor.message.emit(Level.ERROR, reason)
 
     def _wait(self) -> None:
         if self._thread is not None:

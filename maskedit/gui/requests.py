@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtGui import QImage
 
 from maskedit.render.compositing import Blend, Composite
-from maskedit.render.modes import BOX, FULL
+from maskedit.render.modes import BOX, FULL, Mode
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class RenderRequest:
     """All a render needs. The arrays are read-only copies or never change."""
 
     sequence: int
-    """Grows with every request; results come back with it, and older ones than the shown are dropped."""
+    """Grows with every request. A result comes back with it, and is dropped if a newer one is on the screen already."""
     state: tuple
     """What the editor showed when it asked; the result is up to date as long as it shows the same."""
     photo: np.ndarray
@@ -26,8 +26,8 @@ class RenderRequest:
     blend: Blend
     learned: bytes | None
     """What was learned of the photo's face, as `Document.learned`."""
-    mode: str = FULL
-    """``"box"``: soon is better than exact, the brush is moving. Else ``"full"``."""
+    mode: Mode = FULL
+    """``BOX`` where soon is better than exact: the brush is moving."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,16 @@ class Rendered:
     seconds: float
     engine: str
     notice: str
-    mode: str = FULL
-    """How it was made; ``"box"`` only where that was asked for."""
+    mode: Mode = FULL
+    """How it was made; ``BOX`` only where that was asked for."""
+    typical: bool = True
+    """Whether other renders in this mode take about as long."""
     learning: bool = False
     """Whether a face is being learned: the picture shows how far that is, not what was asked for."""
     has_boxes: bool = False
-    """Whether the engine renders boxes."""
+    """Whether a render in the mode ``BOX`` is anything else than a full one."""
     cache_bytes: int = 0
-    """What the engine keeps in memory for them."""
+    """Memory that the engine keeps for renders in that mode."""
 
     @property
     def provisional(self) -> bool:
@@ -94,7 +96,7 @@ class Mailbox:
             return request
 
     @property
-    def waiting(self) -> str | None:
+    def waiting(self) -> Mode | None:
         """The mode of the request that waits; None where none does."""
         request = self._request
         return None if request is None else request.mode

@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, QPointF, Slot
 from PySide6.QtWidgets import QLabel, QStatusBar
 
 from maskedit.gui.editor import Editor
+from maskedit.gui.states import EngineState, PreviewState
 from maskedit.gui.viewport import Viewport
 from maskedit.labels import LABELS
 
@@ -17,6 +18,43 @@ _PARTS = {
     "engine": "What renders",
     "preview": "State of the preview",
 }
+LOADING = "The face appears here once the network has loaded."
+FAILED = "The render failed. Painting goes on; F5 tries again."
+NOT_LOADED = "The network could not be loaded. Painting goes on; F5 tries again."
+
+
+def preview_text(editor: Editor) -> str:
+    """The state of the preview in a few words."""
+    match editor.preview_state:
+        case PreviewState.EMPTY:
+            return ""
+        case PreviewState.LOADING:
+            return "loading"
+        case PreviewState.RENDERING:
+            return f"rendering {editor.rendering_seconds:.1f} s"
+        case PreviewState.LEARNING:
+            return "learning"
+        case PreviewState.FAILED:
+            return "render failed"
+        case PreviewState.UP_TO_DATE:
+            return f"up to date, {editor.rendered.how}"
+        case PreviewState.FOLLOWING:
+            return f"following, {editor.rendered.how}"
+        case PreviewState.OUT_OF_DATE:
+            return "out of date"
+
+
+def engine_text(editor: Editor) -> str:
+    """What renders, or why nothing does."""
+    without = {EngineState.STARTING: "starting", EngineState.MISSING: "no engine"}
+    return without.get(editor.engine_state, editor.engine)
+
+
+def absence_text(editor: Editor) -> str:
+    """What stands in the place of the result while there is none."""
+    if editor.preview_state is not PreviewState.FAILED:
+        return LOADING
+    return NOT_LOADED if editor.engine_state is EngineState.MISSING else FAILED
 
 
 class StatusLine(QObject):
@@ -43,7 +81,7 @@ class StatusLine(QObject):
         for signal in (editor.options_changed, editor.document_changed):
             signal.connect(self.show_brush)
         viewport.changed.connect(self.show_zoom)
-        self.show_engine(editor.engine)
+        self.show_engine()
         self.show_brush()
 
     def __getitem__(self, part: str) -> str:
@@ -77,17 +115,17 @@ class StatusLine(QObject):
                 text = "photo unchanged"
         self._set("outside", text)
 
-    @Slot(str)
-    def show_preview(self, state: str) -> None:
-        self._set("preview", state)
+    @Slot()
+    def show_preview(self) -> None:
+        self._set("preview", preview_text(self._editor))
         rendered = self._editor.rendered
         kept = 0 if rendered is None else rendered.cache_bytes
         more = f"; {kept / 2**20:.0f} MB of features are kept to follow the brush" if kept else ""
         self.parts["engine"].setToolTip(_PARTS["engine"] + more)
 
-    @Slot(str)
-    def show_engine(self, engine: str) -> None:
-        self._set("engine", engine)
+    @Slot()
+    def show_engine(self) -> None:
+        self._set("engine", engine_text(self._editor))
 
     @Slot()
     def show_brush(self) -> None:

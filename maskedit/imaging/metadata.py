@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from maskedit.errors import UserError
 from maskedit.imaging.photos import decoding, open_image, read_source
+from maskedit.logs import tolerated
+
+logger = logging.getLogger(__name__)
 
 _MAX_EXIF = 65533
 """Bytes: what a JPEG can hold. One limit for all formats: what a camera wrote is below it."""
@@ -59,7 +63,7 @@ def read_metadata(source: str | Path | bytes) -> PhotoMetadata:
         image = open_image(data, name)
         profile = image.info.get("icc_profile")
         exif = None
-        with contextlib.suppress(Exception):
+        with tolerated(logger, "The EXIF block is broken and left out.", Exception):
             block = image.getexif()
             _keep_letters(block)
             # Put together anew, Pillow's block has everything but the second directory, which is the thumbnail.

@@ -7,6 +7,7 @@ nothing that was open or on disk before is lost.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from maskedit.errors import UserError
+from maskedit.logs import tolerated
 
 MIN_SIDE = 16
 """Pixels: a photo with a shorter side holds no face."""
@@ -28,6 +30,8 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PP
 _READABLE = "PNG, JPEG, WebP, TIFF, BMP or GIF"
 _WARNINGS = threading.Lock()  # catching warnings is process-wide: one decoder at a time
 _ORIENTATION = 0x0112  # the EXIF tag
+
+logger = logging.getLogger(__name__)
 
 
 def read_photo(source: str | Path | bytes, *, name: str | None = None) -> np.ndarray:
@@ -127,7 +131,7 @@ def load_image(data: bytes, name: str) -> tuple[Image.Image, int, bool]:
     deep = image.mode in ("RGB", "RGBA", "LA") and ";16" in repr(image.tile)  # loading clears the tile list
     image.load()
     orientation = 1
-    with contextlib.suppress(Exception):  # a broken EXIF block does not make a good picture unreadable
+    with tolerated(logger, "The EXIF block is broken: the picture is taken as upright.", Exception):
         # Only after loading: Pillow turns TIFF files by itself and then clears the tag.
         orientation = image.getexif().get(_ORIENTATION, 1)
     return image, orientation, deep
@@ -158,7 +162,7 @@ def to_rgb(image: Image.Image, name: str) -> np.ndarray:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image)
     if image.mode == "CMYK":
-        with contextlib.suppress(Exception):  # no profile, a broken one, or one for something else
+        with tolerated(logger, "The inks have no colour profile, or one that cannot be used.", Exception):
             return np.array(_from_inks(image))
     return np.array(image.convert("RGB"))
 

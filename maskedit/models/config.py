@@ -58,13 +58,18 @@ class DmnConfig(NetworkConfig):
     labels: int = NUM_LABELS
     variant: str = "maskgan"
     """``maskgan`` is the product's; the others are for comparisons (see ``maskedit.models.variants``)."""
+    views: str = "whole"
+    """What it was trained on: ``whole`` faces, or ``zoomed`` squares of them, down to half the side, as well."""
 
+    VIEWS: ClassVar[tuple[str, ...]] = ("whole", "zoomed")
     VARIANTS: ClassVar[tuple[str, ...]] = ("maskgan", "maskgan-concat", "pix2pixhd-m", "spade", "maskgan-context")
     SPADE_STYLE_VALUES: ClassVar[int] = 256
 
     def __post_init__(self):
         if self.variant not in self.VARIANTS:
             raise UserError(f"The variant {self.variant!r} is unknown; give {' or '.join(self.VARIANTS)}.")
+        if self.views not in self.VIEWS:
+            raise UserError(f"The views {self.views!r} are unknown; give {' or '.join(self.VIEWS)}.")
 
     @staticmethod
     def check_side(side: int) -> None:

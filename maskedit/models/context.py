@@ -26,12 +26,14 @@ from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.holes import label_guess
 from maskedit.models.layers import instance_norm
 
+SLOPE = 0.2
+"""Of the context branch's leaky rectifiers."""
 INPUTS = 5
 """Channels of what the context branch sees: the photo, in the hole the guess; the hole; in it, what the guess is worth.
 """
 ATTENTION_LEVEL = 3
 """Halvings of the resolution at which the photo is looked up: an eighth."""
-_HIDDEN = -1e4
+HIDDEN = -1e4
 """A logit that no softmax lets through, and that float16 can hold."""
 
 
@@ -72,7 +74,7 @@ class LabelAttention(nn.Module):
         queries = self.query(torch.cat([x, labels.to(x.dtype)], dim=1)).flatten(2)
         keys = self.key(torch.cat([context, labels.to(context.dtype)], dim=1)).flatten(2)
         logits = queries.transpose(1, 2) @ keys / self.CHANNELS**0.5 + self.same * (classes.transpose(1, 2) @ classes)
-        logits = logits.float().masked_fill(visible.flatten(2) < 0.5, _HIDDEN)
+        logits = logits.float().masked_fill(visible.flatten(2) < 0.5, HIDDEN)
         found = logits.softmax(dim=2).to(x.dtype) @ self.value(context).flatten(2).transpose(1, 2)
         return self.out(found.transpose(1, 2).reshape(context.shape))
 
@@ -96,7 +98,7 @@ class ContextNetwork(DenseMappingNetwork):
         level = widths[ATTENTION_LEVEL]
         self.attention = LabelAttention(level, level, config.labels)
         for conv in (self.context_stem, *self.context_down):
-            nn.init.kaiming_normal_(conv.weight, a=0.2)
+            nn.init.kaiming_normal_(conv.weight, a=SLOPE)
             nn.init.zeros_(conv.bias)
         for conv in (*self.into_down, *self.into_up, self.into_head, self.attention.out):
             nn.init.zeros_(conv.weight)
@@ -128,9 +130,7 @@ class ContextNetwork(DenseMappingNetwork):
             x = F.relu(instance_norm(conv(x)))
             added = into(context[level])
             if level == ATTENTION_LEVEL:
-                shares = F.avg_pool2d(labels, 1 << level)
-                visible = 1 - F.avg_pool2d(hole.to(labels.dtype), 1 << level)
-                added = added + self.attention(x, context[level], shares, visible)
+                added = added + self.attention(x, context[level], *self.cells(labels, hole))
             elif level == 0:
                 added = added + self.into_head(seen)
             x = x + part * added
@@ -138,15 +138,22 @@ class ContextNetwork(DenseMappingNetwork):
 
     def seen(self, labels: Tensor, photo: Tensor, hole: Tensor) -> Tensor:
         """What the context branch sees (N, 5, H, W) float32; arguments as in `complete`."""
-        guess, known = label_guess(labels, photo, hole)
+        # While it trains, holes of a whole batch lie everywhere, and a GPU need not wait for their box.
+        guess, known = label_guess(labels, photo, hole, inside=not self.training)
         hole = hole.float()
         return torch.cat([torch.where(hole > 0, guess, photo.float()), hole, hole * known], dim=1)
 
+    @staticmethod
+    def cells(labels: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
+        """Labels and what is visible, as the attention looks at them: means of cells of 8 pixels; see `complete`."""
+        step = 1 << ATTENTION_LEVEL
+        return F.avg_pool2d(labels, step), 1 - F.avg_pool2d(hole.to(labels.dtype), step)
+
     def context(self, seen: Tensor) -> list[Tensor]:
         """The context branch's features at each level, fine to coarse, of (N, 5, H, W)."""
-        x = F.leaky_relu(self.context_stem(seen), 0.2)
+        x = F.leaky_relu(self.context_stem(seen), SLOPE)
         levels = [x]
         for conv in self.context_down:
-            x = F.leaky_relu(conv(x), 0.2)
+            x = F.leaky_relu(conv(x), SLOPE)
             levels.append(x)
         return levels

@@ -7,7 +7,6 @@ import torch
 from maskedit import processes
 from maskedit.errors import UserError
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
 MEMORY_FORMATS = ("auto", "channels_last", "contiguous")
 
@@ -58,25 +57,20 @@ def choose_memory_format(choice: str, device: torch.device, precision: torch.dty
     if choice not in MEMORY_FORMATS:
         raise UserError(f"The memory format {choice!r} is unknown; give {', '.join(MEMORY_FORMATS)}.")
     if choice == "auto":
-        return fastest_memory_format(device.type, precision, amx=_cpu_amx())
+        return fastest_memory_format(device.type, precision)
     return torch.channels_last if choice == "channels_last" else torch.contiguous_format
 
 
-def fastest_memory_format(device: str, precision: torch.dtype, *, amx: bool) -> torch.memory_format:
-    """The memory format in which a network trains fastest.
+def fastest_memory_format(device: str, precision: torch.dtype) -> torch.memory_format:
+    """The memory format in which a network trains fastest on a device of a type.
 
-    channels_last on CUDA, whose tensor cores want it, and in bfloat16 on a processor that multiplies tiles of it (AMX):
-    its convolutions are two to three times faster so, a whole step of generator and discriminator at 256 px 1.9 times.
-    Elsewhere plain rows. In float32 on an AMD EPYC (Milan, AVX2) a step of ``context`` took 1.00 times as long in
-    channels_last at 256 px, and 1.14 times at 128 px: convolutions gain a fifth forward and lose it backward, and the
-    normalisation takes three times as long.
-
-    Args:
-        device: type of the device.
-        precision: in which the networks compute.
-        amx: whether the processor has AMX.
+    channels_last on CUDA, whose tensor cores want it, and in bfloat16 on a CPU: a whole step of generator and
+    discriminator at 256 px then takes 1 / 1.9 of the time with AMX, and 1 / 1.35 with AVX-512 BF16 (``context``, batch
+    4, two cores of an AMD EPYC: 2.5 and 1.85 s). Elsewhere plain rows. In float32 on an AMD EPYC (Milan, AVX2) a step
+    of ``context`` took 1.00 times as long in channels_last at 256 px, and 1.14 times at 128 px: convolutions gain a
+    fifth forward and lose it backward, and the normalisation takes three times as long.
     """
-    if device == "cuda" or (device == "cpu" and amx and precision == torch.bfloat16):
+    if device == "cuda" or (device == "cpu" and precision == torch.bfloat16):
         return torch.channels_last
     return torch.contiguous_format
 
@@ -84,14 +78,6 @@ def fastest_memory_format(device: str, precision: torch.dtype, *, amx: bool) -> 
 def memory_format_name(memory_format: torch.memory_format) -> str:
     """As a person writes it: ``"channels_last"``, ``"contiguous"``."""
     return str(memory_format).removeprefix("torch.").removesuffix("_format")
-
-
-def _cpu_amx() -> bool:
-    capabilities = getattr(torch.cpu, "get_capabilities", None)
-    if capabilities is not None:
-        return bool(capabilities().get("amx_bf16"))
-    check = getattr(torch.cpu, "_is_amx_tile_supported", None)  # every processor with tiles multiplies bfloat16 in them
-    return bool(check and check())
 
 
 def _cuda_bfloat16() -> bool:

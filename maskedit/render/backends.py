@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskedit.models.dense_mapping import Generator
+from maskedit.models.dense_mapping import DenseMappingNetwork, Generator
 from maskedit.models.device import precision_name
 from maskedit.models.tensors import one_hot, tensor_to_photo
 from maskedit.render.modes import never
@@ -40,6 +40,11 @@ class Backend(Protocol):
             Cancelled: ``cancelled`` said so; the next call starts clean.
         """
         ...
+
+
+def supports(network: Generator) -> bool:
+    """Whether boxes and OpenVINO know the network's layers: those of every variant but ``spade``."""
+    return isinstance(network, DenseMappingNetwork)
 
 
 class TorchBackend:

@@ -18,7 +18,8 @@ GRID = 16
 """Pixels of the label map: boxes begin and end on multiples, as the coarsest layer's pixels do, and so their sizes
 repeat; every new size costs the convolutions some preparation."""
 _AROUND = 32
-"""Pixels of the label map that a box costs on every side besides itself, roughly; near boxes are rather made one."""
+"""Pixels of the label map: about so much more than itself is computed on every side of a box. Where one larger box
+costs less than two near ones, they are merged."""
 
 
 class Span(NamedTuple):
@@ -61,7 +62,7 @@ class Geometry:
         return {"down": 2 * length, "up": length // 2}.get(self.kind, length)
 
     def reached(self, changed: Span) -> Span:
-        """Outputs that depend on a span of the input; may stand out over the border."""
+        """Outputs that depend on a span of the input; may reach beyond the border."""
         start, stop = changed
         if self.kind == "down":
             return Span(start // 2, stop // 2 + 1)
@@ -70,8 +71,8 @@ class Geometry:
         return Span(start - self.padding, stop + self.padding)
 
     def needed(self, wanted: Span) -> Span:
-        """Inputs that a span of outputs depends on; may stand out over the border by the padding. Outputs of ``up``
-        are wanted from an even one on."""
+        """Inputs that a span of outputs depends on; may reach beyond the border by the padding. Spans of outputs of
+        ``up`` must start at an even one."""
         start, stop = wanted
         if self.kind == "down":
             return Span(2 * start - 1, 2 * stop)

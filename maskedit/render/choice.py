@@ -1,11 +1,12 @@
-"""Which backend renders what: the fastest one whole images, the layer-by-layer one boxes while the brush moves.
+"""Which backend renders what: whole images are rendered by the fastest one, boxes by torch, layer by layer.
 
-Which is the fastest depends on the processor, so it is measured, once, when there is nothing else to do, and
-remembered on disk for the next start (`maskedit.render.contest`).
+Which is the fastest depends on the processor. So it is measured once, when there is nothing else to do, and remembered
+on disk for the next start (`maskedit.render.contest`).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,20 +16,25 @@ import torch
 from torch import Tensor
 
 from maskedit.errors import UserError
-from maskedit.models.dense_mapping import DenseMappingNetwork, Generator
+from maskedit.models.context import ContextNetwork
+from maskedit.models.dense_mapping import Generator
 from maskedit.models.device import precision_name
+from maskedit.models.views import by_torch
 from maskedit.processes import processor_name
-from maskedit.render.backends import Backend, TorchBackend
+from maskedit.render.backends import Backend, TorchBackend, supports
+from maskedit.render.completion import portrait_completions
 from maskedit.render.contest import Contest, recall, remember
 from maskedit.render.graph_backend import GraphBackend, NoGraph
 from maskedit.render.incremental import IncrementalBackend, kept_bytes
-from maskedit.render.modes import Cancelled, never
-from maskedit.render.openvino_backend import OpenVinoBackend, Pair
+from maskedit.render.modes import GRAPHS, Cancelled, never
+from maskedit.render.openvino_backend import OpenVinoBackend, OpenVinoCompletion, Pair
 
 LIMIT = 2**29
-"""Bytes that may be kept for box renders, twice that for the moment of a full render; a network and a side that need
-more have none."""
+"""The most bytes that are kept for box renders, and twice that during a full render. Where a network at its side needs
+more, there are no box renders."""
 TORCH, INT8 = "torch", "int8"
+
+logger = logging.getLogger(__name__)
 
 
 class Backends:
@@ -74,10 +80,15 @@ class Backends:
         """OpenVINO in the precisions that were tried by now."""
         self._contest: Contest | None = None
         self._undecided = self._check(engine)
+        self._completion: OpenVinoCompletion | None = None
+        self._to_make = self._completes_by_openvino()
+        """Whether that is still to be made."""
         self._as_file = as_file
         self.clear()
         if as_file:
             self._decide()
+        if engine != "auto":
+            self.prepare_completions()
 
     @property
     def name(self) -> str:
@@ -97,6 +108,7 @@ class Backends:
         except (Cancelled, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception:
+            logger.exception("The engine %s failed a render.", whole.name)
             # What was fast in one version of a library may fail in the next: never a lost render.
             if whole is self._other:
                 self._other = None
@@ -169,19 +181,66 @@ class Backends:
         return self._own if self._other is None or not self._as_file else self._other
 
     def _own_backend(self) -> Backend:
-        if self._device.type == "cuda" and self._engine != TORCH:
+        if self._device.type == "cuda" and self._engine in GRAPHS:
             try:
                 return GraphBackend(self._network, size=self._size, compiled=self._engine == "compiled")
             except NoGraph:
-                pass
+                logger.warning("No CUDA graph here; torch renders layer by layer.", exc_info=True)
         if self._device.type == "cuda":
             return TorchBackend(self._network, torch.channels_last)
-        if self._device.type != "cpu" or not isinstance(self._network, DenseMappingNetwork):
+        if self._device.type != "cpu" or not supports(self._network):
             return TorchBackend(self._network)
         if kept_bytes(self._network, self._size) > LIMIT:
             return TorchBackend(self._network)
         self.boxes = IncrementalBackend(self._network)
         return self.boxes
+
+    # Completions --------------------------------------------------------------------------------------------------
+
+    @property
+    def completion_name(self) -> str:
+        """What completes photos."""
+        return f"torch {self._precision_name}" if self._completing is None else self._completing.name
+
+    def prepare_completions(self) -> bool:
+        """Make what completes photos faster than torch, once, in about a second; False when nothing is left to do."""
+        if not (self._to_make and self._as_file):
+            return False
+        self._to_make = False
+        try:
+            self._completion = OpenVinoCompletion(
+                self._network,
+                precision=INT8 if self._int8 and self._engine != "openvino" else self._precision_name,
+                fingerprint=self._fingerprint,
+                cache=self._openvino_folder,
+                calibration=lambda: portrait_completions(self._network),
+            )
+        except Exception:  # whatever is wrong with it, torch completes
+            logger.exception("OpenVINO for completions was not made.")
+        return True
+
+    def complete(self, ids: Tensor, style: Tensor, photo: Tensor, hole: Tensor) -> Tensor:
+        """Redraw a hole in a photo, by a network that can; see `maskedit.models.views.Draw`."""
+        if self._completing is not None:
+            try:
+                return self._completing.complete(ids, style, photo, hole)
+            except (MemoryError, torch.OutOfMemoryError):
+                raise
+            except Exception:
+                logger.exception("The engine %s failed a completion.", self._completion.name)
+                self._completion = None
+        return by_torch(self._network)(ids, style, photo, hole)
+
+    @property
+    def _completing(self) -> OpenVinoCompletion | None:
+        """Like whole images, what was learned of a face is drawn by torch."""
+        return self._completion if self._as_file else None
+
+    def _completes_by_openvino(self) -> bool:
+        """Whether it does: for who asks for it, and where the processor has bfloat16, with which it is the faster."""
+        if not isinstance(self._network, ContextNetwork) or self._device.type != "cpu" or not _openvino_version():
+            return False
+        return self._engine in ("openvino", INT8) or (self._engine == "auto" and self._precision == torch.bfloat16)
 
     # Which is the fastest -----------------------------------------------------------------------------------------
 
@@ -189,7 +248,7 @@ class Backends:
         """Whether there is anything to decide; what was asked for must be possible."""
         possible = self.boxes is not None and bool(_openvino_version())
         asked = f"The engine {engine!r} was asked for, but "
-        if engine == "compiled" and self._device.type != "cuda":
+        if engine in GRAPHS and self._device.type != "cuda":
             raise UserError(f"{asked}it needs an NVIDIA GPU; leave it out.")
         if engine in ("openvino", INT8) and self._device.type != "cpu":
             raise UserError(f"{asked}OpenVINO renders on the CPU here: choose the device cpu as well, or leave it out.")
@@ -214,6 +273,7 @@ class Backends:
             except Exception as error:
                 if asked:
                     raise UserError(f"OpenVINO cannot render in {asked} here: {error}") from error
+                logger.exception("OpenVINO in %s was not made.", chosen)
 
     def _compete(self, cancelled: Callable[[], bool]) -> None:
         """Time one backend more; after the last, keep the fastest and remember it."""
@@ -231,6 +291,7 @@ class Backends:
             self._undecided, self._contest = False, None
             self._other = self._made.get(contest.winner)
             self._made = {}
+            logger.info("Of %s seconds a render, %s is chosen.", contest.seconds, contest.winner)
             remember(self._memory, self._key, contest.winner, contest.seconds)
 
     def _openvino(self, precision: str) -> Backend:
@@ -240,10 +301,14 @@ class Backends:
                 size=self._size,
                 precision=precision,
                 fingerprint=self._fingerprint,
-                cache=None if self._memory is None else self._memory.parent / "openvino",
+                cache=self._openvino_folder,
                 calibration=self._calibration,
             )
         return self._made[precision]
+
+    @property
+    def _openvino_folder(self) -> Path | None:
+        return None if self._memory is None else self._memory.parent / "openvino"
 
     @property
     def _precision_name(self) -> str:

@@ -15,11 +15,13 @@ import cv2
 import numpy as np
 
 _GHOST = 0.015
-"""Of the side: so close to a changed label the old feature may still show beside its label, and nothing is trusted."""
+"""A fraction of the side. So close to a changed label the photo may still show the old feature, beside its label, and
+the photo's own detail is not kept."""
 _FRESH_FEATHER = 0.02
-"""Of the side: over this width the photo's own detail comes in again."""
+"""A fraction of the side: beyond `_GHOST`, the photo's own detail comes in again over this width."""
 _TRUST = 0.025
-"""Of the side: further than this from a changed label, the network's error is learned."""
+"""A fraction of the side: only further than this from a changed label is the render compared with the photo, to learn
+how far off the network is."""
 _SMOOTH = 0.012
 """Of the side: standard deviation of the blur that keeps fine detail out of the error that is spread."""
 _ABOVE = 0.1
@@ -27,7 +29,7 @@ _ABOVE = 0.1
 _CONTEXT = 0.15
 """Of the side: how far around the edit the network's error is looked at."""
 _FEW = 0.001
-"""Of the square's pixels: a label with fewer trusted ones borrows from all the others."""
+"""A fraction of the square's pixels: a label that is compared at fewer of them borrows the error of all others."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,9 @@ class Blend:
     def __post_init__(self) -> None:
         if not (0 <= self.grow <= 1 and 0 <= self.feather <= 1):
             raise ValueError(f"grow and feather are fractions of the side, 0 to 1, not {self.grow} and {self.feather}")
+
+
+WHOLE_FACE = Blend(whole_face=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,13 +165,13 @@ def _error(
         others = max(0.0, 1 - 4 * float(same.sum()) / (_FEW * side * side))
         weight = same + others * (trusted - same)
         weighted = cv2.GaussianBlur(cv2.pyrDown(error * weight[..., None]), (0, 0), _SMOOTH * side / 4)
-        mixed += cv2.blur(mask, (3, 3))[..., None] * cv2.pyrUp(_pulled(weighted), dstsize=ids.shape[::-1])
+        mixed += cv2.blur(mask, (3, 3))[..., None] * cv2.pyrUp(pulled(weighted), dstsize=ids.shape[::-1])
     mixed = cv2.pyrUp(mixed, dstsize=(width, height))
     rows, columns = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(region, around, strict=True))
     return mixed[rows, columns]
 
 
-def _pulled(weighted: np.ndarray) -> np.ndarray:
+def pulled(weighted: np.ndarray) -> np.ndarray:
     """(h, w, 3) float32 from (h, w, 4), three values times their weight and the weight: the gaps filled smoothly.
 
     From coarse to fine, each level trusts its own values by their weight and takes the rest from above.
@@ -175,7 +180,7 @@ def _pulled(weighted: np.ndarray) -> np.ndarray:
     if min(height, width) <= 2:
         total = weighted.sum(axis=(0, 1))
         return np.broadcast_to(total[:3] / max(total[3], 1e-6), (height, width, 3)).astype(np.float32)
-    above = cv2.pyrUp(_pulled(cv2.pyrDown(weighted)), dstsize=(width, height))
+    above = cv2.pyrUp(pulled(cv2.pyrDown(weighted)), dstsize=(width, height))
     return (weighted[..., :3] + _ABOVE * above) / (weighted[..., 3:] + _ABOVE)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-import platform
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from platformdirs import user_cache_path
 from torch import Tensor
 
 from maskedit.errors import UserError
@@ -18,15 +19,19 @@ from maskedit.render.backends import Backend
 from maskedit.render.modes import Cancelled
 
 WORTH = 0.93
-"""Who would win must need less than this share of the first one's time: only that one leaves behind what box renders
-start from."""
+"""Another backend than the first is chosen only if it needs less than this share of the first one's time: only the
+first one keeps the features that box renders start from."""
 ALIKE = 1.0
-"""Levels of 255: its picture must be as near to the first one's, on average."""
+"""Levels of 255: a backend whose picture is further than this from the first one's, on average, is not chosen."""
 _TRIES = 3
+
+logger = logging.getLogger(__name__)
 
 
 class Contest:
-    """Times backends at one label map, one backend a step; none wins who draws something else, or cannot be made.
+    """Times backends at one label map, one backend a step.
+
+    A backend that draws something else (`ALIKE`), or that cannot be made, is not chosen.
 
     Args:
         makers: name -> what makes the backend, or hands over one that there is; the first is the one to beat.
@@ -63,6 +68,7 @@ class Contest:
         except Exception:  # whatever is wrong with it, the others render
             if name == self._first:
                 raise
+            logger.exception("The engine %s failed the comparison.", name)
         self._waiting.pop(0)
 
     def _time(self, name: str, backend: Backend, cancelled: Callable[[], bool]) -> None:
@@ -85,6 +91,7 @@ def recall(memory: Path | None, key: str) -> str | None:
     try:
         chosen = json.loads(memory.read_text(encoding="utf-8"))[key]["chosen"]
     except (AttributeError, OSError, ValueError, LookupError, TypeError, RecursionError):
+        logger.debug("No engine is remembered in %s.", memory, exc_info=True)
         return None
     return chosen if isinstance(chosen, str) else None
 
@@ -103,7 +110,7 @@ def remember(memory: Path | None, key: str, chosen: str, seconds: dict[str, floa
         memory.parent.mkdir(parents=True, exist_ok=True)
         atomic_write_bytes(memory, json.dumps(known, indent=1).encode(), overwrite=True)
     except (OSError, UserError):
-        pass
+        logger.warning("The chosen engine could not be remembered in %s.", memory, exc_info=True)
 
 
 def default_memory() -> Path | None:
@@ -111,15 +118,10 @@ def default_memory() -> Path | None:
 
     None where there is no such folder, as for a user without a home.
     """
-    variable, usual = {
-        "Windows": ("LOCALAPPDATA", "AppData/Local"),
-        "Darwin": ("", "Library/Caches"),
-    }.get(platform.system(), ("XDG_CACHE_HOME", ".cache"))
-    own, systems = (Path(os.environ.get(name, "")) for name in ("MASKEDIT_CACHE", variable))
-    if own.is_absolute():
-        return own / "engines.json"
-    try:
-        folder = systems if systems.is_absolute() else Path.home() / usual
-    except RuntimeError:
-        return None
-    return folder / "maskedit" / "engines.json"
+    folder = Path(os.environ.get("MASKEDIT_CACHE", ""))
+    if not folder.is_absolute():
+        try:
+            folder = user_cache_path("maskedit", appauthor=False, opinion=False)  # on Windows no folder "Cache" in it
+        except RuntimeError:
+            return None
+    return folder / "engines.json"

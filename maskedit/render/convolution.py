@@ -8,12 +8,16 @@ the plain convolution is where they do not.
 
 from __future__ import annotations
 
+import logging
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 _TYPICAL = 32
 """Pixels, at least: the input that weights are laid out for."""
+
+logger = logging.getLogger(__name__)
 
 
 class Convolution:
@@ -73,6 +77,7 @@ class Convolution:
             x = x.view(1, small, small, -1).permute(0, 3, 1, 2)
             same = torch.allclose(self(x).float(), self._as_torch_does(x, (0, 0)).float(), rtol=0.02, atol=0.02)
         except (AttributeError, RuntimeError, TypeError, NotImplementedError):
+            logger.debug("Weights cannot be laid out ahead here; renders are slower.", exc_info=True)
             same = False
         if not same:
             self._packed, self._plain = None, True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
 from maskedit import imaging
@@ -11,9 +13,11 @@ from maskedit.imaging import PhotoMetadata
 from maskedit.render.compositing import Composite
 from maskedit.render.pasting import paste_back
 
+logger = logging.getLogger(__name__)
+
 
 def full_size(document: Document, composite: Composite) -> tuple[np.ndarray, PhotoMetadata]:
-    """(photo (H, W, 3) uint8 RGB, upright; what to write beside its pixels).
+    """The whole photo (H, W, 3) uint8 RGB, upright, with the edit in it, and the metadata to write into its file.
 
     A document that came from no photo file is its own photo.
 
@@ -33,8 +37,9 @@ def full_size(document: Document, composite: Composite) -> tuple[np.ndarray, Pho
 
 
 def square_metadata(document: Document) -> PhotoMetadata:
-    """What to write beside the pixels of the square alone; nothing where the photo's file is unreadable."""
+    """The metadata for a file of the square alone; empty where the photo's file is unreadable."""
     try:
         return PhotoMetadata() if document.origin is None else imaging.read_metadata(document.origin.data)
     except UserError:
+        logger.warning("The photo's own metadata cannot be read.", exc_info=True)
         return PhotoMetadata()

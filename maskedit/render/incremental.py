@@ -153,7 +153,8 @@ class IncrementalBackend:
         return sum(state.raw.nbytes for state in self._states)
 
     def show(self, picture: np.ndarray, ids: np.ndarray) -> None:
-        """Let updates go on in this picture (S, S, 3) uint8, that another backend made of a label map (S, S)."""
+        """Let the next update start from this picture (S, S, 3) uint8, which another backend rendered from a label map
+        (S, S)."""
         self.picture, self._shown = picture.copy(), ids.copy()
 
     def generate(self, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool] = never) -> np.ndarray:

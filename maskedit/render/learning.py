@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import math
 from collections.abc import Callable, Sequence
 
@@ -50,9 +51,10 @@ WARP, WARP_POINTS = 0.04, 5
 EDIT, EDIT_POINTS = 0.08, 6
 """Likewise, for edited label maps."""
 EDIT_EVERY = 4
-"""Steps."""
+"""Steps between two edited label maps."""
 OBEY_WEIGHT, KEEP_WEIGHT = 0.3, 0.1
-"""Of the parser's cross-entropy on such an edit, and of the unlikeness of what the photo lacks to its former look.
+"""Weights in the loss: of the parser's cross-entropy on such an edit, and of how far the classes that the photo lacks
+are from what they looked like before.
 
 Small on purpose: edits come every few steps only, and gradients that stand out from the photo's make Adam take small
 steps for all; with three times as much, less is learnt of the photo, and less is obeyed as well."""
@@ -72,6 +74,8 @@ TOO_LITTLE_MEMORY = (
     "Close other programs that use it, or choose the CPU."
 )
 ASTRAY = "Learning this face went astray; nothing was changed. Check that the label map fits the photo."
+
+logger = logging.getLogger(__name__)
 
 Learned = dict[str, Tensor]
 """A style code (1, V) under ``style``, and the trained parameters by name: as learned, or as the file has them."""
@@ -152,6 +156,7 @@ class Learning:
         try:
             loss = self._step()
         except torch.OutOfMemoryError:
+            logger.warning("A step of learning does not fit into the GPU's memory.", exc_info=True)
             loss = None
         # Outside the except block: inside it, the traceback would keep the failed tensors alive.
         if loss is None or not math.isfinite(loss):
@@ -178,6 +183,7 @@ class Learning:
             data = pack(self._learned, self._base, self._fingerprint)
             learned = unpack(data, self._base, self._fingerprint, style_values=self._learned[STYLE].shape[1])
         except UserError:
+            logger.warning("What was learned cannot be kept.", exc_info=True)
             self.cancel()
             raise UserError(ASTRAY) from None
         self._close()

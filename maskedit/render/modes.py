@@ -1,14 +1,29 @@
-"""What a renderer and those who ask it have words for; needs no torch."""
+"""The names that renderers and their callers share; needs no torch."""
 
 from __future__ import annotations
 
-FULL, BOX = "full", "box"
-"""How a render was made: the whole image, or only boxes around what changed, which is quick and nearly the same."""
+from enum import StrEnum, auto
 
-ENGINES = ("auto", "torch", "openvino", "int8", "compiled")
+
+class Mode(StrEnum):
+    """How a render is made."""
+
+    FULL = auto()
+    """As good as it gets."""
+    BOX = auto()
+    """Sooner, while the brush moves: only boxes around what changed are rendered anew or, with weights that complete
+    the photo, its texture is left out."""
+
+
+FULL, BOX = Mode
+
+GRAPHS = ("graph", "compiled")
+"""On an NVIDIA GPU, ``graph`` is the network as one CUDA graph, and ``compiled`` one of what torch.compile makes of it,
+which may take a minute at every start. ``auto`` takes neither: no GPU has measured them yet."""
+ENGINES = ("auto", "torch", "openvino", "int8", *GRAPHS)
 """On a CPU, ``auto`` measures which is the fastest, ``torch`` uses nothing else, ``openvino`` is OpenVINO in the
-network's precision and ``int8`` in 8-bit integers. On an NVIDIA GPU, ``compiled`` has torch.compile work on the network
-first, which may take a minute at every start."""
+network's precision and ``int8`` in 8-bit integers. Completions are not measured: with ``auto`` they are OpenVINO's
+where the processor has bfloat16. On a GPU, ``auto`` is ``torch``."""
 
 
 class Cancelled(Exception):

@@ -8,9 +8,9 @@ of some of the generator's weights, and of the style code, until there is anothe
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,39 +18,30 @@ import numpy as np
 import torch
 
 from maskedit import imaging
-from maskedit.document.transfer import transfer_labels
 from maskedit.errors import UserError
-from maskedit.labels import FACE_PARTS, NUM_LABELS
+from maskedit.labels import NUM_LABELS
 from maskedit.models.checkpoint import Header, load_checkpoint
 from maskedit.models.config import DmnConfig
+from maskedit.models.context import ContextNetwork
 from maskedit.models.device import choose_device, choose_precision
 from maskedit.models.parser import Parser
 from maskedit.models.tensors import one_hot, photo_to_tensor
 from maskedit.render import learning
+from maskedit.render.checks import check_labels, check_photo
 from maskedit.render.choice import Backends
+from maskedit.render.completion import Completer
 from maskedit.render.contest import default_memory
+from maskedit.render.engine import EditResult, RenderResult
 from maskedit.render.learning import STYLE, Learned, Learning, trained_names
 from maskedit.render.modes import BOX, ENGINES, FULL, never
-from maskedit.resources import default_weights, portrait
+from maskedit.render.portraits import portrait_edits, portraits
+from maskedit.resources import default_weights
 
 T = TypeVar("T")
 
+logger = logging.getLogger(__name__)
+
 TOO_LITTLE_MEMORY = "The GPU has too little memory left; rendering goes on, slower, on the CPU."
-
-
-@dataclass(frozen=True)
-class RenderResult:
-    """One render."""
-
-    image: np.ndarray
-    """(S, S, 3) uint8 RGB, of the photo's side."""
-    seconds: float
-    engine: str
-    """What makes full renders, e.g. ``"CPU OpenVINO int8, 256 px"``; boxes are always torch's."""
-    mode: str = FULL
-    """``"full"``, or ``"box"`` where only boxes around what changed were rendered."""
-    notice: str = ""
-    """One sentence for the person when something had to give way, e.g. GPU memory; else empty."""
 
 
 class Renderer:
@@ -94,10 +85,15 @@ class Renderer:
         self._style: torch.Tensor | None = None
         self._learned: Learned | None = None
         self._kept: Learned = {}
+        self._completer: Completer | None = None
+        """Completes the target as the network stands; made when the first completion is asked for."""
+        self._warm: Completer | None = None
+        """The last one that has drawn anything."""
         self._notice = ""
         try:
             self._move(chosen)
         except torch.OutOfMemoryError:
+            logger.warning("The network does not fit into the GPU's memory.", exc_info=True)
             self._notice = TOO_LITTLE_MEMORY
         if self._notice:
             self._give_way()
@@ -108,14 +104,22 @@ class Renderer:
     @property
     def engine(self) -> str:
         """What renders, for a person: device, precision, side."""
+        return self._engine_name(self._backends.name.removeprefix("torch "), self.size)
+
+    def _engine_name(self, how: str, size: int) -> str:
         names = {"cpu": "CPU", "cuda": "GPU", "mps": "MPS"}
-        device = names.get(self.device.type, self.device.type)
-        return f"{device} {self._backends.name.removeprefix('torch ')}, {self.size} px"
+        return f"{names.get(self.device.type, self.device.type)} {how}, {size} px"
 
     @property
     def has_boxes(self) -> bool:
-        """Whether ``update`` is anything else than ``render``: not on a GPU, nor with the variant ``spade``."""
+        """Whether ``update`` is anything else than ``render``: not on a GPU, nor with the variant ``spade``, nor where
+        boxes would keep more than `maskedit.render.choice.LIMIT` bytes."""
         return self._backends.boxes is not None
+
+    @property
+    def completes(self) -> bool:
+        """Whether the network sees the photo around an edit, and ``complete`` can be asked for."""
+        return isinstance(self._network, ContextNetwork)
 
     @property
     def cache_bytes(self) -> int:
@@ -142,13 +146,13 @@ class Renderer:
             photo: (S, S, 3) uint8 RGB, square.
             reference_labels: (S, S) uint8 ids of ``LABELS``.
         """
-        side = _check_photo(photo)
-        _check_labels(reference_labels, side)
+        side = check_photo(photo)
+        check_labels(reference_labels, side)
         if self._target is not None and all(map(np.array_equal, self._target, (photo, reference_labels))):
             return
         self.forget()
         self._target = (photo.copy(), reference_labels.copy())
-        self._style = None
+        self._style = self._completer = None
         self._backends.clear()
 
     def render(self, labels: np.ndarray, *, cancelled: Callable[[], bool] = never) -> RenderResult:
@@ -176,19 +180,56 @@ class Renderer:
         """
         return self._timed(labels, lambda ids: self._backends.update(ids, self._style_code()))
 
+    def complete(self, labels: np.ndarray, *, quick: bool = False, cancelled: Callable[[], bool] = never) -> EditResult:
+        """Redraw what differs from the target's own label map, seeing the photo around it; the rest is the photo.
+
+        Args:
+            labels: (S, S) uint8 ids, of the target photo's side.
+            quick: whether soon is better than exact: while the brush moves.
+            cancelled: asked now and then; True gives the render up.
+
+        Raises:
+            UserError: no target yet, a label map that does not fit it, or weights that do not complete.
+            Cancelled: ``cancelled`` said so.
+        """
+        if not self.completes:
+            raise UserError(
+                f"The weights {self.weights.name} draw whole faces only (variant {self.header.config.variant}); "
+                "a completion wants the variant maskgan-context."
+            )
+        _, reference = self._checked_target(labels)
+        started, typical = time.perf_counter(), not np.array_equal(labels, reference)
+        with torch.inference_mode():
+            composite, notice = self._with_memory(
+                lambda: self._target_completer().complete(labels, quick=quick, cancelled=cancelled)
+            )
+        if typical:
+            self._warm = self._completer
+        notice, self._notice = notice or self._notice, ""
+        # At the network's own side, and not always by what renders whole faces.
+        name = self._engine_name(self._backends.completion_name.removeprefix("torch "), self.header.config.size)
+        seconds = time.perf_counter() - started
+        return EditResult(composite, seconds, name, BOX if quick else FULL, notice, typical)
+
     def idle(self, cancelled: Callable[[], bool] = never) -> bool:
         """Do one thing that makes later renders better or faster, some tenths of a second; False when there is none.
 
         Raises:
             Cancelled: ``cancelled`` said so.
         """
+        if self._backends.prepare_completions():
+            return True
+        if self.completes and self._target is not None and (self._warm is None or self._warm is not self._completer):
+            # An invented edit, so that the first stroke need not wait for what is computed once per photo.
+            labels = self._target[1].copy()
+            middle = slice(labels.shape[0] // 3, 2 * labels.shape[0] // 3)
+            labels[middle, middle] = (labels[middle, middle] + 1) % NUM_LABELS
+            self.complete(labels, quick=True, cancelled=cancelled)
+            return True
         return self._backends.idle(cancelled)
 
     def _timed(self, labels: np.ndarray, work: Callable[[np.ndarray], tuple[np.ndarray, bool]]) -> RenderResult:
-        if self._target is None:
-            raise UserError("There is no photo to render: call set_target first.")
-        side = self._target[0].shape[0]
-        _check_labels(labels, side)
+        side = self._checked_target(labels)[0].shape[0]
         started = time.perf_counter()
         ids = labels if side == self.size else imaging.resize_labels(labels, (self.size, self.size))
         with torch.inference_mode():
@@ -198,6 +239,13 @@ class Renderer:
             image = imaging.resize_photo(image, (side, side))
         mode = BOX if boxes else FULL
         return RenderResult(image, time.perf_counter() - started, self.engine, mode, notice)
+
+    def _checked_target(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The target, which a label map must fit."""
+        if self._target is None:
+            raise UserError("There is no photo to render: call set_target first.")
+        check_labels(labels, self._target[0].shape[0])
+        return self._target
 
     def learn(self, steps: int | None = None) -> Learning:
         """Begin to learn the target's face: fine-tune on the photo, so that renders show this very person.
@@ -215,7 +263,7 @@ class Renderer:
         try:
             return self._learning(learning.STEPS if steps is None else steps)
         except torch.OutOfMemoryError:
-            pass
+            logger.warning("Learning does not fit into the GPU's memory.", exc_info=True)
         self._empty_cache()
         raise UserError(learning.TOO_LITTLE_MEMORY)
 
@@ -254,7 +302,7 @@ class Renderer:
             style,
             self._photo(photo, torch.float32),
             self._ids(labels)[None],
-            edits=[self._ids(edit)[None] for edit in self._edits(labels)],
+            edits=[self._ids(edit)[None] for edit in portrait_edits(labels)],
             parser=load_checkpoint(default_weights("parser"), Parser)[0],
             base=self._base,
             steps=steps,
@@ -263,22 +311,13 @@ class Renderer:
             wear=wear,
         )
 
-    @staticmethod
-    def _edits(labels: np.ndarray) -> list[np.ndarray]:
-        """The label map (S, S) uint8 with what bundled portraits wear and make of their faces, one edit a portrait."""
-        portraits = [imaging.read_labels(portrait(name)[1]) for name in ("collins", "hopper")]
-        parts = [id for name, ids in FACE_PARTS.items() if name != "Hair" for id in ids]
-        return [transfer_labels(labels, imaging.resize_labels(each, labels.shape), parts) for each in portraits]
-
     def _calibration(self) -> list[tuple[np.ndarray, torch.Tensor]]:
         """Label maps (S, S) uint8 and style codes of the bundled portraits, at the side that is rendered."""
         pairs = []
-        for name in ("collins", "hopper"):
-            photo, labels = portrait(name)
-            labels = imaging.resize_labels(imaging.read_labels(labels), (self.size, self.size))
+        for photo, labels in portraits(self.size):
             with torch.inference_mode():
-                photo = self._photo(imaging.read_photo(photo), self.precision)
-                pairs.append((labels, self._network.style(photo, self._one_hot(labels))))
+                style = self._network.style(self._photo(photo, self.precision), self._one_hot(labels))
+            pairs.append((labels, style))
         return pairs
 
     def _wear(self, learned: Learned | None) -> None:
@@ -290,7 +329,7 @@ class Renderer:
                     self._network.get_parameter(name).copy_(source[name])
             self._backends.weights_changed(as_file=learned is None)
         self._learned = learned
-        self._style = None
+        self._style = self._completer = None
 
     @property
     def _base(self) -> Learned:
@@ -308,6 +347,17 @@ class Renderer:
             else:
                 self._style = self._learned[STYLE].to(self.device, self.precision)
         return self._style
+
+    def _target_completer(self) -> Completer:
+        if self._completer is None:
+            completer = Completer(
+                self._network, device=self.device, precision=self.precision, draw=self._backends.complete
+            )
+            completer.set_target(*self._target)
+            if self._learned is not None:
+                completer.style = self._learned[STYLE].to(self.device, self.precision)
+            self._completer = completer
+        return self._completer
 
     def _photo(self, photo: np.ndarray, precision: torch.dtype) -> torch.Tensor:
         if photo.shape[0] != self.size:
@@ -328,7 +378,7 @@ class Renderer:
             try:
                 return work(), notice
             except torch.OutOfMemoryError:
-                pass
+                logger.warning("A render does not fit into the GPU's memory.", exc_info=True)
             # Outside the except block: inside it, the traceback would keep the failed tensors alive.
             self._empty_cache()
         self._give_way()
@@ -342,9 +392,9 @@ class Renderer:
             torch.mps.empty_cache()
 
     def _give_way(self) -> None:
-        """Go on on the CPU, for good; what was asked for of the GPU's engines is nothing to it."""
+        """Go on on the CPU, for good; an engine that was asked for of the GPU does not hold there."""
         self._empty_cache()
-        self._wanted_engine, self._style = "auto", None
+        self._wanted_engine, self._style, self._completer = "auto", None, None
         self._move(torch.device("cpu"))
 
     def _move(self, device: torch.device) -> None:
@@ -361,22 +411,3 @@ class Renderer:
             calibration=self._calibration,
             as_file=self._learned is None,
         )
-
-
-def _check_photo(photo: np.ndarray) -> int:
-    if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-        came = f"{photo.dtype} {photo.shape}" if isinstance(photo, np.ndarray) else type(photo).__name__
-        raise UserError(f"The photo came as {came}; wanted (S, S, 3) uint8 RGB.")
-    if photo.shape[0] != photo.shape[1] or photo.shape[0] < 32:
-        raise UserError(
-            f"The photo is {photo.shape[1]} x {photo.shape[0]} px; wanted a square of at least 32 px: crop it first."
-        )
-    return photo.shape[0]
-
-
-def _check_labels(labels: np.ndarray, side: int) -> None:
-    if not isinstance(labels, np.ndarray) or labels.dtype != np.uint8 or labels.shape != (side, side):
-        came = f"{labels.dtype} {labels.shape}" if isinstance(labels, np.ndarray) else type(labels).__name__
-        raise UserError(f"The label map came as {came}; wanted ({side}, {side}) uint8, as the photo's side.")
-    if int(labels.max()) >= NUM_LABELS:
-        raise UserError(f"The label map holds id {int(labels.max())}; ids go from 0 to {NUM_LABELS - 1}.")

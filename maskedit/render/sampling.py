@@ -25,7 +25,8 @@ _SPARE = 4
 _FEWEST = 12
 """Windows outside the box that a fit needs: fewer tell too little."""
 _SCALES = (0.8, 1.25)
-"""What a fit may say of a channel's deviation: beyond, it is rather the sample that errs."""
+"""The least and the greatest change of a channel's deviation that a fit may give: a larger one is rather an error of
+the sample, and is clamped."""
 
 
 class Affine(NamedTuple):

@@ -48,6 +48,8 @@ class Leg:
     """Of the parser alone."""
     adversarial_weight: float | None = None
     feature_weight: float | None = None
+    view: int | None = None
+    """Of completion: side in pixels of the squares that are looked at, cut out of the photos."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ RECIPES: dict[str, Recipe] = {
         Leg(512, 16, 300_000),
         (Leg(256, 8, 200_000, decay_from=1), Leg(512, 8, 400_000)),
         Leg(512, 8, 150_000),
-        (Leg(256, 8, 150_000, decay_from=1), Leg(512, 8, 300_000)),
+        (Leg(256, 8, 150_000, decay_from=1), Leg(512, 8, 300_000, view=256)),
     ),
     # 810 photos on two CPU cores, in an afternoon.
     "compact": Recipe(
@@ -81,11 +83,11 @@ RECIPES: dict[str, Recipe] = {
         Leg(128, 16, 4_000, rate=4e-4, decay_from=0.3),
         (Leg(64, 16, 650, decay_from=1), Leg(128, 8, 1_850, decay_from=1), Leg(256, 4, 2_400, decay_from=0.5)),
         Leg(256, 4, 300, rate=1e-4, decay_from=0.3),
-        # Colours first, which needs no discriminator; then what looks photographed. Some thirty hours.
+        # Colours first, which needs no discriminator; then what looks photographed; at last from near. Some ten hours.
         (
             Leg(128, 8, 4_000, rate=3e-4, decay_from=1, adversarial_weight=0.0, feature_weight=0.0),
-            Leg(256, 4, 12_000, decay_from=1),
-            Leg(512, 2, 6_000, rate=1e-4, decay_from=0.5),
+            Leg(256, 4, 8_000, decay_from=1),
+            Leg(512, 4, 8_000, decay_from=0.6, view=256),
         ),
     ),
     "small": Recipe(

@@ -15,6 +15,9 @@ def _option(default, text: str, **extra):
     return field(default=default, metadata={"help": text, **extra})
 
 
+REPEAT_BELOW = "photos with a class that fewer than this share of the photos have are shown more often; 0: all alike"
+
+
 @dataclass(frozen=True)
 class CommonOptions:
     """What single stages and ``all`` understand alike."""
@@ -132,9 +135,7 @@ class ParserOptions(RunOptions):
     batch: int = _option(16, "photos a step, over all processes")
     balance: float = _option(0.5, "classes count by their share of the pixels to minus this power; 0: all pixels alike")
     dice_weight: float = _option(1.0, "weight of the soft Dice loss, in which small classes count like large ones")
-    repeat_below: float = _option(
-        0.3, "photos with a class that fewer than this share of the photos have are shown more often; 0: all alike"
-    )
+    repeat_below: float = _option(0.3, REPEAT_BELOW)
 
     def check(self) -> None:
         super().check()
@@ -172,16 +173,24 @@ class ContextOptions(DmnOptions):
     """Completion: the DMN learns to redraw holes, seeing the photo around them; starts from a trained DMN (--init)."""
 
     variant: str = _option("maskgan-context", "generator that sees the photo", choices=("maskgan-context",))
-    adversarial_weight: float = _option(1.0, "weight of the adversarial loss; 0 trains without a discriminator")
-    l1_weight: float = _option(10.0, "weight of the pixels' L1 distance in the hole")
+    view: int = _option(
+        0, "side in pixels of the squares that the network sees: cut out of larger photos of --size, around the hole; "
+        "0: whole photos",
+    )  # fmt: skip
+    adversarial_weight: float = _option(2.0, "weight of the adversarial loss; 0 trains without a discriminator")
+    l1_weight: float = _option(5.0, "weight of the pixels' L1 distance in the hole")
+    colour_weight: float = _option(5.0, "weight of the distance of smooth colours in the hole, also of edits")
     outside_weight: float = _option(5.0, "weight of the pixels' L1 distance outside the hole, which holds the rim")
-    edited: float = _option(0.15, "share of the photos that are asked for another label map than their own")
+    edited: float = _option(0.25, "share of the photos that are asked for another label map than their own")
     parser: str = _option("", "face parser that judges edited photos; the shipped one when left out", path=True)
     parsing_weight: float = _option(1.0, "weight of its cross-entropy in the hole; 0: no parser")
+    repeat_below: float = _option(0.3, REPEAT_BELOW)
 
     def check(self) -> None:
         super().check()
-        _at_least_zero(self, "adversarial_weight", "outside_weight", "parsing_weight")
+        _at_least_zero(self, "adversarial_weight", "outside_weight", "parsing_weight", "colour_weight", "repeat_below")
+        if self.view < 0 or self.view % 32:
+            raise UserError(f"--view {self.view} is not a multiple of 32, which the networks need.")
         if not self.init:
             raise UserError("--init is missing: completion starts from a trained DMN's run folder or .safetensors.")
         if not 0 <= self.edited < 1:

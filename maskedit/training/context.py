@@ -2,11 +2,17 @@
 
 The losses are those of stage I (MaskGAN Eq. 6-9) taken inside the hole, where each hole counts alike, however small.
 As in LaMa (Suvorov et al. 2022) only patches that touch the hole count as fake. A share of the photos is asked for a
-label map that is not its own; there is no truth then, and the discriminator and a face parser are the judges.
+label map that is not its own; there is no truth then, and the discriminator and a face parser are the judges. Smooth
+colours are held to the photo's, and in edits to those that the photo shows for the same label elsewhere.
+
+With ``--view`` the network sees squares cut out of larger photos around the hole (`maskedit.models.views`): so it
+learns what a mouth looks like from near.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,22 +25,28 @@ from maskedit import imaging
 from maskedit.dataset import Pairs
 from maskedit.errors import UserError
 from maskedit.models.checkpoint import load_checkpoint
+from maskedit.models.config import PRESETS, DmnConfig
 from maskedit.models.context import ContextNetwork
-from maskedit.models.holes import mean_inside, merge
+from maskedit.models.holes import label_guess, mean_inside, merge
 from maskedit.models.parser import Parser
 from maskedit.models.reconstruction import psnr
 from maskedit.models.segmentation import scaled_labels
 from maskedit.models.tensors import normalised, spread, tensor_to_photo
+from maskedit.models.views import View, random_view, view_of
 from maskedit.resources import default_weights
 from maskedit.training.augmentation import DiffAugment
 from maskedit.training.config import ContextOptions
+from maskedit.training.data import repeats
 from maskedit.training.dmn import DmnStage
 from maskedit.training.holes import Task, draw_task
 from maskedit.training.losses import Outputs, adversarial_loss_inside, feature_matching_loss_inside
+from maskedit.training.source import Source
 from maskedit.training.stage import Losses
 
 COLUMNS = ("photo", "hole", "completion", "edited labels", "hole", "edit")
 _GREY = 0.0
+COLOUR_CELLS = 16
+"""Colours are smooth over this part of the side."""
 _MOST_ENTROPY = 4.0
 """In nats: beyond it a pixel that the parser reads otherwise pulls no more; the parser may be the one that is wrong."""
 _VALIDATION_SEED = 91
@@ -62,10 +74,24 @@ class ContextStage(DmnStage):
 
     def __init__(self, options: ContextOptions, device: torch.device):
         super().__init__(options, device)
+        self._side = options.size or PRESETS[options.preset].size
         self.parser: Parser | None = None
         if options.parsing_weight and options.edited:
             weights = Path(options.parser) if options.parser else default_weights("parser")
             self.parser = self.place(load_checkpoint(weights, Parser)[0])
+
+    @staticmethod
+    def configuration(options: ContextOptions) -> DmnConfig:
+        views = {"size": options.view, "views": "zoomed"} if options.view else {}
+        return dataclasses.replace(DmnStage.configuration(options), **views)
+
+    @property
+    def size(self) -> int:
+        return self._side
+
+    def prepare(self, training: Source) -> Tensor:
+        """Show photos with rare classes more often: glasses and hats are what people put on."""
+        return repeats(training.counts(), self.options.repeat_below)
 
     def initialise(self, networks: dict) -> None:
         """From a plain DMN's networks, whose context branch starts anew, or from an earlier leg's."""
@@ -74,7 +100,7 @@ class ContextStage(DmnStage):
                 f"--init {self.options.init} holds no generator: give the run of a trained DMN, or weights."
             )
         plain = set(self.generator.state_dict()) - set(networks["generator"])
-        if all(name.startswith(self.generator.CONTEXT_NAMES) for name in plain):
+        if all(name.startswith(ContextNetwork.CONTEXT_NAMES) for name in plain):
             networks = {**networks, "generator": self.generator.state_dict() | networks["generator"]}
         super().initialise(networks)
 
@@ -82,6 +108,7 @@ class ContextStage(DmnStage):
         """Gradients of both networks; see `Phase`."""
         random = np.random.default_rng(int(torch.randint(2**31, ())))
         task = draw_task(ids, edited=self.options.edited, random=random)
+        photos, ids, task = self._seen(photos, ids, task, lambda hole: random_view(hole, random))
         own, wanted = self.one_hot(ids), self.one_hot(task.ids)
         hole = task.hole.to(photos.dtype)
         with self.autocast():
@@ -95,10 +122,33 @@ class ContextStage(DmnStage):
             views = _Views(*images, *(augment.moved(each) for each in (own, wanted, hole)))
         real = None if views is None else self._train_discriminator(views, losses, share)
         total = self._truth_losses(photos, image, composite, task, losses)
+        if self.options.colour_weight:
+            losses["colours"] = self._colour_loss(photos, composite, wanted, task)
+            total = total + self.options.colour_weight * losses["colours"]
         total = total + self._judged_losses(composite, task, views, real, losses)
         (total * share).backward()
         self.discriminator.requires_grad_(True)
         return {**losses, "total": total}
+
+    def _seen(
+        self, photos: Tensor, ids: Tensor, task: Task, choose: Callable[[Tensor], View]
+    ) -> tuple[Tensor, Tensor, Task]:
+        """Photos (N, 3, S, S), their own ids (N, S, S) and what they are asked for, as the network is to see them."""
+        size = self.config.size
+        if not self.options.view:
+            return photos, ids, task
+        views = [choose(hole[None]) for hole in task.hole]
+        seen = [
+            (
+                view.photo(photos[index : index + 1], size),
+                view.labels(ids[index : index + 1], size),
+                view.labels(task.ids[index : index + 1], size),
+                view.hole(task.hole[index : index + 1], size),
+            )
+            for index, view in enumerate(views)
+        ]
+        photos, ids, wanted, hole = (torch.cat(each) for each in zip(*seen, strict=True))
+        return photos.contiguous(memory_format=self.memory_format), ids, Task(hole, wanted, task.edited)
 
     def _train_discriminator(self, views: _Views, losses: Losses, share: float) -> Outputs:
         """Gradients of the discriminator; its outputs for the photos."""
@@ -130,6 +180,18 @@ class ContextStage(DmnStage):
                 losses["perceptual"] = self.perceptual.inside(composite[true], photos[true], hole).mean()
             total = total + options.perceptual_weight * losses["perceptual"]
         return total
+
+    @staticmethod
+    def _colour_loss(photos: Tensor, composite: Tensor, wanted: Tensor, task: Task) -> Tensor:
+        """L1 between smooth colours, cell by cell, in the hole: of the completion and the photo, or, in edits, of the
+        completion and the guess, where the photo shows the label; scalar."""
+        target, weight = photos, task.hole
+        if task.edited.any():
+            guess, known = label_guess(wanted, photos, task.hole)
+            edited = task.edited[:, None, None, None]
+            target, weight = torch.where(edited, guess, photos), weight * torch.where(edited, known, 1.0)
+        off = F.adaptive_avg_pool2d((composite.float() - target) * weight, COLOUR_CELLS).abs().mean(dim=(1, 2, 3))
+        return (off / weight.mean(dim=(1, 2, 3)).clamp_min(1e-4)).mean()
 
     def _judged_losses(
         self, composite: Tensor, task: Task, views: _Views | None, real: Outputs | None, losses: Losses
@@ -172,7 +234,8 @@ class ContextStage(DmnStage):
         for start in range(0, len(pairs), self.options.batch):
             chosen = slice(start, start + self.options.batch)
             photos, ids = normalised(pairs.photos[chosen]), pairs.labels[chosen]
-            hole = self._fixed(ids, start, edited=0.0).hole
+            photos, ids, task = self._seen(photos, ids, self._fixed(ids, start, edited=0.0), self._closest)
+            hole = task.hole
             labels = self.one_hot(ids)
             with self.autocast():
                 style = network.style(photos, labels)
@@ -194,22 +257,24 @@ class ContextStage(DmnStage):
         rows = []
         chosen = torch.tensor(spread(len(pairs), 8), device=pairs.labels.device)
         photos, ids = normalised(pairs.photos[chosen]), pairs.labels[chosen]
-        tasks = [self._fixed(ids, 0, edited=share) for share in (0.0, 1.0)]
+        tasks = [self._seen(photos, ids, self._fixed(ids, 0, edited=share), self._closest) for share in (0.0, 1.0)]
         for index in range(len(chosen)):
-            photo, own = photos[index][None], self.one_hot(ids[index][None])
-            with self.autocast():
-                style = network.style(photo, own)
-            cells = [tensor_to_photo(photo[0])]
-            for task in tasks:
-                hole = task.hole[index][None]
+            cells = [tensor_to_photo(tasks[0][0][index])]
+            for seen, own, task in tasks:
+                photo, hole = seen[index][None], task.hole[index][None]
+                with self.autocast():
+                    style = network.style(photo, self.one_hot(own[index][None]))
                 with self.autocast():
                     image = network.complete(self.one_hot(task.ids[index][None]), style, photo, hole)
-                if task is tasks[1]:
+                if task is tasks[1][2]:
                     cells.append(task.ids[index].cpu().numpy())
                 cells.append(tensor_to_photo(torch.where(hole > 0, _GREY, photo)[0]))
                 cells.append(tensor_to_photo(merge(image, photo, hole)[0]))
             rows.append(cells)
         return imaging.captioned_sheet(rows, COLUMNS)
+
+    def _closest(self, hole: Tensor) -> View:
+        return view_of(hole, self.config.size)
 
     @staticmethod
     def _fixed(ids: Tensor, start: int, *, edited: float) -> Task:

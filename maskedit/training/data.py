@@ -97,6 +97,21 @@ class WeightedOrder:
         return self._epochs[epoch]
 
 
+def repeats(counts: Tensor, below: float) -> Tensor:
+    """How often an epoch shows each photo (N,) int64: those with rare classes more often.
+
+    The repeat factors of Gupta et al. (LVIS, 2019), sqrt(share wanted / share had) of a photo's rarest class.
+
+    Args:
+        counts: (N, 19) int64, pixels of each class in each label map.
+        below: the share of photos that a class should be seen in; 0 repeats nothing.
+    """
+    present = counts > 0
+    share = present.double().mean(dim=0).clamp_min(1 / len(counts))
+    factors = (below / share).sqrt().clamp_min(1.0)
+    return (present * factors).amax(dim=1).round().long()
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """How far a photo and its label map are changed together, and the photo's colours with them; (low, high) each."""

@@ -33,15 +33,20 @@ class DmnStage(Stage):
 
     def __init__(self, options: DmnOptions, device: torch.device):
         super().__init__(options, device)
-        preset = PRESETS[options.preset]
-        self.config = DmnConfig(width=preset.width, size=options.size or preset.size, variant=options.variant)
+        self.config = self.configuration(options)
         self.generator = self.add_network("generator", build_generator(self.config))
-        width = options.discriminator_width or preset.width
+        width = options.discriminator_width or self.config.width
         self.discriminator = self.add_network("discriminator", MultiscaleDiscriminator(width))
         self.perceptual = make_perceptual(options.perceptual)
         if self.perceptual is not None:
             self.place(self.perceptual)
         self.phases = (Phase(self.backward, ("discriminator", "generator")),)
+
+    @staticmethod
+    def configuration(options: DmnOptions) -> DmnConfig:
+        """The generator's."""
+        preset = PRESETS[options.preset]
+        return DmnConfig(width=preset.width, size=options.size or preset.size, variant=options.variant)
 
     @property
     def size(self) -> int:

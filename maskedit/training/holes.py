@@ -6,6 +6,7 @@ Everything is drawn from a generator that the step seeds, so that a resumed run 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -13,40 +14,37 @@ import torch
 from torch import Tensor
 
 from maskedit.document.transfer import transfer_labels
-from maskedit.labels import BY_NAME
-from maskedit.models.holes import grown
-
-
-def _ids(*names: str) -> tuple[int, ...]:
-    return tuple(BY_NAME[name].id for name in names)
-
+from maskedit.labels import EYEGLASSES, ids_of
+from maskedit.models.holes import edit_hole, frame_hole, grown
 
 FEATURES: tuple[tuple[int, ...], ...] = (
-    _ids("mouth", "u_lip", "l_lip"),
-    _ids("l_eye", "r_eye", "l_brow", "r_brow"),
-    _ids("l_brow", "r_brow"),
-    _ids("l_eye", "r_eye", "l_brow", "r_brow", "eye_g"),
-    _ids("nose"),
-    _ids("hair", "hat"),
-    _ids("neck", "neck_l", "cloth"),
-    _ids("l_ear", "r_ear", "ear_r"),
-    _ids("skin", "nose"),
-    _ids("background"),
+    ids_of("mouth", "u_lip", "l_lip"),
+    ids_of("l_eye", "r_eye", "l_brow", "r_brow"),
+    ids_of("l_brow", "r_brow"),
+    ids_of("l_eye", "r_eye", "l_brow", "r_brow", "eye_g"),
+    ids_of("nose"),
+    ids_of("hair", "hat"),
+    ids_of("neck", "neck_l", "cloth"),
+    ids_of("l_ear", "r_ear", "ear_r"),
+    ids_of("skin", "nose"),
+    ids_of("background"),
 )
 """Groups of ids that are hidden, or taken from another face, together."""
+FEATURE_ODDS = (0.25, 0.12, 0.06, 0.08, 0.08, 0.15, 0.08, 0.06, 0.06, 0.06)
+"""How often each of them is: people try a smile first."""
 TAKEN: tuple[tuple[int, ...], ...] = (
-    _ids("mouth", "u_lip", "l_lip"),
-    _ids("hair"),
-    _ids("eye_g"),
-    _ids("hat"),
-    _ids("l_eye", "r_eye", "l_brow", "r_brow"),
-    _ids("l_brow", "r_brow"),
-    _ids("ear_r", "neck_l"),
+    ids_of("mouth", "u_lip", "l_lip"),
+    ids_of("hair"),
+    ids_of("eye_g"),
+    ids_of("hat"),
+    ids_of("l_eye", "r_eye", "l_brow", "r_brow"),
+    ids_of("l_brow", "r_brow"),
+    ids_of("ear_r", "neck_l"),
 )
 """Groups that an edit without truth takes from another face."""
-_HAIR, _HAT = _ids("hair"), _ids("hat")
+_HAIR, _HAT = ids_of("hair"), ids_of("hat")
 GROWTH = (0.01, 0.05)
-"""Of the side: the least and the most that a hole is grown by."""
+"""Of the side: the least and the most that a hole is grown by; around what is put on, half as much."""
 LEAST = 0.003
 """Of the square: a smaller hole teaches nothing; a whole feature is hidden instead."""
 
@@ -62,6 +60,9 @@ class Shares:
     """A whole group of labels."""
     rim: float = 0.12
     """A band around the hair: what longer or shorter hair covers and lays bare."""
+
+    FRAMES: ClassVar[float] = 0.4
+    """Of the faces that wear glasses: how often their frame is hidden, whatever else would have been."""
 
 
 @dataclass
@@ -86,15 +87,21 @@ def draw_task(ids: Tensor, *, edited: float, random: np.random.Generator, shares
     wanted, holes, changed = maps.copy(), np.zeros_like(maps, bool), np.zeros(count, bool)
     for index in range(count):
         own, other = maps[index], maps[index - 1]
+        growth = random.uniform(*GROWTH)
         if random.random() < edited and index > 0:
             wanted[index] = _edited(own, other, random)
-            hole = wanted[index] != own
+            before, after = (torch.from_numpy(each)[None] for each in (own, wanted[index]))
+            hole = edit_hole(before, after, growth, growth / 2)[0, 0].numpy() > 0
             changed[index] = hole.any()
-        else:
+        if not changed[index]:
+            wanted[index] = own
             hole = _hole(own, other, shares, random)
-        if not changed[index] and hole.mean() < LEAST:
-            hole = _feature(own, random)
-        holes[index] = _grown(hole, random)
+            if hole.mean() < LEAST:
+                hole = _feature(own, random)
+            hole = grown(torch.from_numpy(hole)[None, None], round(growth * len(own)))[0, 0].numpy()
+            if np.isin(own, EYEGLASSES).mean() >= LEAST and random.random() < shares.FRAMES:
+                hole = frame_hole(torch.from_numpy(own)[None], growth / 2)[0, 0].numpy() > 0
+        holes[index] = hole
     device = ids.device
     return Task(
         torch.from_numpy(holes)[:, None].float().to(device),
@@ -112,7 +119,7 @@ def _hole(own: np.ndarray, other: np.ndarray, shares: Shares, random: np.random.
     if kind == "another":
         if random.random() < 0.25:
             return own != other
-        members = FEATURES[random.integers(len(FEATURES))]
+        members = FEATURES[random.choice(len(FEATURES), p=FEATURE_ODDS)]
         return np.isin(own, members) != np.isin(other, members)
     if kind == "feature":
         return _feature(own, random)
@@ -123,7 +130,7 @@ def _hole(own: np.ndarray, other: np.ndarray, shares: Shares, random: np.random.
 
 def _feature(own: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """A whole group of labels; the first of them by chance that the map shows."""
-    for index in random.permutation(len(FEATURES)):
+    for index in random.choice(len(FEATURES), size=len(FEATURES), replace=False, p=FEATURE_ODDS):
         hole = np.isin(own, FEATURES[index])
         if hole.mean() >= LEAST:
             break
@@ -136,10 +143,10 @@ def _feature(own: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def _rim(hair: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """A band around a mask (S, S) bool, of 3 to 15 % of the side on one side of its border or on both."""
-    reach = [int(random.uniform(0.03, 0.15) * len(hair)) for _ in range(2)]
+    reach = random.uniform(0.03, 0.15, 2) * len(hair)
     outside, inside = (
-        cv2.dilate(mask.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * r + 1, 2 * r + 1))) > 0
-        for mask, r in zip((hair, ~hair), reach, strict=True)
+        cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) <= radius if mask.any() else mask
+        for mask, radius in zip((hair, ~hair), reach, strict=True)
     )
     which = random.integers(3)
     band = (outside & ~hair) if which == 0 else (inside & hair) if which == 1 else outside & inside
@@ -170,24 +177,21 @@ def _strokes(side: int, random: np.random.Generator) -> np.ndarray:
 def _edited(own: np.ndarray, other: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """A label map (S, S) that somebody might paint: a group taken from another face, or longer or shorter hair."""
     if random.random() < 0.3:
-        hair, ground = np.isin(own, _HAIR), np.isin(own, _ids("background", "neck", "cloth"))
+        hair, ground = np.isin(own, _HAIR), np.isin(own, ids_of("background", "neck", "cloth"))
         result = own.copy()
         if random.random() < 0.6:  # longer, downwards and sideways
-            down, across = int(random.uniform(0.05, 0.3) * len(own)), int(random.uniform(0.0, 0.08) * len(own))
-            kernel = np.zeros((2 * down + 1, 2 * across + 1), np.uint8)
-            kernel[: down + 1] = 1  # what lies above grows down
-            result[(cv2.dilate(hair.astype(np.uint8), kernel) > 0) & ground] = _HAIR[0]
+            down, across = random.uniform(0.05, 0.3), random.uniform(0.0, 0.08)
+            result[_lower(hair, down, across) & ground] = _HAIR[0]
         else:  # a fringe: lower into the face
-            down = int(random.uniform(0.03, 0.12) * len(own))
-            kernel = np.zeros((2 * down + 1, 3), np.uint8)
-            kernel[: down + 1] = 1  # what lies above grows down
-            result[(cv2.dilate(hair.astype(np.uint8), kernel) > 0) & np.isin(own, _ids("skin"))] = _HAIR[0]
+            result[_lower(hair, random.uniform(0.03, 0.12), 0.005) & np.isin(own, ids_of("skin"))] = _HAIR[0]
         return result
     present = [members for members in TAKEN if np.isin(other, members).any() or np.isin(own, members).any()]
     members = present[random.integers(len(present))]
     return transfer_labels(own, other, members)
 
 
-def _grown(hole: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    radius = round(random.uniform(*GROWTH) * len(hole))
-    return grown(torch.from_numpy(hole)[None, None], radius)[0, 0].numpy()
+def _lower(mask: np.ndarray, down: float, across: float) -> np.ndarray:
+    """A mask (S, S) bool, grown by shares of the side: downwards, and to both sides."""
+    rows, columns = int(down * len(mask)), int(across * len(mask))
+    kernel = np.ones((rows + 1, 2 * columns + 1), np.uint8)
+    return cv2.dilate(mask.astype(np.uint8), kernel, anchor=(columns, rows)) > 0

@@ -15,7 +15,7 @@ from maskedit.models.config import PARSER_PRESETS
 from maskedit.models.parser import build_parser
 from maskedit.models.parsing import parsing_figures, parsing_sheet
 from maskedit.training.config import ParserOptions
-from maskedit.training.data import STRONG
+from maskedit.training.data import STRONG, repeats
 from maskedit.training.losses import dice_loss
 from maskedit.training.source import Source
 from maskedit.training.stage import Losses, Phase, Stage
@@ -42,19 +42,12 @@ class ParserStage(Stage):
         return self.config.size
 
     def prepare(self, training: Source) -> Tensor:
-        """Weigh the classes by how rare they are, the mean pixel by one, and show photos with rare ones more often.
-
-        How often: the repeat factors of Gupta et al. (LVIS, 2019), sqrt(share wanted / share had) of a photo's rarest
-        class, where shares are of photos.
-        """
+        """Weigh the classes by how rare they are, the mean pixel by one, and show photos with rare ones more often."""
         counts = training.counts()
         share = (counts.sum(dim=0).double() / counts.sum()).clamp_min(1e-5)
         weights = share**-self.options.balance
         self.weights = (weights / (weights * share).sum()).float().to(self.device)
-        present = counts > 0
-        share = present.double().mean(dim=0).clamp_min(1 / len(counts))
-        factors = (self.options.repeat_below / share).sqrt().clamp_min(1.0)
-        return (present * factors).amax(dim=1).round().long()
+        return repeats(counts, self.options.repeat_below)
 
     def backward(self, photos: Tensor, ids: Tensor, share: float) -> Losses:
         with self.autocast():

@@ -41,8 +41,9 @@ class RunFolder:
         self._board: SummaryWriter | None = None
 
     @classmethod
-    def numbered(cls, stage: str, *, keep: int = 2, below: Path = Path("runs")) -> RunFolder:
+    def numbered(cls, stage: str, *, keep: int = 2) -> RunFolder:
         """A new folder ``runs/00003-dmn``: one more than the highest there."""
+        below = Path("runs")
         taken = [int(path.name[:5]) for path in below.glob("[0-9][0-9][0-9][0-9][0-9]-*")]
         return cls(below / f"{max(taken, default=-1) + 1:05d}-{stage}", keep=keep)
 

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from maskedit.bench import cli, renders
+from maskedit.bench import cli, renders, stroke
 from maskedit.bench.renders import edits, measure_renders, released_graph, scene
 from maskedit.bench.report import HEADER, Job, Row, in_a_process, line, stroke_line
 from maskedit.errors import UserError
 from maskedit.labels import BACKGROUND
 from maskedit.models.checkpoint import save_checkpoint
-from maskedit.models.config import PRESETS
+from maskedit.models.config import PRESETS, DmnConfig
+from maskedit.models.context import ContextNetwork
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.device import choose_precision
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
@@ -106,6 +107,38 @@ def test_a_file_with_the_errors_of_every_mode(in_this_process, weights, tmp_path
     assert cli.main([*QUICK, "--weights", str(weights), "--no-stroke", "--json", str(file)]) == 0
     check_render_rows(json.loads(file.read_text())["rows"], preset="mine.safetensors", box_errors=True)
     assert "random weights" not in capsys.readouterr().out
+
+
+def test_completions_of_weights_that_can(in_this_process, tmp_path):
+    torch.manual_seed(1)
+    network = ContextNetwork(DmnConfig(width=4, size=64, blocks=1, variant="maskgan-context"))
+    weights, file = save_checkpoint(tmp_path / "context.safetensors", network, {}), tmp_path / "bench.json"
+    assert cli.main([*QUICK, "--edits", "16", "--weights", str(weights), "--no-stroke", "--json", str(file)]) == 0
+    rows = json.loads(file.read_text())["rows"]
+    found = [row for row in rows if row["work"] == "completion at 512 px"]
+    assert [(row["edit_px"], row["mode"]) for row in found] == [(16, "box"), (16, "full")]
+    for row in found:
+        assert row["count"] >= renders.LEAST
+        assert row["ratio"] == pytest.approx(rows[0]["seconds"] / row["seconds"])
+        assert row["engine"].endswith("64 px")
+        assert row["peak_memory_mib"] > 0
+        assert len(line(Row(**row))) == len(HEADER)
+
+
+def test_the_stroke_is_painted_once_more_under_load(in_this_process, weights, tmp_path, capsys, monkeypatch):
+    def row(job, work, seconds):
+        return Row(job.device, job.preset, job.size, work, seconds, 3, engine="CPU, 64 px", load=job.load)
+
+    monkeypatch.setattr(renders, "measure_renders", lambda job: [row(job, "baseline", 2.0), row(job, "edit", 1.0)])
+    monkeypatch.setattr(stroke, "measure_stroke", lambda job: [row(job, "stroke to preview", 4.0)])
+    file = tmp_path / "bench.json"
+    assert cli.main([*QUICK, "--weights", str(weights), "--load", "2", "--json", str(file)]) == 0
+    quiet, loaded = json.loads(file.read_text())["rows"][2:]
+    assert (quiet["load"], quiet["ratio"]) == (0, 0.5)
+    assert (loaded["load"], loaded["ratio"]) == (2, None)
+    assert "stroke to preview beside 2 busy processes: 4000.0 ms\n" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        cli.main([*QUICK, "--load", "none"])
 
 
 def test_edits_change_one_square_by_turns():

@@ -1,14 +1,14 @@
 """The replay of a stroke in the real window, with a fake engine: every event is timed, and nothing is left behind."""
 
+import subprocess
 import tempfile
-from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QEvent
 
 from maskedit import imaging
 from maskedit.bench.recording import PORTRAIT_SIDE, hand_stroke
-from maskedit.bench.report import Job
+from maskedit.bench.report import Job, stroke_line
 from maskedit.bench.stroke import replay, rows
 from maskedit.errors import UserError
 from maskedit.gui import dialogs
@@ -76,9 +76,7 @@ def test_boxes_are_counted_and_the_full_result_is_waited_for(qapp):
         has_boxes = True
 
         def update(self, labels):
-            return SimpleNamespace(
-                image=imaging.colourise(labels), seconds=0.001, engine=self.engine, notice="", mode="box"
-            )
+            return self.result(imaging.colourise(labels), 0.001, "box")
 
     engine = Boxes(0.02)
     done = replay(lambda: engine, hand_stroke(0.3))
@@ -99,6 +97,25 @@ def test_the_rows_of_a_replay(qapp, tmp_path):
         assert row.screen == done.screen
     assert sum(preview.modes.values()) == sum(done.modes.values())
     assert paint.longest_gap == done.longest_gap
+
+
+def test_busy_processes_run_beside_it_and_end_with_it(qapp, monkeypatch, tmp_path):
+    started = []
+
+    def watched(command):
+        started.append(popen(command))
+        assert started[-1].poll() is None
+        return started[-1]
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", watched)
+    done = replay(Engine, hand_stroke(0.2), load=2)
+    assert len(started) == 2
+    assert all(process.poll() is not None for process in started)
+    job = Job("tiny", tmp_path / "file", True, "cpu", "auto", 64, 1.0, 0, (), load=2)
+    paint, preview, _ = rows(job, done, "fake")
+    assert paint.load == 2
+    assert "beside 2 busy processes" in stroke_line(preview)
 
 
 def test_a_render_that_fails_ends_it(qapp, kept):

@@ -7,6 +7,7 @@ import pytest
 
 from maskedit.document.document import Document
 from maskedit.document.history import Box
+from maskedit.document.strokes import polygon_mask
 from maskedit.labels import mirrored
 
 SKIN, L_EYE, R_EYE, HAIR = 1, 4, 5, 13
@@ -256,3 +257,7 @@ def test_a_far_away_point_costs_nothing_and_harms_nothing():
     assert box.width == 60
     assert (document.labels[25] == HAIR).all()
     stroke.commit()
+
+
+def test_a_polygon_whose_box_alone_reaches_into_the_map_has_no_pixels():
+    assert polygon_mask([(-90, 20), (20, -90), (-90, -90)], width=64, height=64) is None

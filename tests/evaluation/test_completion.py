@@ -423,10 +423,13 @@ def test_completion(flags, weights, identity, tmp_path, capsys):
 
 
 def test_one_file_is_both_systems(flags, tmp_path, capsys):
-    assert cli.main([*flags, "--size", "32", "--json", str(tmp_path / "a.json")]) == 0
-    figures = json.loads((tmp_path / "a.json").read_text())
+    files = tmp_path / "own.json", tmp_path / "small.json"
+    assert cli.main([*flags, "--json", str(files[0])]) == 0
+    assert cli.main([*flags, "--count", "1", "--size", "32", "--no-texture", "--json", str(files[1])]) == 0
+    figures, small = (json.loads(file.read_text()) for file in files)
     assert figures["weights"] == figures["baseline"] == "context.safetensors"
-    assert figures["size"] == 32
+    assert (figures["size"], figures["texture"]) == (64, True)
+    assert (small["size"], small["texture"]) == (32, False)
     everything = figures["redraw"]["everything"]
     assert everything[PRESENT]["psnr"] == pytest.approx(everything[COMPLETION]["psnr"])
     assert "features" not in everything[PRESENT]

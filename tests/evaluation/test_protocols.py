@@ -1,6 +1,7 @@
 """agreement, parsing and masks through the real command, on drawn faces and tiny networks."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -172,13 +173,15 @@ def test_a_wrong_kind_of_weight_file_is_named(flags, weights, capsys, protocol, 
 
 
 def test_shipped_weights_are_the_default(faces, weights, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(resources, "folder", lambda name: weights["dmn"].parent)
+    for name, path in weights.items():
+        shutil.copy(path, tmp_path / f"{'context' if name == 'dmn' else name}.safetensors")
+    monkeypatch.setattr(resources, "folder", lambda name: tmp_path)
     common = ["--data", str(faces), "--validation", "2"]
     for protocol in PROTOCOLS:
         assert cli.main([protocol, *common]) == 0
     capsys.readouterr()
-    monkeypatch.setattr(resources, "folder", lambda name: tmp_path)
-    for protocol, missing in zip(PROTOCOLS, ("dmn", "parser", "mask_vae"), strict=True):
+    monkeypatch.setattr(resources, "folder", lambda name: tmp_path / "none")
+    for protocol, missing in zip(PROTOCOLS, ("context", "parser", "mask_vae"), strict=True):
         assert cli.main([protocol, *common]) == 1
         assert f"{missing}.safetensors is missing" in capsys.readouterr().err
 

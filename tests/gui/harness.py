@@ -16,9 +16,11 @@ from PySide6.QtWidgets import QApplication
 from maskedit import imaging
 from maskedit.document import session
 from maskedit.document.document import Document
+from maskedit.errors import UserError
 from maskedit.gui.editor import Editor
 from maskedit.gui.main_window import MainWindow
 from maskedit.imaging import Square
+from maskedit.render.modes import FULL
 from tests.faces import draw_face
 
 LEFT, RIGHT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton
@@ -30,10 +32,12 @@ FOUND = Square(200, 150, 160)
 
 
 class FakeEngine:
-    """Renders a label map as its colours, after ``seconds``; raises ``error`` once when there is one."""
+    """An `Engine` that renders a label map as its colours, after ``seconds``; raises ``error`` once if there is one."""
 
     engine = "fake"
     about = "fake.safetensors, for tests only"
+    has_boxes = completes = False
+    cache_bytes = 0
 
     def __init__(self, seconds: float = 0.0):
         self.seconds = seconds
@@ -51,7 +55,78 @@ class FakeEngine:
             error, self.error = self.error, None
             raise error
         self.rendered.append(labels)
-        return SimpleNamespace(image=imaging.colourise(labels), seconds=self.seconds, engine=self.engine, notice="")
+        return self.result(imaging.colourise(labels), self.seconds)
+
+    def result(self, image, seconds, mode=FULL):
+        """A `RenderResult` that a test may change."""
+        return SimpleNamespace(image=image, seconds=seconds, engine=self.engine, mode=mode, notice="")
+
+    def update(self, labels):
+        return self.render(labels)
+
+    def complete(self, labels, *, quick=False, cancelled=None):
+        raise UserError("This engine does not complete.")
+
+    def idle(self, cancelled=None):
+        return False
+
+    def learn(self, steps=None):
+        raise UserError("This engine does not learn.")
+
+    def load_learned(self, data):
+        raise UserError("This engine does not learn.")
+
+    def forget(self):
+        pass
+
+
+class LearningEngine(FakeEngine):
+    """Learns to draw the photo itself, in so many ``steps``."""
+
+    def __init__(self, steps=25):
+        super().__init__()
+        self.steps = steps
+        self.photo, self.level, self.loaded = None, 0.0, []
+        self.cancelled = 0
+
+    def set_target(self, photo, reference_labels):
+        super().set_target(photo, reference_labels)
+        self.photo, self.level = photo, 0.0
+
+    def render(self, labels, *, cancelled=None):
+        result = super().render(labels)
+        result.image = np.round(result.image * (1 - self.level) + self.photo * self.level).astype(np.uint8)
+        return result
+
+    def learn(self, steps=None):
+        return FakeLearning(self)
+
+    def load_learned(self, data):
+        self.loaded.append(data)
+        self.level = 1.0
+
+    def forget(self):
+        self.level = 0.0
+
+
+class FakeLearning:
+    def __init__(self, engine):
+        self.engine, self.done, self.total = engine, 0, engine.steps
+
+    def step(self):
+        self.done += 1
+        return 1.0
+
+    def show(self):
+        self.engine.level = self.done / self.total
+
+    def finish(self):
+        self.engine.level = 1.0
+        return b"learned"
+
+    def cancel(self):
+        self.engine.level = 0.0
+        self.engine.cancelled += 1
 
 
 class Answers:

@@ -1,5 +1,7 @@
 """The questions the window asks, as the person sees them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt, QTimer
@@ -94,11 +96,11 @@ def test_the_export_dialog(window):
     dialog.deleteLater()
 
 
-def test_about(window, answers):
+def test_about(window, answers, tmp_path):
     told = []
     answers.about = [lambda parent, *arguments: told.extend(arguments)]
     window.actions_by_id["about"].trigger()
-    assert told == ["fake", "fake.safetensors, for tests only"]
+    assert told == ["fake", "fake.safetensors, for tests only", tmp_path / "maskedit.log"]
 
 
 @pytest.mark.parametrize("weights", ["w.safetensors\nLicence: <b>non-commercial</b>", ""])
@@ -112,7 +114,8 @@ def test_the_about_box(window, real_dialogs, weights):
         box.accept()
 
     QTimer.singleShot(50, act)
-    real_dialogs.about(window, "CPU float32, 256 px", weights)
+    real_dialogs.about(window, "CPU float32, 256 px", weights, Path("logs/maskedit.log"))
     assert f"maskedit {maskedit.__version__}" in texts[0]
     assert "Engine: CPU float32, 256 px" in texts[0]
     assert (weights or "not loaded") in texts[0]
+    assert str(Path("logs/maskedit.log")) in texts[0]

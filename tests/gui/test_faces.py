@@ -23,6 +23,8 @@ from tests.gui.harness import (
     NONE,
     FakeEngine,
     FakeFinder,
+    FakeLearning,
+    LearningEngine,
     at,
     click,
     drag,
@@ -292,6 +294,15 @@ def test_parse_again_inside_a_lasso(window):
     assert document.history.names == ["Parse again"]
 
 
+def test_parse_again_with_a_lasso_outside_the_picture(window):
+    """Its box may reach into the picture where the lasso itself does not."""
+    window.files.faces.parse_again([(-90, 20), (20, -90), (-90, -90)])
+    window.files.faces.parse_again([(300, 300), (400, 300), (400, 400)])
+    settle(window)
+    assert window.editor.document.history.names == []
+    assert window.messages == []
+
+
 def test_where_the_parser_was_unsure(window):
     settle(window)
     plain = window.canvas.grab().toImage()
@@ -356,55 +367,6 @@ def test_what_will_change_is_shown(open_window):
     assert window.result_view.grab().toImage() != plain
     key(window, Qt.Key.Key_W)
     assert window.result_view.grab().toImage() == plain
-
-
-class LearningEngine(FakeEngine):
-    """Learns to draw the photo itself, in so many ``steps``."""
-
-    def __init__(self, steps=25):
-        super().__init__()
-        self.steps = steps
-        self.photo, self.level, self.loaded = None, 0.0, []
-        self.cancelled = 0
-
-    def set_target(self, photo, reference_labels):
-        super().set_target(photo, reference_labels)
-        self.photo, self.level = photo, 0.0
-
-    def render(self, labels, *, cancelled=None):
-        result = super().render(labels)
-        result.image = np.round(result.image * (1 - self.level) + self.photo * self.level).astype(np.uint8)
-        return result
-
-    def learn(self, steps=None):
-        return FakeLearning(self)
-
-    def load_learned(self, data):
-        self.loaded.append(data)
-        self.level = 1.0
-
-    def forget(self):
-        self.level = 0.0
-
-
-class FakeLearning:
-    def __init__(self, engine):
-        self.engine, self.done, self.total = engine, 0, engine.steps
-
-    def step(self):
-        self.done += 1
-        return 1.0
-
-    def show(self):
-        self.engine.level = self.done / self.total
-
-    def finish(self):
-        self.engine.level = 1.0
-        return b"learned"
-
-    def cancel(self):
-        self.engine.level = 0.0
-        self.engine.cancelled += 1
 
 
 def test_a_face_is_learned_shown_kept_and_forgotten(open_window, answers, tmp_path):

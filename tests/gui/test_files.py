@@ -1,5 +1,7 @@
 """Opening, saving, exporting; and that bad files change nothing."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
@@ -135,6 +137,14 @@ def test_drop_and_paste_pixels(window, answers, face):
     window.messages.clear()
     key(window, Qt.Key.Key_V, CTRL)
     assert window.messages[0][0] == "error"
+
+
+def test_paste_where_nothing_was_ever_copied(window, monkeypatch):
+    """Some systems have no data at all then, not empty data."""
+    clipboard = SimpleNamespace(mimeData=lambda: None)
+    monkeypatch.setattr(QApplication, "clipboard", lambda: clipboard)
+    window.files.paste()
+    assert window.messages == [("error", "There is no image on the clipboard: copy one first.")]
 
 
 def test_take_labels_from_another_face(window, answers, face):

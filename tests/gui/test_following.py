@@ -1,7 +1,6 @@
 """Boxes while the brush moves, a full render when it rests: the rules, and the window with an engine that has both."""
 
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +9,7 @@ from PySide6.QtTest import QTest
 from maskedit import imaging
 from maskedit.gui.live import PATIENCE, QUIET, SOON, LiveScheduler
 from maskedit.render.modes import BOX, FULL, Cancelled
-from tests.gui.harness import LEFT, NONE, FakeEngine, at, click, drag, settle, wait
-from tests.gui.test_faces import LearningEngine
+from tests.gui.harness import LEFT, NONE, FakeEngine, LearningEngine, at, click, drag, settle, wait
 
 
 class Clock:
@@ -123,6 +121,40 @@ def test_boxes_that_save_nothing_are_not_used(live):
     assert live.mode == FULL
 
 
+def test_where_full_renders_cannot_follow_boxes_do_though_they_save_little(live):
+    for _ in range(9):
+        live.finished(0.35, FULL)
+        live.finished(0.25, BOX)
+    live.stroke_began()
+    live.edited()
+    assert (live.delay(), live.mode) == (0, BOX)
+
+
+def test_boxes_that_would_hold_up_the_result_do_not_follow(live):
+    for _ in range(9):
+        live.finished(0.9, FULL)
+        live.finished(0.8, BOX)
+    live.stroke_began()
+    live.edited()
+    assert (live.delay(), live.mode) == (None, FULL)
+
+
+def test_what_took_no_time_says_nothing_of_the_next(clock):
+    """A label map that is the photo's own needs no network, where that completes."""
+    live = LiveScheduler(clock)
+    live.has_boxes = True
+    live.force()
+    live.started()
+    live.finished(0.001, FULL, typical=False)
+    live.stroke_began()
+    live.edited()
+    assert (live.delay(), live.mode) == (0, BOX)
+    live.started()
+    live.finished(0.2, BOX)
+    live.edited()
+    assert (live.delay(), live.mode) == (0, BOX)
+
+
 def test_a_whole_edit_is_rendered_in_full_at_once_where_that_is_quick(live):
     live.edited()
     assert live.mode == BOX
@@ -171,13 +203,13 @@ class BoxEngine(FakeEngine):
             raise error
         self.modes.append(FULL)
         self.rendered.append(labels)
-        return self._result(imaging.colourise(labels), self.seconds, FULL)
+        return self.result(imaging.colourise(labels), self.seconds)
 
     def update(self, labels):
         time.sleep(self.box_seconds)
         self.modes.append(BOX)
         self.rendered.append(labels)
-        return self._result(lighter(labels), self.box_seconds, BOX)
+        return self.result(lighter(labels), self.box_seconds, BOX)
 
     def idle(self, cancelled):
         if not self.left:
@@ -189,9 +221,6 @@ class BoxEngine(FakeEngine):
             time.sleep(0.005)
         self.left, self.idles = self.left - 1, self.idles + 1
         return True
-
-    def _result(self, image, seconds, mode):
-        return SimpleNamespace(image=image, seconds=seconds, engine="fake", mode=mode, notice="")
 
 
 def lighter(labels):

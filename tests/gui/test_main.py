@@ -286,9 +286,8 @@ def watched(self):
     loaded.append(set(sys.modules))
     start(self)
 Editor.start = watched
-class Engine:
-    engine = "fake"
-sys.exit(main([], make_engine=Engine, on_window=on_window))
+from tests.gui.harness import FakeEngine
+sys.exit(main([], make_engine=FakeEngine, on_window=on_window))
 """
     done = process(code, tmp_path)
     assert done.returncode == 0, done.stderr

@@ -9,19 +9,8 @@ import torch
 from maskedit.errors import UserError
 from maskedit.models import cli
 from maskedit.models.checkpoint import load_checkpoint
-from maskedit.models.official import (
-    BLENDER_NAMES,
-    DMN_NAMES,
-    DMN_UNUSED,
-    MASK_VAE_NAMES,
-    PARSER_NAMES,
-    convert_blender,
-    convert_dmn,
-    convert_mask_vae,
-    convert_parser,
-    read_dmn,
-)
-from tests.models.reference import dmn_shapes, mask_vae_shapes, shapes, synthetic_state
+from maskedit.models.official import DMN_NAMES, DMN_UNUSED, convert_dmn, read_dmn
+from tests.models.reference import dmn_shapes, shapes, synthetic_state
 
 
 @pytest.fixture
@@ -39,41 +28,6 @@ def test_names_are_those_of_the_release():
     assert len(DMN_NAMES) == 78
     assert len(DMN_UNUSED) == 16
     assert set(shapes("dmn")) == set(DMN_NAMES) | DMN_UNUSED
-
-
-OTHERS = {
-    "mask_vae": (MASK_VAE_NAMES, convert_mask_vae, mask_vae_shapes(2, 8)),
-    "blender": (BLENDER_NAMES, convert_blender, shapes("blender")),
-    "unet_parser": (PARSER_NAMES, convert_parser, shapes("unet_parser")),
-}
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_every_entry_of_the_authors_other_networks_has_its_place(name):
-    names, convert, wanted = OTHERS[name]
-    assert set(shapes(name)) == set(names)
-    state = synthetic_state(wanted, 2)
-    network = convert({f"module.{key}": value for key, value in state.items()})
-    kept = network.state_dict()
-    assert set(kept) == set(names.values())
-    for theirs, ours in names.items():
-        assert kept[ours].equal(state[theirs].to(kept[ours].dtype))
-        assert kept[ours].dtype == (torch.int64 if ours.endswith("num_batches_tracked") else torch.float32)
-    assert not network.training
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_problems_of_the_other_networks_are_named(name):
-    _, convert, wanted = OTHERS[name]
-    state = synthetic_state(wanted, 2)
-    last = next(reversed(state))
-    state["extra"] = state.pop(last)
-    with pytest.raises(UserError, match=f"x.pth does not fit the network; missing: {last}; unknown: extra"):
-        convert(state, source="x.pth")
-    with pytest.raises(UserError, match="it is not the authors'"):
-        convert({})
-    with pytest.raises(UserError, match="no bare state dict; wanted the authors'"):
-        convert([1])
 
 
 def test_unused_buffers_and_prefix_make_no_difference(state):

@@ -5,14 +5,31 @@ import pytest
 import torch
 
 from maskedit.models.alpha_blender import AlphaBlender
-from maskedit.models.config import ALPHA_BLENDER_PRESETS, MASK_VAE_PRESETS, PARSER_PRESETS, PRESETS
+from maskedit.models.config import (
+    ALPHA_BLENDER_PRESETS,
+    MASK_VAE_PRESETS,
+    PARSER_PRESETS,
+    PRESETS,
+    AlphaBlenderConfig,
+    MaskVaeConfig,
+)
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.discriminator import MultiscaleDiscriminator
 from maskedit.models.mask_vae import MaskVAE
-from maskedit.models.official import convert_blender, convert_dmn, convert_mask_vae
+from maskedit.models.official import convert_dmn
 from maskedit.models.parser import build_parser
 from maskedit.models.tensors import one_hot, photo_to_tensor
-from tests.models.reference import case, dmn_shapes, mask_vae_shapes, shapes, synthetic_state
+from tests.models.reference import (
+    blender_names,
+    case,
+    dmn_shapes,
+    loaded,
+    mask_vae_names,
+    mask_vae_shapes,
+    parser_names,
+    shapes,
+    synthetic_state,
+)
 
 
 @pytest.mark.parametrize("name", ["dmn_ngf8_64", "dmn_ngf64_128"])
@@ -53,8 +70,8 @@ def test_discriminator_reproduces_the_released_network():
 def test_mask_vae_reproduces_the_authors_network():
     expected = case("mask_vae_base2_512")
     latent = len(expected["mu"])
-    network = convert_mask_vae(synthetic_state(mask_vae_shapes(2, latent), int(expected["seed"])))
-    assert (network.config.width, network.config.latent, network.config.size) == (2, latent, 512)
+    state = synthetic_state(mask_vae_shapes(2, latent), int(expected["seed"]))
+    network = loaded(MaskVAE(MaskVaeConfig(width=2, size=512, latent=latent)), state, mask_vae_names())
     with torch.inference_mode():
         mean, log_variance = network.encode(one_hot(expected["labels"]))
         logits = network.decode(mean)[0]
@@ -68,11 +85,27 @@ def test_mask_vae_reproduces_the_authors_network():
 
 def test_blender_reproduces_the_authors_network():
     expected = case("blender_128")
-    network = convert_blender(synthetic_state(shapes("blender"), int(expected["seed"])))
+    state = synthetic_state(shapes("blender"), int(expected["seed"]))
+    network = loaded(AlphaBlender(AlphaBlenderConfig(size=128)), state, blender_names())
     with torch.inference_mode():
         blend, alpha = network(photo_to_tensor(expected["first"]), photo_to_tensor(expected["second"]))
     assert np.abs(blend[0].numpy() - expected["blend"]).max() < 1e-4
     assert np.abs(alpha[0].numpy() - expected["alpha"]).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "build"),
+    [
+        ("mask_vae", mask_vae_names(), lambda: MaskVAE(MASK_VAE_PRESETS["paper"])),
+        ("blender", blender_names(), lambda: AlphaBlender(ALPHA_BLENDER_PRESETS["paper"])),
+        ("unet_parser", parser_names(), lambda: build_parser(PARSER_PRESETS["paper"])),
+    ],
+    ids=["mask_vae", "blender", "unet_parser"],
+)
+def test_every_entry_of_the_authors_networks_has_its_place(name, names, build):
+    with torch.device("meta"):
+        ours = {entry: tuple(value.shape) for entry, value in build().state_dict().items()}
+    assert {names[theirs]: shape for theirs, shape in shapes(name).items()} == ours
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from maskedit import Renderer, UserError
 from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.variants import build_generator
+from maskedit.models.views import by_torch
 from maskedit.render import choice, contest
 from maskedit.render.backends import TorchBackend
 from maskedit.render.boxes import Growth
@@ -241,8 +243,9 @@ def test_torch_alone_holds_no_contest(weights, tmp_path, rival):
 def test_an_engine_that_cannot_be_had_is_refused(weights, tmp_path, rival, monkeypatch):
     with pytest.raises(UserError, match="engine 'tensorrt' is unknown; give auto, torch"):
         make(weights, tmp_path, "tensorrt")
-    with pytest.raises(UserError, match="'compiled' was asked for, but it needs an NVIDIA GPU"):
-        make(weights, tmp_path, "compiled")
+    for graph in ("graph", "compiled"):
+        with pytest.raises(UserError, match=f"'{graph}' was asked for, but it needs an NVIDIA GPU"):
+            make(weights, tmp_path, graph)
     with pytest.raises(UserError, match="'int8' was asked for, but so was the precision float32"):
         make(weights, tmp_path, "int8", precision="float32")
     rival.failing = "int8"
@@ -425,17 +428,126 @@ def test_the_memory_lies_in_the_systems_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("MASKEDIT_CACHE", str(tmp_path))
     assert default_memory() == tmp_path / "engines.json"
     monkeypatch.delenv("MASKEDIT_CACHE")
-    monkeypatch.setattr(contest.platform, "system", lambda: "Linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_memory() == tmp_path / "maskedit" / "engines.json"
-    for value in ("", "relative"):
-        monkeypatch.setenv("XDG_CACHE_HOME", value)
-        assert default_memory().parts[-3:] == (".cache", "maskedit", "engines.json")
-    monkeypatch.setattr(contest.platform, "system", lambda: "Darwin")
-    assert default_memory().parts[-4:] == ("Library", "Caches", "maskedit", "engines.json")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    if sys.platform == "linux":  # files of earlier versions are still found
+        assert default_memory() == tmp_path / "maskedit" / "engines.json"
+        for value in ("", "relative"):
+            monkeypatch.setenv("XDG_CACHE_HOME", value)
+            assert default_memory() == tmp_path / "home" / ".cache" / "maskedit" / "engines.json"
 
-    def homeless():
-        raise RuntimeError("Could not determine home directory.")
+    def homeless(*given, **options):
+        raise RuntimeError("could not determine the home directory")
 
-    monkeypatch.setattr(contest.Path, "home", homeless)
+    monkeypatch.setattr(contest, "user_cache_path", homeless)
     assert default_memory() is None
+
+
+class CompletionRival:
+    """Stands for OpenVINO where it completes: torch's picture, and how often it was asked for."""
+
+    made: list[str]
+    drawn: list[int]
+    failing = False
+
+    def __init__(self, network, *, precision, calibration, **_):
+        if precision == "int8":
+            assert calibration()
+        self.made.append(precision)
+        self.name = f"OpenVINO {precision}"
+        self._draw = by_torch(network)
+
+    def complete(self, *given):
+        if self.failing:
+            raise RuntimeError("the library changed its mind")
+        self.drawn.append(1)
+        return self._draw(*given)
+
+
+@pytest.fixture
+def completing(monkeypatch):
+    class Fresh(CompletionRival):
+        made = []  # noqa: RUF012
+        drawn = []  # noqa: RUF012
+
+    monkeypatch.setattr(choice, "OpenVinoCompletion", Fresh)
+    monkeypatch.setattr(choice, "_openvino_version", lambda: "1")
+    return Fresh
+
+
+@pytest.fixture(scope="module")
+def context_weights(tmp_path_factory):
+    torch.manual_seed(3)
+    network = build_generator(DmnConfig(width=4, size=SIDE, blocks=1, variant="maskgan-context")).eval()
+    return save_checkpoint(tmp_path_factory.mktemp("weights") / "context.safetensors", network, {}, dtype=torch.float32)
+
+
+def bfloat16(monkeypatch):
+    monkeypatch.setattr("maskedit.render.renderer.choose_precision", lambda *_: torch.bfloat16)
+
+
+def test_completions_are_openvinos_once_there_was_time_to_make_it(context_weights, tmp_path, completing, monkeypatch):
+    bfloat16(monkeypatch)
+    renderer = make(context_weights, tmp_path)
+    assert renderer.complete(edited()).engine == "CPU bfloat16, 64 px"
+    assert completing.made == []
+    rest(renderer)
+    assert completing.made == ["int8"]
+    assert len(completing.drawn) == 0  # what was completed already is ready
+    renderer.set_target(*draw_face(SIDE, 1))
+    rest(renderer)
+    assert (len(completing.made), len(completing.drawn)) == (1, 1)
+    assert renderer.complete(edited(1)).engine == "CPU OpenVINO int8, 64 px"
+    assert len(completing.drawn) == 2
+
+
+@pytest.mark.parametrize(("engine", "made"), [("auto", []), ("torch", []), ("openvino", ["float32"])])
+def test_float32_is_completed_by_openvino_for_who_asks(context_weights, tmp_path, completing, engine, made, rival):
+    renderer = make(context_weights, tmp_path, engine)
+    assert completing.made == made
+    rest(renderer)
+    renderer.complete(edited())
+    assert completing.made == made
+    assert bool(completing.drawn) == bool(made)
+
+
+def test_a_precision_that_was_asked_for_is_kept(context_weights, tmp_path, completing, monkeypatch):
+    bfloat16(monkeypatch)
+    rest(renderer := make(context_weights, tmp_path, precision="bfloat16"))
+    assert renderer.complete(edited()).engine == "CPU OpenVINO bfloat16, 64 px"
+    assert completing.made == ["bfloat16"]
+
+
+def test_torch_is_taken_at_its_word(context_weights, tmp_path, completing, monkeypatch):
+    bfloat16(monkeypatch)
+    renderer = make(context_weights, tmp_path, "torch")
+    rest(renderer)
+    assert renderer.complete(edited()).engine == "CPU bfloat16, 64 px"
+    assert completing.made == []
+
+
+def test_a_failed_completion_is_torchs(context_weights, tmp_path, completing, monkeypatch):
+    bfloat16(monkeypatch)
+    renderer = make(context_weights, tmp_path)
+    rest(renderer)
+    wanted = renderer.complete(edited()).image
+    completing.failing = True
+    result = renderer.complete(edited())
+    assert np.array_equal(result.image, wanted)
+    assert result.engine == "CPU bfloat16, 64 px"
+    rest(renderer)
+    assert len(completing.made) == 1
+
+
+def test_a_learned_face_is_completed_by_torch(context_weights, tmp_path, completing, monkeypatch):
+    bfloat16(monkeypatch)
+    renderer = make(context_weights, tmp_path)
+    rest(renderer)
+    learning = renderer.learn(1)
+    learning.step()
+    learning.finish()
+    drawn = len(completing.drawn)
+    assert renderer.complete(edited()).engine == "CPU bfloat16, 64 px"
+    assert len(completing.drawn) == drawn
+    renderer.forget()
+    assert renderer.complete(edited()).engine == "CPU OpenVINO int8, 64 px"

@@ -297,7 +297,7 @@ def test_what_the_photo_lacks_is_drawn_as_before(weights, monkeypatch):
     for weight in (0.0, 1.0):  # more than in earnest: there are but few steps
         monkeypatch.setattr(learning, "KEEP_WEIGHT", weight)
         renderer = Renderer(weights, device="cpu", precision="float32")
-        monkeypatch.setattr(renderer, "_edits", lambda labels: [edited])
+        monkeypatch.setattr("maskedit.render.renderer.portrait_edits", lambda labels: [edited])
         renderer.set_target(photo, labels)
         before = renderer.render(edited).image.astype(int)
         learned_bytes(renderer, 40)

@@ -2,6 +2,8 @@
 
 import builtins
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,11 +11,15 @@ import torch
 
 from maskedit.models.config import DmnConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.holes import edit_hole
+from maskedit.models.tensors import one_hot, photo_to_tensor
 from maskedit.models.variants import build_generator
 from maskedit.render import openvino_backend
 from maskedit.render.backends import TorchBackend
+from maskedit.render.completion import portrait_completions
 from maskedit.render.modes import Cancelled
-from maskedit.render.openvino_backend import OpenVinoBackend, OpenVinoMissing, supports
+from maskedit.render.openvino_backend import OpenVinoBackend, OpenVinoCompletion, supports
+from maskedit.render.openvino_graph import OpenVinoMissing
 from tests.faces import draw_face
 
 pytest.importorskip("openvino")
@@ -155,6 +161,99 @@ def test_cancelled_gives_up_and_the_next_picture_is_right():
     np.testing.assert_array_equal(backend.generate(second, style), whole)
 
 
+def make_context(side=64):
+    """A network whose context branch says something."""
+    torch.manual_seed(3)
+    network = build_generator(DmnConfig(width=4, size=side, variant="maskgan-context")).eval().requires_grad_(False)
+    for name, parameter in network.named_parameters():
+        if name.startswith(("into_", "attention.out")):
+            torch.nn.init.normal_(parameter, 0, 0.3)
+    return network
+
+
+def make_completion(network, precision="float32", *, cache=None, **options):
+    return OpenVinoCompletion(network, precision=precision, fingerprint="f00d", cache=cache, **options)
+
+
+def hidden(side=64, seed=0, part=(16, 40)):
+    """Label ids, photo and hole of an edited face."""
+    photo, reference = draw_face(side, seed)
+    ids = torch.from_numpy(reference)[None].clone()
+    before = ids.clone()
+    ids[:, part[0] : part[1], part[0] : part[1]] = 13
+    return ids, photo_to_tensor(photo), edit_hole(before, ids)
+
+
+def off(network, completion, ids, photo, hole, style=None):
+    """How far a completion is from torch's in float32, pixel by pixel."""
+    style = style_code(1) if style is None else style
+    image = completion.complete(ids, style, photo, hole)
+    assert image.dtype == torch.float32
+    wanted = network.complete(one_hot(ids), style.float(), photo, hole)
+    assert image.shape == wanted.shape
+    assert float(wanted.std()) > 0.05
+    return (image - wanted).abs()
+
+
+@pytest.mark.parametrize("side", [64, 96])
+def test_a_completion_in_float32_is_torchs(side):
+    network = make_context(side)
+    completion = make_completion(network)
+    for seed in range(2):
+        assert float(off(network, completion, *hidden(side, seed)).max()) < 2e-3
+    # Nearly everything is hidden: the attention finds little, and at last nothing.
+    for end in (56, 62):
+        assert float(off(network, completion, *hidden(side, part=(0, end * side // 64))).max()) < 2e-3
+
+
+def test_what_a_completion_sees_matters():
+    network = make_context()
+    completion = make_completion(network)
+    ids, photo, hole = hidden()
+    drawn = completion.complete(ids, style_code(1), photo, hole)
+    darker = completion.complete(ids, style_code(1), photo - 0.5 * (1 - hole), hole)
+    assert float((drawn - darker).abs()[hole.expand_as(drawn) > 0].mean()) > 1e-3
+    hole[..., 0, 0] = 0
+    repeated = completion.complete(ids, style_code(1), torch.where(hole > 0, 0.3, photo), hole)
+    assert repeated.equal(drawn)  # not what is in the hole; and the first one was of its own memory
+
+
+def test_a_completion_of_everything_is_the_plain_network():
+    network = make_context()
+    completion = make_completion(network)
+    ids, photo, hole = hidden()
+    image = completion.complete(ids, style_code(1), photo, torch.ones_like(hole))
+    assert image.equal(network.generate(one_hot(ids), style_code(1)))
+
+
+def test_a_completion_in_bfloat16_stays_close():
+    network = make_context()
+    completion = make_completion(network, "bfloat16")
+    ids, photo, hole = hidden()
+    error = off(network, completion, ids, photo.bfloat16(), hole, style_code(1).bfloat16())
+    assert float(error.mean()) < 0.03
+
+
+def test_a_completion_in_int8_stays_close_and_is_calibrated_once(tmp_path):
+    network = make_context()
+    calls = []
+
+    def calibration():
+        calls.append(1)
+        cases = portrait_completions(network)
+        assert len(cases) == 4
+        assert all(hole.any() and not hole.all() for *_, hole in cases)
+        return cases
+
+    for _ in range(2):
+        completion = make_completion(network, "int8", cache=tmp_path, calibration=calibration)
+        assert float(off(network, completion, *hidden()).mean()) < 0.1
+    assert len(calls) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["int8-f00d-64-completions.json"]
+    with pytest.raises(ValueError, match="calibrate"):
+        make_completion(network, "int8")
+
+
 def test_another_network_is_refused():
     spade = make_network("spade")
     assert not supports(spade)
@@ -179,3 +278,17 @@ def test_without_openvino_it_says_so(network, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(OpenVinoMissing, match=r"maskedit\[cpu\]"):
         make_backend(network)
+
+
+def test_telemetry_is_not_started():
+    """In a fresh process: no module of it, no thread, no process, and the package whole."""
+    code = """import multiprocessing, os, sys, threading
+from maskedit.render.openvino_graph import import_openvino
+forks = []
+os.register_at_fork(before=lambda: forks.append(1))
+openvino = import_openvino()
+print([name for name in sys.modules if name.startswith('openvino_telemetry')])
+print([thread.name for thread in threading.enumerate() if thread is not threading.main_thread()], forks)
+print(multiprocessing.active_children(), len(openvino.Core().available_devices) > 0)"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == ["[]", "[] []", "[] True"]

@@ -11,10 +11,13 @@ from maskedit.models.config import DmnConfig, ParserConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.parser import build_parser
+from maskedit.models.tensors import one_hot
+from maskedit.models.views import random_view
 from maskedit.training import cli
 from maskedit.training.augmentation import DiffAugment
 from maskedit.training.config import ContextOptions
 from maskedit.training.context import ContextStage
+from maskedit.training.holes import Task
 from maskedit.training.losses import adversarial_loss_inside, feature_matching_loss_inside
 from maskedit.training.run_folder import RunFolder
 from tests.faces import draw_face
@@ -69,7 +72,7 @@ def test_every_loss_is_taken_and_recorded(common, tmp_path):
     run = tmp_path / "run"
     assert cli.main([*common, "--steps", "20", "--out", str(run)]) == 0
     rows = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
-    names = {"discriminator", "adversarial", "features", "l1", "l1_outside", "parsing", "total"}
+    names = {"discriminator", "adversarial", "features", "l1", "l1_outside", "colours", "parsing", "total"}
     assert names <= set(next(row for row in rows if "total" in row))
 
 
@@ -101,6 +104,8 @@ def test_without_a_discriminator_it_stays_as_it_is(common, plain, tmp_path):
     [
         (["--edited", "1"], "--edited 1.0 must lie in [0, 1)"),
         (["--outside-weight", "-1"], "--outside-weight -1.0 must be 0 or more"),
+        (["--colour-weight", "-1"], "--colour-weight -1.0 must be 0 or more"),
+        (["--view", "50"], "--view 50 is not a multiple of 32"),
         (["--init", ""], "--init is missing"),
         (["--batch", "1"], "context needs 2"),
     ],
@@ -115,6 +120,56 @@ def test_another_network_is_no_start(common, parser, capsys, tmp_path):
     flags[flags.index("--init") + 1] = str(parser)
     assert cli.main(flags) == 1
     assert "Dense Mapping Network" in capsys.readouterr().err
+
+
+def test_squares_around_the_hole_are_looked_at_from_near(common, tmp_path):
+    run = tmp_path / "run"
+    flags = ["--size", "96", "--view", "64", "--steps", "2"]
+    assert cli.main([*common, *flags, "--out", str(run)]) == 0
+    config = load_checkpoint(run / "latest.safetensors")[1].config
+    assert (config.size, config.views) == (64, "zoomed")
+
+
+def stage_of(plain, parser, folder, **options):
+    options = ContextOptions(
+        data=(str(folder / "faces"),), init=str(plain), parser=str(parser), preset="tiny", device="cpu", **options
+    )
+    return ContextStage(options, torch.device("cpu"))
+
+
+def test_what_is_seen_is_the_same_part_of_photo_labels_and_hole(plain, parser, folder):
+    stage = stage_of(plain, parser, folder, size=96, view=64)
+    ids = torch.zeros(2, 96, 96, dtype=torch.uint8)
+    ids[:, 30:60, 40:80] = 10
+    photos = (ids[:, None] > 0).float().expand(2, 3, 96, 96).contiguous() * 2 - 1
+    hole = (ids[:, None] > 0).float()
+    task = Task(hole, ids, torch.zeros(2, dtype=torch.bool))
+    for choose in (stage._closest, lambda hole: random_view(hole, np.random.default_rng(3))):
+        seen, own, wanted = stage._seen(photos, ids, task, choose)
+        assert own.shape == (2, 64, 64)
+        assert own.equal(wanted.ids)
+        assert (own[:, None] == 10).float().mean() > 0.1
+        # To a pixel at the border, which may lie in the hole in part.
+        assert float((((own[:, None] == 10).float() - wanted.hole).abs()).mean()) < 0.06
+        assert float((((own[:, None] == 10).float() * 2 - 1 - seen).abs()).mean()) < 0.06
+
+
+def test_colours_of_edits_are_held_to_where_the_photo_shows_the_label():
+    hair, skin = 13, 1
+    ids = torch.full((2, 64, 64), skin, dtype=torch.uint8)
+    ids[:, :16] = hair
+    wanted = ids.clone()
+    wanted[:, 16:32] = hair
+    photos = torch.where(ids[:, None] == hair, -0.8, 0.5).expand(2, 3, 64, 64).contiguous()
+    hole = torch.zeros(2, 1, 64, 64)
+    hole[:, :, 16:32] = 1
+    task = Task(hole, wanted, torch.tensor([False, True]))
+    dark = torch.where(hole > 0, -0.8, photos)
+    # The first is held to its photo, which is skin there, the second to its hair.
+    first = ContextStage._colour_loss(photos, dark, one_hot(wanted), task)
+    task.edited[:] = True
+    assert float(ContextStage._colour_loss(photos, dark, one_hot(wanted), task)) < 0.05
+    assert float(first) == pytest.approx(1.3 / 2, abs=0.05)
 
 
 def outputs(*sides):
@@ -145,10 +200,7 @@ def test_features_are_matched_inside_the_hole_alone():
 
 
 def test_small_holes_count_like_large_ones(plain, parser, folder):
-    options = ContextOptions(
-        data=(str(folder / "faces"),), init=str(plain), parser=str(parser), preset="tiny", edited=0.0, device="cpu"
-    )
-    stage = ContextStage(options, torch.device("cpu"))
+    stage = stage_of(plain, parser, folder, edited=0.0)
     photos = torch.zeros(2, 3, 64, 64)
     image = photos + 0.25
     task = type("Task", (), {})()

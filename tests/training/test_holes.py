@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from maskedit.labels import BY_NAME
+from maskedit.labels import BY_NAME, OVERLAYS
+from maskedit.models.holes import frame_hole, lenses
 from maskedit.training.holes import GROWTH, LEAST, Shares, draw_task
 from tests.faces import draw_face
 
@@ -49,7 +50,8 @@ def test_an_edit_changes_labels_inside_its_hole_only():
         for index in torch.nonzero(task.edited).flatten().tolist():
             changed = task.ids[index] != maps()[index]
             assert changed.any()
-            assert task.hole[index, 0][changed].eq(1).all()
+            through = lenses(task.ids[index][None])[0, 0]
+            assert task.hole[index, 0][changed & ~through].eq(1).all()
             seen += 1
     assert seen > 50
 
@@ -97,6 +99,20 @@ def test_holes_grow_by_their_least_at_least(seed):
     task = draw(seed, edited=0.999)
     radius = int(GROWTH[0] * SIDE)
     for index in torch.nonzero(task.edited).flatten().tolist():
-        changed = (task.ids[index] != maps()[index]).float()[None, None]
+        edited = task.ids[index]
+        changed = ((edited != maps()[index]) & ~torch.isin(edited, torch.tensor(OVERLAYS))).float()[None, None]
         wider = torch.nn.functional.max_pool2d(changed, 2 * radius + 1, stride=1, padding=radius)
-        assert (task.hole[index] >= wider[0]).all()
+        assert (task.hole[index] >= wider[0] * ~lenses(edited[None])[0]).all()
+
+
+def test_faces_that_wear_glasses_often_hide_the_frame_alone():
+    faces = maps()
+    faces[:, 20:32, 12:52] = BY_NAME["eye_g"].id
+    frames = others = 0
+    for seed in range(20):
+        task = draw_task(faces, edited=0.0, random=np.random.default_rng(seed))
+        for ids, hole in zip(task.ids, task.hole, strict=True):
+            inside, through = lenses(ids[None])[0], frame_hole(ids[None])[0]
+            is_frame = not (hole * inside).any() and bool((hole * through).any())
+            frames, others = frames + is_frame, others + (not is_frame)
+    assert 0.2 < frames / (frames + others) < 0.6

@@ -1,0 +1,257 @@
+"""The product as one class: a label map in, the edited photo out, and only what the edit is about changes.
+
+How that promise is kept depends on the weights. A network that sees the photo around an edit redraws a hole in it
+(`maskedit.render.completion`). Any other one draws a similar face, not this one: so it is asked twice, for the edited
+label map and for the photo's own, and `maskedit.render.compositing` lays the difference into the photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from maskedit.errors import UserError
+from maskedit.render.compositing import Blend, compose
+from maskedit.render.engine import EditResult, Engine, Learning
+from maskedit.render.modes import BOX, FULL, Mode, never
+
+_UNKNOWN = object()
+"""Stands for face weights that are not known: the next `EditRenderer.set_target` applies whatever it is given."""
+
+
+class EditRenderer:
+    """Edits one photo after the other; set a photo once, then render as many edits of it as you like.
+
+    It alone knows which photo the engine is set to, which face weights it has, and what the unedited face looks like
+    as the engine draws it. Use it from one thread.
+
+    Args:
+        renderer: what draws faces; a `maskedit.Renderer` made of the other arguments when None.
+        weights: a ``.safetensors`` checkpoint; the shipped one when None.
+        device: as of `maskedit.Renderer`; likewise ``precision`` and ``engine``.
+
+    Raises:
+        UserError: the file is no checkpoint, or the device is not there.
+    """
+
+    def __init__(
+        self,
+        renderer: Engine | None = None,
+        *,
+        weights: str | Path | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        engine: str = "auto",
+    ):
+        if renderer is None:
+            from maskedit.render.renderer import Renderer  # with torch
+
+            renderer = Renderer(weights, device=device, precision=precision, engine=engine)
+        self._renderer = renderer
+        self._notices: list[str] = []
+        self.clear()
+
+    @property
+    def engine(self) -> str:
+        """What renders, for a person."""
+        return self._renderer.engine
+
+    @property
+    def about(self) -> str:
+        """A few lines about the weights and their licence, for a person; may be empty."""
+        return self._renderer.about
+
+    @property
+    def cache_bytes(self) -> int:
+        """Memory that is kept for renders of ``BOX`` quality, in bytes."""
+        return self._renderer.cache_bytes
+
+    def has_boxes(self, blend: Blend = Blend()) -> bool:
+        """Whether ``BOX`` quality is anything else than ``FULL`` for edits blended in this way."""
+        return self._completes(blend) or self._renderer.has_boxes
+
+    def set_target(self, photo: np.ndarray, reference_labels: np.ndarray, face_weights: bytes | None = None) -> None:
+        """The photo to edit, its own label map, and what was learned of its face.
+
+        Face weights that do not fit are left out; the next result's ``notice`` says why.
+
+        Args:
+            photo: (S, S, 3) uint8 RGB, square, at least 32 px.
+            reference_labels: (S, S) uint8 ids of ``LABELS``.
+            face_weights: what ``learn().finish()`` gave for this photo, or None.
+
+        Raises:
+            UserError: a photo or a label map of another shape or type; there is no target then.
+        """
+        target = (photo, reference_labels)
+        if self._target is None or not all(map(np.array_equal, self._target, target)):
+            self.clear()
+            self._renderer.set_target(photo, reference_labels)
+            self._target = _kept(photo), _kept(reference_labels)
+        if face_weights != self._face_weights:
+            self._apply(face_weights)
+
+    def clear(self) -> None:
+        """Forget the target, e.g. after an error: whatever state the engine is in, the next one is set anew."""
+        self._target: tuple[np.ndarray, np.ndarray] | None = None
+        self._weights_changed(_UNKNOWN)
+
+    def render(
+        self,
+        labels: np.ndarray,
+        blend: Blend = Blend(),
+        quality: Mode = FULL,
+        *,
+        cancelled: Callable[[], bool] = never,
+    ) -> EditResult:
+        """The photo edited to show a label map.
+
+        Args:
+            labels: (S, S) uint8 ids, of the photo's side. The photo's own label map gives the photo, bit for bit.
+            blend: how the edit is laid into the photo; of a network that completes, only ``whole_face`` is heeded.
+            quality: ``FULL``, or ``BOX`` where soon is better than exact: while the brush moves.
+            cancelled: asked now and then; True gives the render up.
+
+        Raises:
+            UserError: no target yet, or a label map that does not fit it.
+            Cancelled: ``cancelled`` said so.
+        """
+        photo, reference_labels = self._checked_target()
+        if self._completes(blend):
+            result = self._renderer.complete(labels, quick=quality == BOX, cancelled=cancelled)
+            return replace(result, notice=self._told(result.notice))
+        self.prepare(labels, blend, cancelled=cancelled)
+        if quality == BOX and self._renderer.has_boxes:
+            result = self._renderer.update(labels)
+        else:
+            result = self._renderer.render(labels, cancelled=cancelled)
+        edited = unedited = result.image
+        if np.array_equal(labels, reference_labels):
+            if result.mode == FULL:
+                self._unedited = edited
+        elif not blend.whole_face:
+            unedited = self._unedited
+        composite = compose(photo, reference_labels, labels, edited, unedited, blend)
+        return EditResult(composite, result.seconds, result.engine, result.mode, self._told(result.notice))
+
+    def prepare(self, labels: np.ndarray, blend: Blend = Blend(), *, cancelled: Callable[[], bool] = never) -> None:
+        """Render the unedited face if this edit is the first to need it; `render` does so itself.
+
+        Every later edit of the photo needs it as well, so a caller that gives up one edit for a newer one need not give
+        this up.
+
+        Args:
+            labels: (S, S) uint8 ids, as for `render`; likewise ``blend`` and ``cancelled``.
+        """
+        _, reference_labels = self._checked_target()
+        if not (blend.whole_face or self._completes(blend) or np.array_equal(labels, reference_labels)):
+            self._render_unedited(cancelled)
+
+    def reconstruction_psnr(self) -> float:
+        """PSNR in decibels of the unedited render against the photo: how well the network knows this face."""
+        photo, _ = self._checked_target()
+        return cv2.PSNR(photo, self._render_unedited(never))
+
+    def learn(self, steps: int | None = None) -> Learning:
+        """Begin to learn the target's face, so that renders show this very person; see `maskedit.Renderer.learn`.
+
+        What its ``finish`` gives are the face weights of `set_target`; they are applied already.
+
+        Args:
+            steps: how many; as many as do for a photo when None.
+
+        Raises:
+            UserError: no target yet, fewer than one step, or too little memory on the GPU.
+        """
+        self._checked_target()
+        return _WatchedLearning(self._renderer.learn(steps), self._face_weights, self._weights_changed)
+
+    def idle(self, cancelled: Callable[[], bool] = never) -> bool:
+        """Do one thing that makes later renders better or faster, some tenths of a second; False when there is none.
+
+        Raises:
+            Cancelled: ``cancelled`` said so.
+        """
+        return self._renderer.idle(cancelled)
+
+    def _completes(self, blend: Blend) -> bool:
+        return self._renderer.completes and not blend.whole_face
+
+    def _checked_target(self) -> tuple[np.ndarray, np.ndarray]:
+        if self._target is None:
+            raise UserError("There is no photo to edit: call set_target first.")
+        return self._target
+
+    def _render_unedited(self, cancelled: Callable[[], bool]) -> np.ndarray:
+        """The render of the target's own label map, as the engine stands."""
+        if self._unedited is None:
+            result = self._renderer.render(self._target[1], cancelled=cancelled)
+            self._unedited = result.image
+            self._notices.append(result.notice)
+        return self._unedited
+
+    def _apply(self, face_weights: bytes | None) -> None:
+        try:
+            if face_weights is None:
+                self._renderer.forget()
+            else:
+                self._renderer.load_learned(face_weights)
+        except UserError as error:
+            self._renderer.forget()
+            self._notices.append(f"{error} The face is shown without it; Render > Forget this face drops it.")
+        self._weights_changed(face_weights)
+
+    def _weights_changed(self, face_weights: object) -> None:
+        self._face_weights, self._unedited = face_weights, None
+
+    def _told(self, notice: str) -> str:
+        """All notices since the last result, as one text."""
+        notices, self._notices = [*self._notices, notice], []
+        return " ".join(dict.fromkeys(filter(None, notices)))
+
+
+class _WatchedLearning:
+    """A learning that tells when it has put other weights into the engine.
+
+    Args:
+        before: the face weights that it goes back to when it is cancelled.
+        weights_changed: called with the face weights that the engine has now.
+    """
+
+    def __init__(self, learning: Learning, before: object, weights_changed: Callable[[object], None]):
+        self._learning, self._before, self._weights_changed = learning, before, weights_changed
+
+    @property
+    def done(self) -> int:
+        return self._learning.done
+
+    @property
+    def total(self) -> int:
+        return self._learning.total
+
+    def step(self) -> float:
+        return self._learning.step()
+
+    def show(self) -> None:
+        self._learning.show()
+        self._weights_changed(_UNKNOWN)
+
+    def finish(self) -> bytes:
+        face_weights = self._learning.finish()
+        self._weights_changed(face_weights)
+        return face_weights
+
+    def cancel(self) -> None:
+        self._learning.cancel()
+        self._weights_changed(self._before)
+
+
+def _kept(array: np.ndarray) -> np.ndarray:
+    """A copy that nobody can write to: whoever gave the array may go on painting in it."""
+    copy = array.copy()
+    copy.flags.writeable = False
+    return copy

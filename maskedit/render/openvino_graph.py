@@ -1,0 +1,240 @@
+"""The networks written out by hand in OpenVINO's operations, from their weights.
+
+That takes a quarter of a second for 90 million of them, where tracing takes eleven, and is quicker than reading a
+compiled model back from disk: so no model is stored.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from maskedit.models.context import ATTENTION_LEVEL, HIDDEN, INPUTS, SLOPE, ContextNetwork
+from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.layers import EPS
+from maskedit.render.convolution import four_pixel_kernel
+
+if TYPE_CHECKING:
+    import openvino
+
+Ranges = dict[str, tuple[float, float]]
+"""Name of a convolution -> the least and the greatest value that goes into it; 0 lies between them."""
+
+
+class OpenVinoMissing(ImportError):
+    """OpenVINO is not installed, or cannot run here: take another backend."""
+
+
+class Graph:
+    """``DenseMappingNetwork.generate`` in OpenVINO's operations, from ids to pixels, and what else shares its layers.
+
+    Args:
+        network: where the weights come from.
+        ranges: the convolutions named here work in 8 bits.
+    """
+
+    def __init__(self, network: DenseMappingNetwork, ranges: Ranges):
+        self._ops, self._network, self._ranges = import_openvino().opset13, network, ranges
+
+    def generator(self, size: int) -> openvino.Model:
+        """(S, S) uint8 ids and (1, V) float32 style -> (S, S, 3) uint8 RGB."""
+        network, (ids, style) = self._network, self._inputs(size)
+        x = self._normalised(self._conv("stem", network.stem, self._one_hot(ids, size)))
+        for level, conv in enumerate(network.down):
+            x = self._normalised(self._conv(f"down{level}", conv, x, stride=2, padding=1))
+        x = self._blocks(x, style)
+        for conv in network.up:
+            x = self._normalised(self._doubled(conv, x))
+        return import_openvino().Model([self._pixels(self._head(x))], [ids, style], "generator")
+
+    def _inputs(self, size: int) -> tuple:
+        ids = self._ops.parameter([size, size], np.uint8, "ids")
+        return ids, self._ops.parameter([1, self._network.config.style_values], np.float32, "style")
+
+    def _blocks(self, x, style):
+        ops, codes = self._ops, self._codes(style)
+        for index, block in enumerate(self._network.blocks):
+            y = self._conv(f"blocks{index}.conv1", block.conv1, self._reflected(x, 1))
+            y = ops.relu(self._adapted(y, *codes[4 * index : 4 * index + 2]))
+            y = self._conv(f"blocks{index}.conv2", block.conv2, self._reflected(y, 1))
+            x = ops.add(x, self._adapted(y, *codes[4 * index + 2 : 4 * index + 4]))
+        return x
+
+    def _one_hot(self, ids, size: int):
+        """(S, S) uint8 -> (1, L, S + 6, S + 6), reflected already: of the ids that is next to nothing."""
+        ops, labels, side = self._ops, self._network.config.labels, size + 6
+        ids = ops.reshape(ops.pad(ids, [3, 3], [3, 3], "reflect"), _shape(1, side, side, 1), False)
+        # Channels last, as the convolution wants them in memory.
+        hot = ops.convert(ops.equal(ids, np.arange(labels, dtype=np.uint8).reshape(1, 1, 1, -1)), "f32")
+        return ops.transpose(hot, _shape(0, 3, 1, 2))
+
+    def _codes(self, style) -> list:
+        """(1, V) -> (1, C, 1, 1) each: bias and weight, of the first and the second convolution of every block."""
+        ops, channels = self._ops, 16 * self._network.config.width
+        parts = ops.split(style, np.int64(1), 4 * len(self._network.blocks))
+        return [ops.reshape(part, _shape(1, channels, 1, 1), False) for part in parts.outputs()]
+
+    def _conv(self, name: str, conv: nn.Conv2d, x, *, stride: int = 1, padding: int = 0):
+        """Without the bias: the instance normalisation that follows would take it away again."""
+        weight = values_of(conv.weight)
+        if name in self._ranges:
+            x, weight = self._in_8_bits(x, weight, *self._ranges[name])
+        else:
+            weight = self._constant(weight)
+        return self._ops.convolution(x, weight, [stride] * 2, [padding] * 2, [padding] * 2, [1, 1])
+
+    def _in_8_bits(self, x, weight: np.ndarray, low: float, high: float) -> tuple:
+        """Features rounded to 256 steps of low..high; weights to 255 of an own range per output channel, around 0."""
+        ops = self._ops
+        bounds = [np.float32(low), np.float32(high)]
+        step = np.maximum(np.abs(weight).max((1, 2, 3), keepdims=True), np.float32(1e-12)) / np.float32(127)
+        # As integers already: OpenVINO takes a second longer to round 90 million weights than numpy.
+        whole = self._constant(np.rint(weight / step).astype(np.int8))
+        return ops.fake_quantize(x, *bounds, *bounds, 256), ops.multiply(ops.convert(whole, "f32"), step)
+
+    def _doubled(self, conv: nn.ConvTranspose2d, x):
+        weight, one = self._constant(values_of(conv.weight)), [1, 1]
+        return self._ops.convolution_backprop_data(
+            x, weight, [2, 2], pads_begin=one, pads_end=one, dilations=one, output_padding=one
+        )
+
+    def _head(self, x):
+        """The 7x7 convolution to three channels, four pixels at a time; see `four_pixel_kernel`."""
+        ops, conv = self._ops, self._network.head
+        kernel = four_pixel_kernel(conv.weight).permute(1, 2, 0, 3, 4, 5).flatten(0, 2)
+        kernel = self._constant(values_of(kernel))
+        squares = ops.convolution(self._reflected(x, 3), kernel, [2, 2], [0, 0], [0, 0], [1, 1])
+        bias = values_of(conv.bias).reshape(1, 3, 1, 1)
+        return ops.tanh(ops.add(ops.depth_to_space(squares, "blocks_first", 2), bias))
+
+    def _pixels(self, x):
+        """(1, 3, S, S) in [-1, 1] -> (S, S, 3) uint8, rounded as ``tensor_to_photo`` does."""
+        ops = self._ops
+        x = ops.multiply(ops.add(x, np.float32(1)), np.float32(127.5))
+        x = ops.convert(ops.clamp(ops.round(x, "half_to_even"), 0, 255), "u8")
+        return ops.squeeze(ops.transpose(x, _shape(0, 2, 3, 1)), _shape(0))
+
+    def _reflected(self, x, by: int):
+        return self._ops.pad(x, [0, 0, by, by], [0, 0, by, by], "reflect")
+
+    def _instance_norm(self, x):
+        return self._ops.mvn(x, _shape(2, 3), True, EPS, "INSIDE_SQRT")
+
+    def _normalised(self, x):
+        return self._ops.relu(self._instance_norm(x))
+
+    def _adapted(self, x, bias, weight):
+        return self._ops.add(self._ops.multiply(self._instance_norm(x), weight), bias)
+
+    @staticmethod
+    def _constant(values: np.ndarray):
+        # Shared: `values_of` has copied them already, and the constant keeps the array alive.
+        return import_openvino().op.Constant(values, shared_memory=True)
+
+
+class ContextGraph(Graph):
+    """``ContextNetwork.complete`` as well."""
+
+    _network: ContextNetwork
+
+    def completer(self, size: int) -> openvino.Model:
+        """For holes that are not everything: ids, a style code, and what `ContextNetwork.seen` and `cells` give.
+
+        (S, S) uint8, (1, V), (1, 5, S, S), (1, L, S / 8, S / 8) and (1, 1, S / 8, S / 8) -> (1, 3, S, S) in [-1, 1];
+        all but the ids float32.
+        """
+        ops, network, (ids, style) = self._ops, self._network, self._inputs(size)
+        side = size >> ATTENTION_LEVEL
+        shapes = {
+            "seen": [INPUTS, size, size],
+            "labels": [network.config.labels, side, side],
+            "visible": [1, side, side],
+        }
+        seen, labels, visible = (ops.parameter([1, *shape], np.float32, name) for name, shape in shapes.items())
+        context = self._context(seen)
+        x = self._conv("stem", network.stem, self._one_hot(ids, size))
+        x = self._normalised(ops.add(x, self._point(network.into_down[0], context[0])))
+        for level, conv in enumerate(network.down):
+            x = self._conv(f"down{level}", conv, x, stride=2, padding=1)
+            x = self._normalised(ops.add(x, self._point(network.into_down[level + 1], context[level + 1])))
+        x = self._blocks(x, style)
+        for level, conv, into in zip((3, 2, 1, 0), network.up, network.into_up, strict=True):
+            x = self._normalised(self._doubled(conv, x))
+            added = self._biased(into, context[level])
+            if level == ATTENTION_LEVEL:
+                added = ops.add(added, self._attention(x, context[level], labels, visible))
+            elif level == 0:
+                added = ops.add(added, self._biased(network.into_head, seen))
+            x = ops.add(x, added)
+        return import_openvino().Model([self._head(x)], [ids, style, seen, labels, visible], "completer")
+
+    def _context(self, seen) -> list:
+        """`ContextNetwork.context`."""
+        levels, x = [], seen
+        for conv in (self._network.context_stem, *self._network.context_down):
+            x = self._biased(conv, x)
+            x = self._ops.prelu(x, np.array([SLOPE], np.float32))
+            levels.append(x)
+        return levels
+
+    def _attention(self, x, context, labels, visible):
+        """`LabelAttention.forward`."""
+        ops, attention = self._ops, self._network.attention
+        queries = self._flat(self._biased(attention.query, ops.concat([x, labels], 1)))
+        keys = self._flat(self._biased(attention.key, ops.concat([context, labels], 1)))
+        classes = self._flat(labels)
+        # Both products of the logits in one: that of queries and keys, and that of the classes.
+        queries = ops.multiply(queries, np.float32(attention.CHANNELS**-0.5))
+        queries = ops.concat([queries, ops.multiply(classes, values_of(attention.same))], 1)
+        logits = ops.matmul(queries, ops.concat([keys, classes], 1), True, False)
+        hidden = ops.less(self._flat(visible), np.float32(0.5))
+        weights = ops.softmax(ops.select(hidden, np.float32(HIDDEN), logits), 2)
+        found = ops.matmul(self._flat(self._biased(attention.value, context)), weights, False, True)
+        return self._biased(attention.out, ops.reshape(found, _shape(*context.get_output_shape(0)), False))
+
+    def _flat(self, x):
+        """(1, C, h, w) -> (1, C, h w)."""
+        return self._ops.reshape(x, _shape(0, 0, -1), True)
+
+    def _point(self, conv: nn.Conv2d, x):
+        """A 1x1 convolution that a normalisation follows."""
+        return self._conv("", conv, x)
+
+    def _biased(self, conv: nn.Conv2d, x):
+        (stride, _), (padding, _) = conv.stride, conv.padding
+        x = self._conv("", conv, x, stride=stride, padding=padding)
+        return self._ops.add(x, values_of(conv.bias).reshape(1, -1, 1, 1))
+
+
+def import_openvino() -> ModuleType:
+    """The package, without its telemetry: that starts threads and forks the process, and tells others who edits faces.
+
+    Raises:
+        OpenVinoMissing: it is not installed, or cannot run here.
+    """
+    # None in the place of a module makes its import fail: OpenVINO then takes a stub of its own.
+    blocked = "openvino_telemetry" not in sys.modules
+    if blocked:
+        sys.modules["openvino_telemetry"] = None
+    try:
+        import openvino
+    except (ImportError, OSError) as error:  # OSError: a library that it needs is not there
+        raise OpenVinoMissing("OpenVINO is not installed; pip install maskedit[cpu] brings it.") from error
+    finally:
+        if blocked:
+            del sys.modules["openvino_telemetry"]
+    return openvino
+
+
+def values_of(weight: Tensor) -> np.ndarray:
+    """A float32 copy: the network's own memory changes when a face is learned."""
+    return weight.detach().to("cpu", torch.float32, copy=True).contiguous().numpy()
+
+
+def _shape(*values: int) -> np.ndarray:
+    return np.array(values, np.int64)

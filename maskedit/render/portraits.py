@@ -1,0 +1,28 @@
+"""The bundled portraits as a renderer uses them: faces to calibrate int8 with, and edits to obey while it learns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from maskedit import imaging
+from maskedit.document.transfer import transfer_labels
+from maskedit.labels import FACE_PARTS
+from maskedit.resources import portrait
+
+_NAMES = ("collins", "hopper")
+
+
+def portraits(side: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The photo (S, S, 3) uint8 and the label map (S, S) uint8 of each portrait, scaled to a side in pixels."""
+    pairs = []
+    for photo, labels in map(portrait, _NAMES):
+        labels = imaging.resize_labels(imaging.read_labels(labels), (side, side))
+        pairs.append((imaging.resize_photo(imaging.read_photo(photo), (side, side)), labels))
+    return pairs
+
+
+def portrait_edits(labels: np.ndarray) -> list[np.ndarray]:
+    """A label map (S, S) uint8, edited once for each portrait: it takes that face's `FACE_PARTS`, all but the hair."""
+    parts = [id for name, ids in FACE_PARTS.items() if name != "Hair" for id in ids]
+    sources = [imaging.read_labels(portrait(name)[1]) for name in _NAMES]
+    return [transfer_labels(labels, imaging.resize_labels(source, labels.shape), parts) for source in sources]

@@ -1,0 +1,257 @@
+"""The edit renderer on tiny real networks: only what an edit changes changes, whatever the network."""
+
+import numpy as np
+import pytest
+import torch
+
+from maskedit import Blend, EditRenderer, Renderer, UserError, compose, imaging
+from maskedit.models.checkpoint import save_checkpoint
+from maskedit.models.config import DmnConfig
+from maskedit.models.context import ContextNetwork
+from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
+from maskedit.models.variants import build_generator
+from maskedit.render.modes import BOX, FULL, Cancelled
+from tests.faces import draw_face
+
+CONFIGS = {
+    "maskgan": DmnConfig(width=4, size=64, blocks=1),
+    "context": DmnConfig(width=4, size=64, blocks=1, variant="maskgan-context"),
+    "zoomed": DmnConfig(width=4, size=64, blocks=1, variant="maskgan-context", views="zoomed"),
+}
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def weights(request, tmp_path_factory):
+    torch.manual_seed(3)
+    network = build_generator(CONFIGS[request.param])
+    for name, parameter in network.named_parameters():
+        # As initialised, all photos have nearly the same style code, and what is seen around a hole adds nothing.
+        if name.startswith("encoder.") or parameter.abs().sum() == 0:
+            parameter.data = torch.randn_like(parameter) * 0.1
+    path = tmp_path_factory.mktemp("weights") / f"{request.param}.safetensors"
+    return save_checkpoint(path, network, {}, dtype=torch.float32)
+
+
+@pytest.fixture
+def renderer(weights):
+    return Renderer(weights, device="cpu", precision="float32", engine="torch")
+
+
+@pytest.fixture
+def editor(renderer):
+    return EditRenderer(renderer)
+
+
+@pytest.fixture
+def face():
+    """Photo (96, 96, 3), its own label map and an edited one: larger than the network, which draws 64 px."""
+    photo, labels = draw_face(96, 0)
+    edited = labels.copy()
+    edited[40:56, 30:50] = 14
+    return photo, labels, edited
+
+
+def test_only_what_the_edit_changes_changes(editor, face):
+    photo, labels, edited = face
+    editor.set_target(photo, labels)
+    result = editor.render(edited)
+    assert result.image.dtype == np.uint8
+    assert result.image.shape == photo.shape
+    assert result.changed_outside == 0
+    outside = result.composite.alpha == 0
+    assert 0.3 < outside.mean() < 0.98
+    assert np.array_equal(result.image[outside], photo[outside])
+    assert not np.array_equal(result.image[40:56, 30:50], photo[40:56, 30:50])
+    assert result.mode == FULL
+    assert result.seconds > 0
+    assert result.engine == "CPU float32, 64 px"
+
+
+def test_its_own_label_map_gives_the_photo(editor, face):
+    photo, labels, edited = face
+    editor.set_target(photo, labels)
+    for quality in (FULL, BOX):
+        result = editor.render(labels, quality=quality)
+        assert np.array_equal(result.image, photo)
+        assert not result.composite.alpha.any()
+        editor.render(edited)
+
+
+def test_a_network_without_context_is_asked_twice_and_once_for_the_unedited_face(editor, renderer, face, monkeypatch):
+    photo, labels, edited = face
+    rendered, render = [], renderer.render
+    monkeypatch.setattr(renderer, "render", lambda ids, **given: rendered.append(ids) or render(ids, **given))
+    editor.set_target(photo, labels)
+    first = editor.render(edited)
+    assert len(rendered) == (0 if renderer.completes else 2)
+    assert np.array_equal(editor.render(edited).image, first.image)
+    assert len(rendered) == (0 if renderer.completes else 3)
+    if not renderer.completes:
+        renderer.set_target(photo, labels)
+        expected = compose(photo, labels, edited, render(edited).image, render(labels).image)
+        assert np.array_equal(first.image, expected.image)
+
+
+def test_whole_faces_are_the_networks_own_picture(editor, renderer, face):
+    photo, labels, edited = face
+    editor.set_target(photo, labels)
+    result = editor.render(edited, Blend(whole_face=True))
+    assert np.array_equal(result.image, renderer.render(edited).image)
+    with torch.inference_mode():
+        ids, reference = (one_hot(imaging.resize_labels(each, (64, 64))) for each in (edited, labels))
+        expected = renderer._network(photo_to_tensor(imaging.resize_photo(photo, (64, 64))), reference, ids)
+    expected = imaging.resize_photo(tensor_to_photo(expected[0]), (96, 96))
+    assert np.abs(result.image.astype(int) - expected).max() <= 3  # rounded before it was enlarged
+    assert result.composite.alpha.min() == 1
+
+
+def test_what_follows_the_brush(editor, renderer, face):
+    photo, labels, edited = face
+    editor.set_target(photo, labels)
+    editor.render(edited)
+    assert editor.has_boxes()
+    assert editor.has_boxes(Blend(whole_face=True))
+    edited[42:44, 52:54] = 14
+    quick, full = editor.render(edited, quality=BOX), editor.render(edited)
+    assert (quick.mode, full.mode) == (BOX, FULL)
+    assert np.abs(quick.image.astype(int) - full.image).mean() < 2
+    assert quick.changed_outside == 0
+
+
+def test_a_painter_may_go_on_in_the_arrays_that_were_given(editor, face):
+    photo, labels, edited = face
+    editor.set_target(photo, labels)
+    before = editor.render(edited).image
+    original = photo.copy()
+    photo[:], labels[:] = 0, 1
+    assert np.array_equal(editor.render(edited).image, before)
+    editor.set_target(photo, labels)  # what lies in the same arrays now is another photo
+    assert np.array_equal(editor.render(labels).image, photo)
+    assert not np.array_equal(photo, original)
+
+
+def test_wrong_use_is_told(editor, face):
+    photo, labels, edited = face
+    with pytest.raises(UserError, match="call set_target first"):
+        editor.render(edited)
+    editor.set_target(photo, labels)
+    with pytest.raises(UserError, match=r"wanted \(96, 96\) uint8"):
+        editor.render(edited[:50])
+    editor.render(edited)
+    with pytest.raises(UserError, match="crop it first"):
+        editor.set_target(photo[:50], labels)
+    with pytest.raises(UserError, match="call set_target first"):
+        editor.render(edited)
+
+
+def test_a_render_that_is_given_up_leaves_no_trace(editor, face):
+    photo, labels, edited = face
+    editor.set_target(photo, labels)
+    with pytest.raises(Cancelled):
+        editor.render(edited, cancelled=lambda: True)
+    assert editor.render(edited).changed_outside == 0
+
+
+def test_a_learned_face_changes_edits_and_goes_again(editor, face):
+    photo, labels, edited = face
+    editor.set_target(photo, labels)
+    before, psnr = editor.render(edited).image, editor.reconstruction_psnr()
+    learning = editor.learn(8)
+    for _ in range(learning.total):
+        learning.step()
+    learning.show()
+    shown = editor.render(edited).image
+    assert not np.array_equal(shown, before)
+    assert editor.reconstruction_psnr() > psnr
+    face_weights = learning.finish()
+    learned = editor.render(edited).image
+    editor.set_target(photo, labels, face_weights)  # they are applied already
+    assert np.array_equal(editor.render(edited).image, learned)
+    editor.set_target(photo, labels)
+    assert np.array_equal(editor.render(edited).image, before)
+    editor.set_target(photo, labels, face_weights)
+    assert np.array_equal(editor.render(edited).image, learned)
+    learning = editor.learn(8)
+    learning.step()
+    learning.show()
+    learning.cancel()
+    assert np.array_equal(editor.render(edited).image, learned)
+
+
+def test_face_weights_that_do_not_fit_are_told_once_and_left_out(editor, face):
+    photo, labels, edited = face
+    editor.set_target(photo, labels)
+    before = editor.render(edited).image
+    editor.set_target(photo, labels, b"no weights")
+    result = editor.render(edited)
+    assert "is damaged" in result.notice
+    assert "Forget this face" in result.notice
+    assert np.array_equal(result.image, before)
+    editor.set_target(photo, labels, b"no weights")
+    assert editor.render(edited).notice == ""
+
+
+def test_of_all_notices_none_is_lost(editor, renderer, face):
+    photo, labels, edited = face
+    editor.set_target(photo, labels)
+    renderer._notice = "Memory ran short."
+    assert editor.render(edited).notice == "Memory ran short."
+    assert editor.render(edited).notice == ""
+
+
+def test_it_is_made_of_a_weight_file(weights, face):
+    photo, labels, edited = face
+    editor = EditRenderer(weights=weights, device="cpu", precision="float32", engine="torch")
+    assert weights.name in editor.about
+    editor.set_target(photo, labels)
+    assert editor.render(edited).changed_outside == 0
+
+
+def test_quiet_times_make_the_first_stroke_ready(editor, renderer, face, monkeypatch):
+    photo, labels, _ = face
+    editor.set_target(photo, labels)
+    editor.render(labels)
+    while editor.idle():
+        pass
+    if renderer.completes:
+        drawn, complete = [], renderer._network.complete
+        monkeypatch.setattr(renderer._network, "complete", lambda *given: drawn.append(1) or complete(*given))
+        assert not editor.idle()
+        editor.set_target(photo[::-1], labels[::-1])
+        assert editor.idle()
+        assert drawn == [1]
+        assert editor.render(labels[::-1]).changed_outside == 0
+        assert drawn == [1]
+    assert not editor.idle()
+
+
+def test_weights_that_do_not_complete_say_so(renderer, face):
+    photo, labels, edited = face
+    renderer.set_target(photo, labels)
+    if not renderer.completes:
+        with pytest.raises(UserError, match="maskgan-context"):
+            renderer.complete(edited)
+
+
+@pytest.mark.parametrize(("times", "notice"), [(1, "tried again"), (2, "on the CPU")])
+def test_a_completion_out_of_gpu_memory_is_tried_again_then_made_on_the_cpu(
+    editor, renderer, face, monkeypatch, times, notice
+):
+    if not renderer.completes:
+        return
+    photo, labels, edited = face
+    editor.set_target(photo, labels)
+    expected, calls = editor.render(edited).image, []
+
+    def complete(self, *given):
+        calls.append(1)
+        if len(calls) <= times:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return original(self, *given)
+
+    original = ContextNetwork.complete
+    monkeypatch.setattr(ContextNetwork, "complete", complete)
+    result = editor.render(edited)
+    assert notice in result.notice
+    assert np.array_equal(result.image, expected)
+    assert editor.render(edited).notice == ""
