@@ -30,7 +30,7 @@ from maskedit.models.perceptual import PerceptualLoss
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
 from maskedit.models.views import View, complete_photo, natural_side
 from maskedit.render.compositing import compose
-from maskedit.render.openvino_graph import OpenVinoMissing, import_openvino
+from maskedit.render.openvino_graph import OpenVinoMissing, import_openvino, openvino_core
 from maskedit.render.own_colours import with_own_colours
 from maskedit.render.texture import textured
 from maskedit.resources import default_weights
@@ -294,7 +294,7 @@ class Identity:
             raise UserError(f"--identity {path}: there is no such file.")
         wanted = [1, 3, TEMPLATE_SIDE, TEMPLATE_SIDE]
         try:
-            core = openvino.Core()
+            core = openvino_core()
             model = core.read_model(path)
             if len(model.inputs) != 1 or not model.inputs[0].partial_shape.compatible(openvino.PartialShape(wanted)):
                 raise UserError(f"--identity {path.name} takes {model.inputs}; wanted one input (N, 3, 112, 112).")

@@ -7,9 +7,10 @@ to the generator's, before the normalisation on the way down and after it on the
 start at zero (as ControlNet's, Zhang et al. 2023): training starts from a plain network's weights. The pyramid has no
 normalisation: colours must arrive as they are.
 
-Two things tell it what belongs into the hole: a smooth guess of its colours from the same label around it, and, at an
-eighth of the resolution, attention that looks up the features of the same label elsewhere in the photo (contextual
-attention of Yu et al. 2018, led by the label map).
+Three things tell it what belongs into the hole: a smooth guess of its colours by those of the same label; the styles of
+the photo's regions as they were before the edit (`maskedit.models.regions`); and, at an eighth of the resolution,
+attention that looks up the features of the same label elsewhere in the photo (contextual attention of Yu et al. 2018,
+led by the label map).
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from maskedit.models.colours import GROUPS, TINT, label_guess
 from maskedit.models.config import DmnConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
-from maskedit.models.holes import label_guess
 from maskedit.models.layers import instance_norm
+from maskedit.models.regions import CHANNELS, RegionEncoder, RegionModulation
 
 SLOPE = 0.2
 """Of the context branch's leaky rectifiers."""
@@ -82,7 +84,7 @@ class LabelAttention(nn.Module):
 class ContextNetwork(DenseMappingNetwork):
     """The variant ``maskgan-context``: `generate` is the plain network's, `complete` redraws a hole in the photo."""
 
-    CONTEXT_NAMES: ClassVar[tuple[str, ...]] = ("context_", "into_", "attention.")
+    CONTEXT_NAMES: ClassVar[tuple[str, ...]] = ("context_", "into_", "attention.", "region_", "modulations.")
     """How the parameters that the plain network does not have begin."""
 
     def __init__(self, config: DmnConfig):
@@ -97,6 +99,8 @@ class ContextNetwork(DenseMappingNetwork):
         self.into_head = nn.Conv2d(INPUTS, widths[0], 1)
         level = widths[ATTENTION_LEVEL]
         self.attention = LabelAttention(level, level, config.labels)
+        self.region_encoder = RegionEncoder()
+        self.modulations = nn.ModuleList(RegionModulation(width) for width in reversed(widths[:-1]))
         for conv in (self.context_stem, *self.context_down):
             nn.init.kaiming_normal_(conv.weight, a=SLOPE)
             nn.init.zeros_(conv.bias)
@@ -104,21 +108,29 @@ class ContextNetwork(DenseMappingNetwork):
             nn.init.zeros_(conv.weight)
             nn.init.zeros_(conv.bias)
 
-    def complete(self, labels: Tensor, style: Tensor, photo: Tensor, hole: Tensor) -> Tensor:
+    def complete(
+        self, labels: Tensor, style: Tensor, photo: Tensor, hole: Tensor, regions: Tensor | None = None
+    ) -> Tensor:
         """The photo redrawn to show the labels; of use inside the hole, and close to the photo outside it.
 
         Args:
             labels: (N, 19, H, W) one-hot, H and W multiples of 16, at least 32.
             style: (N, style_values), see `style`.
             photo: (N, 3, H, W) in [-1, 1]; what lies in the hole is not looked at.
-            hole: (N, 1, H, W), 1 where the photo is hidden, else 0. One that is everything gives `generate`.
+            hole: (N, 1, H, W), 1 where the photo is hidden, else 0. One that is everything gives `generate`, where
+                nothing is known of the photo.
+            regions: (N, G, R), what the photo's regions looked like before the edit, see `regions`; zeros, as for None,
+                where that is not known.
 
         Returns:
             (N, 3, H, W) float32 in [-1, 1].
         """
-        seen = self.seen(labels, photo, hole).to(labels.dtype)
-        # 0 for photos that are hidden wholly: nothing of this branch may reach those.
-        part = (hole.amin(dim=(1, 2, 3), keepdim=True) < 1).to(labels.dtype)
+        if regions is None:
+            regions = photo.new_zeros(len(photo), max(GROUPS) + 1, TINT + CHANNELS)
+        seen = self.seen(labels, photo, hole, regions).to(labels.dtype)
+        # 0 for photos of which nothing is known: nothing of this branch may reach those.
+        part = (hole.amin(dim=(1, 2, 3)) < 1) | (regions[..., TINT - 1].amax(dim=1) > 0)
+        part = part[:, None, None, None].to(labels.dtype)
         context = self.context(seen)
 
         x = F.relu(instance_norm(self.stem(labels) + part * self.into_down[0](context[0])))
@@ -126,8 +138,9 @@ class ContextNetwork(DenseMappingNetwork):
             x = F.relu(instance_norm(conv(x) + part * into(features)))
         for block, code in zip(self.blocks, style.chunk(len(self.blocks), dim=1), strict=True):
             x = block(x, code)
-        for level, conv, into in zip((3, 2, 1, 0), self.up, self.into_up, strict=True):
-            x = F.relu(instance_norm(conv(x)))
+        for level, conv, into, modulation in zip((3, 2, 1, 0), self.up, self.into_up, self.modulations, strict=True):
+            x = instance_norm(conv(x))
+            x = F.relu(modulation(x, regions, F.avg_pool2d(labels, 1 << level), part[..., 0]))
             added = into(context[level])
             if level == ATTENTION_LEVEL:
                 added = added + self.attention(x, context[level], *self.cells(labels, hole))
@@ -136,10 +149,15 @@ class ContextNetwork(DenseMappingNetwork):
             x = x + part * added
         return torch.tanh(self.head(x).float())
 
-    def seen(self, labels: Tensor, photo: Tensor, hole: Tensor) -> Tensor:
+    def regions(self, photo: Tensor, labels: Tensor) -> Tensor:
+        """Region styles (N, G, R) float32 of whole photos (N, 3, H, W) in [-1, 1] and their own one-hot labels
+        (N, 19, H, W), at the network's own side."""
+        return self.region_encoder(photo, labels)
+
+    def seen(self, labels: Tensor, photo: Tensor, hole: Tensor, regions: Tensor) -> Tensor:
         """What the context branch sees (N, 5, H, W) float32; arguments as in `complete`."""
         # While it trains, holes of a whole batch lie everywhere, and a GPU need not wait for their box.
-        guess, known = label_guess(labels, photo, hole, inside=not self.training)
+        guess, known = label_guess(labels, photo, hole, regions[..., :TINT], inside=not self.training)
         hole = hole.float()
         return torch.cat([torch.where(hole > 0, guess, photo.float()), hole, hole * known], dim=1)
 

@@ -44,3 +44,16 @@ def one_hot(labels: np.ndarray | Tensor, *, classes: int = NUM_LABELS, dtype: to
 def spread(count: int, rows: int) -> list[int]:
     """At most ``rows`` indices below ``count``, evenly spread, the first and the last among them."""
     return torch.linspace(0, count - 1, min(rows, count)).round().long().tolist()
+
+
+def box_of(mask: Tensor) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom, the last two exclusive, of what a mask (N, 1, H, W) marks; of nothing, all of it."""
+    rows, columns = (torch.nonzero(mask.amax(dim=(0, 1, axis))).flatten() for axis in (3, 2))
+    if not len(rows):
+        return 0, 0, mask.shape[-1], mask.shape[-2]
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def index_of(left: int, top: int, right: int, bottom: int) -> tuple:
+    """A box as an index of the last two axes."""
+    return ..., slice(top, bottom), slice(left, right)

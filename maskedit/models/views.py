@@ -17,8 +17,8 @@ from torch import Tensor
 
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
-from maskedit.models.holes import box_of, merge
-from maskedit.models.tensors import one_hot
+from maskedit.models.holes import merge
+from maskedit.models.tensors import box_of, one_hot
 
 CLOSEST = 0.5
 """Of the photo's side: the smallest view. Networks are trained no closer."""
@@ -105,9 +105,10 @@ def natural_side(config: DmnConfig) -> int:
     return round(config.size / CLOSEST) if config.views == "zoomed" else config.size
 
 
-Draw = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+Draw = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 """What stands for `ContextNetwork.complete`: label ids (1, S, S) uint8, a style code (1, V), a photo (1, 3, S, S) in
-[-1, 1] and its hole (1, 1, S, S) of the network's side -> an image (1, 3, S, S) float32 in [-1, 1]."""
+[-1, 1], its hole (1, 1, S, S), of the network's side, and region styles (1, G, R) -> an image (1, 3, S, S) float32 in
+[-1, 1]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +120,8 @@ class Sight:
     """(1, 3, side, side) float32, the view's part of the photo; a slice."""
     seen: Tensor
     """(1, 3, S, S), the same at the network's side, in the network's precision."""
+    regions: Tensor
+    """(1, G, R) float32, the region styles of the whole photo."""
 
 
 def view_for(config: DmnConfig, hole: Tensor) -> View:
@@ -126,9 +129,11 @@ def view_for(config: DmnConfig, hole: Tensor) -> View:
     return view_of(hole, config.size) if config.views == "zoomed" else View(0, 0, hole.shape[-1])
 
 
-def look(config: DmnConfig, photo: Tensor, view: View, precision: torch.dtype = torch.float32) -> Sight:
-    """A photo (1, 3, S, S) float32 in [-1, 1] through a view."""
-    return Sight(view, view.of(photo), view.photo(photo, config.size).to(precision))
+def look(
+    config: DmnConfig, photo: Tensor, regions: Tensor, view: View, precision: torch.dtype = torch.float32
+) -> Sight:
+    """A photo (1, 3, S, S) float32 in [-1, 1], whose region styles are (1, G, R), through a view."""
+    return Sight(view, view.of(photo), view.photo(photo, config.size).to(precision), regions)
 
 
 def style_of(network: ContextNetwork, sight: Sight, reference_ids: Tensor) -> Tensor:
@@ -137,11 +142,18 @@ def style_of(network: ContextNetwork, sight: Sight, reference_ids: Tensor) -> Te
     return network.style(sight.seen, labels)
 
 
+def regions_of(network: ContextNetwork, photo: Tensor, reference_ids: Tensor) -> Tensor:
+    """Region styles (N, G, R) float32 of photos (N, 3, S, S) in [-1, 1] with their own label maps (N, S, S) uint8."""
+    whole, side = View(0, 0, photo.shape[-1]), network.config.size
+    labels = one_hot(whole.labels(reference_ids, side), dtype=network.stem.weight.dtype)
+    return network.regions(whole.photo(photo, side), labels)
+
+
 def by_torch(network: ContextNetwork) -> Draw:
     """The network itself."""
 
-    def draw(ids: Tensor, style: Tensor, photo: Tensor, hole: Tensor) -> Tensor:
-        return network.complete(one_hot(ids, dtype=photo.dtype), style, photo, hole)
+    def draw(ids: Tensor, style: Tensor, photo: Tensor, hole: Tensor, regions: Tensor) -> Tensor:
+        return network.complete(one_hot(ids, dtype=photo.dtype), style, photo, hole, regions)
 
     return draw
 
@@ -156,7 +168,7 @@ def complete_sight(draw: Draw, sight: Sight, style: Tensor, ids: Tensor, hole: T
         hole: (1, 1, S, S) float32, zeros and ones, a one at least; it lies in the view.
     """
     view, size = sight.view, sight.seen.shape[-1]
-    image = draw(view.labels(ids, size), style, sight.seen, view.hole(hole, size))
+    image = draw(view.labels(ids, size), style, sight.seen, view.hole(hole, size), sight.regions)
     if view.side != size:
         shrinks = view.side < size
         image = F.interpolate(
@@ -188,7 +200,8 @@ def complete_photo(
     Returns:
         (1, 3, S, S) float32 in [-1, 1]; outside the hole the photo, to the last bit.
     """
-    sight = look(network.config, photo, view_for(network.config, hole), precision)
+    regions = regions_of(network, photo, reference_ids)
+    sight = look(network.config, photo, regions, view_for(network.config, hole), precision)
     if style is None:
         style = style_of(network, sight, reference_ids)
     result = photo.clone()

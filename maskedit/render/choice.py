@@ -219,17 +219,17 @@ class Backends:
             logger.exception("OpenVINO for completions was not made.")
         return True
 
-    def complete(self, ids: Tensor, style: Tensor, photo: Tensor, hole: Tensor) -> Tensor:
+    def complete(self, ids: Tensor, style: Tensor, photo: Tensor, hole: Tensor, regions: Tensor) -> Tensor:
         """Redraw a hole in a photo, by a network that can; see `maskedit.models.views.Draw`."""
         if self._completing is not None:
             try:
-                return self._completing.complete(ids, style, photo, hole)
+                return self._completing.complete(ids, style, photo, hole, regions)
             except (MemoryError, torch.OutOfMemoryError):
                 raise
             except Exception:
                 logger.exception("The engine %s failed a completion.", self._completion.name)
                 self._completion = None
-        return by_torch(self._network)(ids, style, photo, hole)
+        return by_torch(self._network)(ids, style, photo, hole, regions)
 
     @property
     def _completing(self) -> OpenVinoCompletion | None:

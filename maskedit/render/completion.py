@@ -17,9 +17,9 @@ from torch import Tensor
 
 from maskedit.labels import ids_of
 from maskedit.models.context import ContextNetwork
-from maskedit.models.holes import box_of, edit_hole, label_hole
-from maskedit.models.tensors import photo_to_tensor, tensor_to_photo
-from maskedit.models.views import Draw, Sight, View, by_torch, complete_sight, look, style_of, view_for
+from maskedit.models.holes import edit_hole, label_hole
+from maskedit.models.tensors import box_of, photo_to_tensor, tensor_to_photo
+from maskedit.models.views import Draw, Sight, View, by_torch, complete_sight, look, regions_of, style_of, view_for
 from maskedit.render.compositing import Composite, blended
 from maskedit.render.modes import Cancelled, never
 from maskedit.render.own_colours import with_own_colours
@@ -45,7 +45,7 @@ class Completer:
     ):
         self._network, self._device, self._precision = network, device, precision
         self._draw = by_torch(network) if draw is None else draw
-        self._target: tuple[np.ndarray, np.ndarray, Tensor, Tensor] | None = None
+        self._target: tuple[np.ndarray, np.ndarray, Tensor, Tensor, Tensor] | None = None
         self._sight: Sight | None = None
         """What was looked at last."""
         self._styled: tuple[View, Tensor] | None = None
@@ -56,7 +56,10 @@ class Completer:
     def set_target(self, photo: np.ndarray, reference_labels: np.ndarray) -> None:
         """The photo (S, S, 3) uint8 RGB and its own label map (S, S) uint8; both are kept, not copied."""
         tensor = photo_to_tensor(photo).to(self._device)
-        self._target = photo, reference_labels, tensor, self._ids(reference_labels)
+        ids = self._ids(reference_labels)
+        with torch.inference_mode():
+            regions = regions_of(self._network, tensor, ids)
+        self._target = photo, reference_labels, tensor, ids, regions
         self._sight = self._styled = None
 
     def complete(self, labels: np.ndarray, *, quick: bool = False, cancelled: Callable[[], bool] = never) -> Composite:
@@ -73,7 +76,7 @@ class Completer:
         """
         if self._target is None:
             raise ValueError("there is no photo to complete: call set_target first")
-        photo, reference_labels, _, reference = self._target
+        photo, reference_labels, _, reference, _ = self._target
         ids = self._ids(labels)
         image = photo
         with torch.inference_mode():
@@ -90,10 +93,10 @@ class Completer:
 
     def _redrawn(self, ids: Tensor, hole: Tensor, quick: bool) -> np.ndarray:
         """The photo with a hole (1, 1, S, S) redrawn to show ids (1, S, S)."""
-        photo, _, tensor, _ = self._target
+        photo, _, tensor, _, regions = self._target
         view = view_for(self._network.config, hole)
         if self._sight is None or self._sight.view != view:
-            self._sight = look(self._network.config, tensor, view, self._precision)
+            self._sight = look(self._network.config, tensor, regions, view, self._precision)
         part = complete_sight(self._draw, self._sight, self._style(quick), ids, hole)
         image = photo.copy()
         left, top, right, bottom = box_of(hole)
@@ -136,7 +139,7 @@ def laid_in(photo: np.ndarray, image: np.ndarray, inside: np.ndarray) -> Composi
     return Composite(result, alpha, layer, change, fresh, int(outside))
 
 
-def portrait_completions(network: ContextNetwork) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+def portrait_completions(network: ContextNetwork) -> list[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
     """What int8 is calibrated to, as `maskedit.models.views.Draw` takes it: bundled portraits with parts to be redrawn.
 
     Each takes the other's features, and its own hair is hidden.
@@ -149,7 +152,9 @@ def portrait_completions(network: ContextNetwork) -> list[tuple[Tensor, Tensor, 
         tasks = [(edit, edit_hole(reference, edit)) for edit in edits]
         tasks.append((reference, label_hole(reference, ids_of("hair"))))
         with torch.inference_mode():
-            sight = look(network.config, photo_to_tensor(photo).to(weight.device), View(0, 0, size), weight.dtype)
+            tensor = photo_to_tensor(photo).to(weight.device)
+            regions = regions_of(network, tensor, reference)
+            sight = look(network.config, tensor, regions, View(0, 0, size), weight.dtype)
             style = style_of(network, sight, reference)
-        found += [(ids, style, sight.seen, hole) for ids, hole in tasks if hole.any()]
+        found += [(ids, style, sight.seen, hole, sight.regions) for ids, hole in tasks if hole.any()]
     return found

@@ -33,7 +33,7 @@ from maskedit.models.tensors import one_hot
 from maskedit.models.views import by_torch
 from maskedit.render.backends import supports
 from maskedit.render.modes import Cancelled, never
-from maskedit.render.openvino_graph import ContextGraph, Graph, Ranges, import_openvino
+from maskedit.render.openvino_graph import ContextGraph, Graph, Ranges, openvino_core
 
 if TYPE_CHECKING:
     import openvino
@@ -136,7 +136,7 @@ class OpenVinoCompletion:
             ranges = _remembered(network, runs, cache and cache / f"int8-{fingerprint}-{size}-completions.json")
         self._request = _request(ContextGraph(network, ranges).completer(size), network, precision)
 
-    def complete(self, ids: Tensor, style: Tensor, photo: Tensor, hole: Tensor) -> Tensor:
+    def complete(self, ids: Tensor, style: Tensor, photo: Tensor, hole: Tensor, regions: Tensor) -> Tensor:
         """See `maskedit.models.views.Draw`.
 
         Args:
@@ -144,14 +144,19 @@ class OpenVinoCompletion:
             style: (1, V), of any float type.
             photo: (1, 3, S, S) in [-1, 1], of any float type.
             hole: (1, 1, S, S), zeros and ones.
+            regions: (1, G, R), of a photo that shows something.
 
         Returns:
             (1, 3, S, S) float32 in [-1, 1], of its own memory.
         """
-        if bool(hole.all()):
-            return by_torch(self._network)(ids, style, photo, hole)
         labels = one_hot(ids)
-        inputs = ids[0], style.float(), self._network.seen(labels, photo, hole), *self._network.cells(labels, hole)
+        inputs = (
+            ids[0],
+            style.float(),
+            regions,
+            self._network.seen(labels, photo, hole, regions),
+            *self._network.cells(labels, hole),
+        )
         self._request.infer([each.contiguous().numpy() for each in inputs], share_inputs=True)
         return torch.from_numpy(self._request.get_output_tensor(0).data.copy())
 
@@ -164,7 +169,7 @@ def _request(model: openvino.Model, network: DenseMappingNetwork, precision: Pre
         "INFERENCE_PRECISION_HINT": "bf16" if rest == "bfloat16" else "f32",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
     }
-    return import_openvino().Core().compile_model(model, "CPU", options).create_infer_request()
+    return openvino_core().compile_model(model, "CPU", options).create_infer_request()
 
 
 def _in_8_bits(network: DenseMappingNetwork) -> dict[str, nn.Conv2d]:

@@ -7,6 +7,7 @@ compiled model back from disk: so no model is stored.
 from __future__ import annotations
 
 import sys
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from maskedit.models.colours import GROUPS, TINT
 from maskedit.models.context import ATTENTION_LEVEL, HIDDEN, INPUTS, SLOPE, ContextNetwork
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.layers import EPS
+from maskedit.models.regions import CHANNELS, RegionModulation
 from maskedit.render.convolution import four_pixel_kernel
 
 if TYPE_CHECKING:
@@ -143,19 +146,23 @@ class ContextGraph(Graph):
     _network: ContextNetwork
 
     def completer(self, size: int) -> openvino.Model:
-        """For holes that are not everything: ids, a style code, and what `ContextNetwork.seen` and `cells` give.
+        """For photos of which something is known: ids, a style code, region styles, and what `ContextNetwork.seen` and
+        `cells` give.
 
-        (S, S) uint8, (1, V), (1, 5, S, S), (1, L, S / 8, S / 8) and (1, 1, S / 8, S / 8) -> (1, 3, S, S) in [-1, 1];
-        all but the ids float32.
+        (S, S) uint8, (1, V), (1, G, R), (1, 5, S, S), (1, L, S / 8, S / 8) and (1, 1, S / 8, S / 8) -> (1, 3, S, S) in
+        [-1, 1]; all but the ids float32.
         """
         ops, network, (ids, style) = self._ops, self._network, self._inputs(size)
         side = size >> ATTENTION_LEVEL
         shapes = {
+            "regions": [max(GROUPS) + 1, TINT + CHANNELS],
             "seen": [INPUTS, size, size],
             "labels": [network.config.labels, side, side],
             "visible": [1, side, side],
         }
-        seen, labels, visible = (ops.parameter([1, *shape], np.float32, name) for name, shape in shapes.items())
+        regions, seen, labels, visible = (
+            ops.parameter([1, *shape], np.float32, name) for name, shape in shapes.items()
+        )
         context = self._context(seen)
         x = self._conv("stem", network.stem, self._one_hot(ids, size))
         x = self._normalised(ops.add(x, self._point(network.into_down[0], context[0])))
@@ -163,15 +170,42 @@ class ContextGraph(Graph):
             x = self._conv(f"down{level}", conv, x, stride=2, padding=1)
             x = self._normalised(ops.add(x, self._point(network.into_down[level + 1], context[level + 1])))
         x = self._blocks(x, style)
-        for level, conv, into in zip((3, 2, 1, 0), network.up, network.into_up, strict=True):
-            x = self._normalised(self._doubled(conv, x))
+        shares = self._shares(ids, size)
+        for level, conv, into, modulation in zip(
+            (3, 2, 1, 0), network.up, network.into_up, network.modulations, strict=True
+        ):
+            x = self._instance_norm(self._doubled(conv, x))
+            x = ops.relu(self._modulated(modulation, x, regions, shares[level]))
             added = self._biased(into, context[level])
             if level == ATTENTION_LEVEL:
                 added = ops.add(added, self._attention(x, context[level], labels, visible))
             elif level == 0:
                 added = ops.add(added, self._biased(network.into_head, seen))
             x = ops.add(x, added)
-        return import_openvino().Model([self._head(x)], [ids, style, seen, labels, visible], "completer")
+        return import_openvino().Model([self._head(x)], [ids, style, regions, seen, labels, visible], "completer")
+
+    def _shares(self, ids, size: int) -> list:
+        """Shares of each class in each place, (1, L, s, s), of each level of the way up, fine to coarse."""
+        ops, labels = self._ops, self._network.config.labels
+        hot = ops.equal(
+            ops.reshape(ids, _shape(1, 1, size, size), False), np.arange(labels, dtype=np.uint8).reshape(1, -1, 1, 1)
+        )
+        levels = [ops.convert(hot, "f32")]
+        for _ in range(ATTENTION_LEVEL):
+            levels.append(ops.avg_pool(levels[-1], [2, 2], [0, 0], [0, 0], [2, 2], True))
+        return levels
+
+    def _modulated(self, modulation: RegionModulation, x, regions, shares):
+        """`RegionModulation.forward`."""
+        ops = self._ops
+        known = ops.slice(regions, _shape(TINT - 1), _shape(TINT + CHANNELS), _shape(1), _shape(2))
+        tables = ops.matmul(known, values_of(modulation.linear.weight), False, True)
+        tables = ops.gather(ops.add(tables, values_of(modulation.table)[None]), np.array(GROUPS), np.int64(1))
+        values = ops.reshape(
+            ops.matmul(tables, self._flat(shares), True, False), _shape(0, 0, *x.get_output_shape(0)[2:]), True
+        )
+        scale, shift = ops.split(values, np.int64(1), 2).outputs()
+        return ops.add(ops.multiply(x, ops.add(scale, np.float32(1))), shift)
 
     def _context(self, seen) -> list:
         """`ContextNetwork.context`."""
@@ -229,6 +263,20 @@ def import_openvino() -> ModuleType:
         if blocked:
             del sys.modules["openvino_telemetry"]
     return openvino
+
+
+@cache
+def openvino_core() -> openvino.Core:
+    """OpenVINO's runtime, one for the process and for good.
+
+    The CPU's part of each gives signal handlers a stack of its own, and frees it with itself. When one goes before
+    another that was made after it, the stack that is freed is put back in the end, and the next signal that somebody
+    handles kills the process.
+
+    Raises:
+        OpenVinoMissing: as of `import_openvino`.
+    """
+    return import_openvino().Core()
 
 
 def values_of(weight: Tensor) -> np.ndarray:

@@ -3,7 +3,7 @@
 The losses are those of stage I (MaskGAN Eq. 6-9) taken inside the hole, where each hole counts alike, however small.
 As in LaMa (Suvorov et al. 2022) only patches that touch the hole count as fake. A share of the photos is asked for a
 label map that is not its own; there is no truth then, and the discriminator and a face parser are the judges. Smooth
-colours are held to the photo's, and in edits to those that the photo shows for the same label elsewhere.
+colours are held to the photo's, and in edits to those that the photo has for the same label.
 
 With ``--view`` the network sees squares cut out of larger photos around the hole (`maskedit.models.views`): so it
 learns what a mouth looks like from near.
@@ -25,14 +25,15 @@ from maskedit import imaging
 from maskedit.dataset import Pairs
 from maskedit.errors import UserError
 from maskedit.models.checkpoint import load_checkpoint
+from maskedit.models.colours import TINT, label_guess
 from maskedit.models.config import PRESETS, DmnConfig
 from maskedit.models.context import ContextNetwork
-from maskedit.models.holes import label_guess, mean_inside, merge
+from maskedit.models.holes import mean_inside, merge
 from maskedit.models.parser import Parser
 from maskedit.models.reconstruction import psnr
 from maskedit.models.segmentation import scaled_labels
 from maskedit.models.tensors import normalised, spread, tensor_to_photo
-from maskedit.models.views import View, random_view, view_of
+from maskedit.models.views import View, random_view, regions_of, view_of
 from maskedit.resources import default_weights
 from maskedit.training.augmentation import DiffAugment
 from maskedit.training.config import ContextOptions
@@ -108,11 +109,16 @@ class ContextStage(DmnStage):
         """Gradients of both networks; see `Phase`."""
         random = np.random.default_rng(int(torch.randint(2**31, ())))
         task = draw_task(ids, edited=self.options.edited, random=random)
+        with self.autocast():
+            regions = regions_of(self.generator, photos, ids)
+        # Of every second photo that is hidden wholly nothing is known: so the plain network is trained as well.
+        plain = (task.hole.amin(dim=(1, 2, 3)) == 1) & torch.from_numpy(random.random(len(photos)) < 0.5).to(ids.device)
+        regions = regions * ~plain[:, None, None]
         photos, ids, task = self._seen(photos, ids, task, lambda hole: random_view(hole, random))
         own, wanted = self.one_hot(ids), self.one_hot(task.ids)
         hole = task.hole.to(photos.dtype)
         with self.autocast():
-            image = self.generator.complete(wanted, self.generator.style(photos, own), photos, hole)
+            image = self.generator.complete(wanted, self.generator.style(photos, own), photos, hole, regions)
         composite = torch.where(hole > 0, image, photos)
         losses: Losses = {}
         views = None
@@ -123,7 +129,7 @@ class ContextStage(DmnStage):
         real = None if views is None else self._train_discriminator(views, losses, share)
         total = self._truth_losses(photos, image, composite, task, losses)
         if self.options.colour_weight:
-            losses["colours"] = self._colour_loss(photos, composite, wanted, task)
+            losses["colours"] = self._colour_loss(photos, composite, wanted, task, regions)
             total = total + self.options.colour_weight * losses["colours"]
         total = total + self._judged_losses(composite, task, views, real, losses)
         (total * share).backward()
@@ -182,12 +188,12 @@ class ContextStage(DmnStage):
         return total
 
     @staticmethod
-    def _colour_loss(photos: Tensor, composite: Tensor, wanted: Tensor, task: Task) -> Tensor:
+    def _colour_loss(photos: Tensor, composite: Tensor, wanted: Tensor, task: Task, regions: Tensor) -> Tensor:
         """L1 between smooth colours, cell by cell, in the hole: of the completion and the photo, or, in edits, of the
-        completion and the guess, where the photo shows the label; scalar."""
+        completion and the guess, where the label's colour is known; scalar."""
         target, weight = photos, task.hole
         if task.edited.any():
-            guess, known = label_guess(wanted, photos, task.hole)
+            guess, known = label_guess(wanted, photos, task.hole, regions[..., :TINT])
             edited = task.edited[:, None, None, None]
             target, weight = torch.where(edited, guess, photos), weight * torch.where(edited, known, 1.0)
         off = F.adaptive_avg_pool2d((composite.float() - target) * weight, COLOUR_CELLS).abs().mean(dim=(1, 2, 3))
@@ -234,12 +240,14 @@ class ContextStage(DmnStage):
         for start in range(0, len(pairs), self.options.batch):
             chosen = slice(start, start + self.options.batch)
             photos, ids = normalised(pairs.photos[chosen]), pairs.labels[chosen]
+            with self.autocast():
+                regions = regions_of(network, photos, ids)
             photos, ids, task = self._seen(photos, ids, self._fixed(ids, start, edited=0.0), self._closest)
             hole = task.hole
             labels = self.one_hot(ids)
             with self.autocast():
                 style = network.style(photos, labels)
-                image = merge(network.complete(labels, style, photos, hole), photos, hole)
+                image = merge(network.complete(labels, style, photos, hole, regions), photos, hole)
                 plain = network.generate(labels, style)
             errors = mean_inside(((image - photos) / 2).square(), hole)
             sums["psnr_hole"].append(-10 * torch.log10(errors.clamp_min(1e-10)))
@@ -257,6 +265,8 @@ class ContextStage(DmnStage):
         rows = []
         chosen = torch.tensor(spread(len(pairs), 8), device=pairs.labels.device)
         photos, ids = normalised(pairs.photos[chosen]), pairs.labels[chosen]
+        with self.autocast():
+            regions = regions_of(network, photos, ids)
         tasks = [self._seen(photos, ids, self._fixed(ids, 0, edited=share), self._closest) for share in (0.0, 1.0)]
         for index in range(len(chosen)):
             cells = [tensor_to_photo(tasks[0][0][index])]
@@ -265,7 +275,8 @@ class ContextStage(DmnStage):
                 with self.autocast():
                     style = network.style(photo, self.one_hot(own[index][None]))
                 with self.autocast():
-                    image = network.complete(self.one_hot(task.ids[index][None]), style, photo, hole)
+                    labels = self.one_hot(task.ids[index][None])
+                    image = network.complete(labels, style, photo, hole, regions[index][None])
                 if task is tasks[1][2]:
                     cells.append(task.ids[index].cpu().numpy())
                 cells.append(tensor_to_photo(torch.where(hole > 0, _GREY, photo)[0]))

@@ -6,6 +6,7 @@ import torch
 from maskedit import Renderer
 from maskedit.labels import BY_NAME
 from maskedit.models.checkpoint import load_checkpoint, save_checkpoint
+from maskedit.models.colours import TINT
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork, LabelAttention
 from maskedit.models.dense_mapping import DenseMappingNetwork
@@ -29,7 +30,7 @@ def trained(network):
     """One whose context branch says something."""
     torch.manual_seed(1)
     for name, parameter in network.named_parameters():
-        if name.startswith(("into_", "attention.out")):
+        if name.startswith(("into_", "attention.out", "modulations")):
             torch.nn.init.normal_(parameter, 0, 0.3)
     return network
 
@@ -53,6 +54,20 @@ def test_a_hole_that_is_everything_gives_the_plain_network(trained):
     style = trained.style(photo, labels)
     everything = torch.ones(2, 1, SIDE, SIDE)
     assert trained.complete(labels, style, photo, everything).equal(trained.generate(labels, style))
+
+
+def test_where_regions_are_known_a_hole_that_is_everything_shows_them(trained):
+    photo, _, labels = faces(0, 1)
+    style, everything = trained.style(photo, labels), torch.ones(2, 1, SIDE, SIDE)
+    regions = trained.regions(photo, labels)
+    regions[1] = 0  # of the second nothing is known
+    image, plain = trained.complete(labels, style, photo, everything, regions), trained.generate(labels, style)
+    assert not image[0].allclose(plain[0], atol=1e-2)
+    assert image[1].allclose(plain[1], atol=1e-6)
+    for value in (0, TINT):  # red, and what was learned
+        other = regions.clone()
+        other[0, :, value] -= 0.5 * regions[0, :, TINT - 1]
+        assert not trained.complete(labels, style, photo, everything, other)[0].allclose(image[0], atol=1e-2)
 
 
 def test_of_a_batch_only_hidden_photos_are_drawn_plainly(trained):
@@ -118,7 +133,8 @@ def test_every_weight_is_learned_from_the_photo(network):
     optimiser = torch.optim.SGD(network.parameters(), 0.1)
     for _ in range(2):  # the first step opens the gates that start at zero
         optimiser.zero_grad()
-        network.complete(labels, network.style(photo, labels), photo, hole).square().mean().backward()
+        regions = network.regions(photo, labels)
+        network.complete(labels, network.style(photo, labels), photo, hole, regions).square().mean().backward()
         optimiser.step()
     # Biases before a normalisation, and of keys, which add the same to all logits of a row, move nothing.
     still = {name for name, value in network.named_parameters() if value.grad is None}

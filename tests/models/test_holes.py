@@ -5,23 +5,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from maskedit.labels import BY_NAME, MIRROR_PARTNERS, OVERLAYS
+from maskedit.labels import BY_NAME, OVERLAYS
+from maskedit.models.colours import push_pull
 from maskedit.models.holes import (
     EDIT_GROWTH,
     FRAME,
-    GROUPS,
     OVERLAID_GROWTH,
-    box_of,
     edit_hole,
     frame_hole,
     grown,
-    label_guess,
     label_hole,
     lenses,
     merge,
-    spread,
 )
-from maskedit.models.tensors import one_hot, photo_to_tensor
+from maskedit.models.tensors import box_of, photo_to_tensor
 from tests.faces import draw_face
 
 SIDE = 64
@@ -101,71 +98,6 @@ def test_a_feature_is_hidden_wholly(face):
     assert 1 < float(hole.sum()) / shown.sum() < 6
 
 
-def test_left_and_right_share_a_colour():
-    assert all(GROUPS[left] == GROUPS[right] for left, right in MIRROR_PARTNERS)
-    assert sorted(set(GROUPS)) == list(range(19 - len(MIRROR_PARTNERS)))
-
-
-def test_what_is_known_everywhere_is_kept_and_gaps_are_filled_between():
-    values = torch.linspace(0, 1, 32).expand(1, 1, 32, 32).contiguous()
-    known = torch.ones(1, 1, 32, 32)
-    whole = spread(values, known)
-    assert float((whole - values).abs().max()) < 0.05
-    known[..., 12:20] = 0
-    filled = spread(values * known, known)
-    assert float((filled - values).abs().max()) < 0.2
-    assert float(filled.min()) >= 0
-    assert float(filled.max()) <= 1
-
-
-def test_the_guess_takes_each_labels_own_colour():
-    ids = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
-    ids[:, :, SIDE // 2 :] = BY_NAME["hair"].id
-    photo = torch.where(ids[:, None] > 0, -0.8, 0.6).expand(1, 3, SIDE, SIDE).contiguous()
-    hole = torch.zeros(1, 1, SIDE, SIDE)
-    hole[..., 16:48, 16:48] = 1
-    seen = torch.where(hole > 0, 0.0, photo)
-    guess, known = label_guess(one_hot(ids), seen, hole)
-    assert float((guess - photo).abs().max()) < 0.02
-    assert known.eq(1).all()
-
-
-def test_the_guess_looks_at_nothing_inside_the_hole(face):
-    photo, ids = face
-    hole = label_hole(ids, [BY_NAME["hair"].id])
-    one = label_guess(one_hot(ids), photo, hole)
-    other = label_guess(one_hot(ids), torch.where(hole > 0, torch.rand_like(photo), photo), hole)
-    assert one[0].equal(other[0])
-    assert one[1].equal(other[1])
-
-
-def test_a_part_of_the_face_that_is_nowhere_to_be_seen_is_guessed_as_the_skin(face):
-    photo, ids = face
-    mouth = label_hole(ids, [BY_NAME[name].id for name in ("mouth", "u_lip", "l_lip")])
-    guess, known = label_guess(one_hot(ids), photo, mouth)
-    lips = (ids == BY_NAME["l_lip"].id)[:, None]
-    assert not known[lips].any()
-    skin = photo[0, :, ((ids == BY_NAME["skin"].id) & (mouth[:, 0] == 0))[0]].mean(dim=1)
-    assert guess[0, :, lips[0, 0]].mean(dim=1).allclose(skin, atol=0.1)
-
-
-def test_another_label_that_is_nowhere_to_be_seen_is_guessed_as_the_mean(face):
-    photo, ids = face
-    hair = label_hole(ids, [BY_NAME["hair"].id])
-    guess, known = label_guess(one_hot(ids), photo, hair)
-    shown = ids == BY_NAME["hair"].id
-    assert not known[:, 0][shown].any()
-    mean = (photo * (1 - hair)).sum(dim=(2, 3)) / (1 - hair).sum()
-    assert guess[0, :, shown[0]].mean(dim=1).allclose(mean[0], atol=0.06)
-
-
-def test_with_nothing_to_see_the_guess_is_grey(face):
-    photo, ids = face
-    guess, known = label_guess(one_hot(ids), photo, torch.ones(1, 1, SIDE, SIDE))
-    assert not guess.any()
-    assert not known.any()
-
-
 def test_a_completion_leaves_the_photo_alone_outside(face):
     photo, ids = face
     hole = label_hole(ids, [BY_NAME["nose"].id])
@@ -211,19 +143,6 @@ def test_the_hole_is_looked_for_around_the_edit_alone(name, place):
     assert edit_hole(ids, edited).equal((hole & ~(seen_through & put_on)).float())
 
 
-@pytest.mark.parametrize("place", [(0, 0, 9, 9), (21, 26, 147, 41), (80, 3, 160, 160)])
-def test_a_guess_for_the_hole_alone_is_the_same_there(place):
-    # Of 64 px, torch enlarges fields by another kernel, which rounds by how many there are.
-    photo, ids = draw_face(160, 1)
-    photo, labels = photo_to_tensor(photo), one_hot(ids)
-    left, top, right, bottom = place
-    hole = torch.zeros(1, 1, 160, 160)
-    hole[..., top:bottom, left:right] = 1
-    for one, other in zip(label_guess(labels, photo, hole), label_guess(labels, photo, hole, inside=True), strict=True):
-        assert one.shape == other.shape
-        assert torch.where(hole > 0, one, 0.0).equal(torch.where(hole > 0, other, 0.0))
-
-
 @pytest.mark.parametrize("side", [64, 50])  # of the second, a quarter is no whole number
 @pytest.mark.parametrize("place", [(0, 0, 9, 9), (21, 26, 47, 41), (33, 3, 50, 50)])
 def test_colours_are_put_right_in_the_hole_as_they_are_everywhere(side, place):
@@ -234,6 +153,6 @@ def test_colours_are_put_right_in_the_hole_as_they_are_everywhere(side, place):
     hole[..., top:bottom, left:right] = 1
     size = (side // 4, side // 4)
     error = F.adaptive_avg_pool2d((photo - image) * (1 - hole), size)
-    error = F.interpolate(spread(error, F.adaptive_avg_pool2d(1 - hole, size)), size=(side, side), mode="bilinear")
+    error = F.interpolate(push_pull(error, F.adaptive_avg_pool2d(1 - hole, size)), size=(side, side), mode="bilinear")
     wanted = torch.where(hole > 0, (image + error).clamp(-1, 1), photo)
     assert merge(image, photo, hole).equal(wanted)

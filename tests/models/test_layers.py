@@ -137,7 +137,7 @@ def test_the_networks_stay_in_channels_last(precision):
     def run():
         with torch.autocast("cpu", precision, enabled=precision != torch.float32):
             style = generator.style(photo, labels)
-            images.append(generator.complete(labels, style, photo, hole))
+            images.append(generator.complete(labels, style, photo, hole, generator.regions(photo, labels)))
             images.append(generator.generate(labels, style))
 
     # The guess of a hole's colours comes in plain rows, five channels of it.
@@ -155,7 +155,7 @@ def test_the_networks_compute_the_same_in_both_formats():
     images = []
     for network, form in zip(networks, (torch.contiguous_format, CHANNELS_LAST), strict=True):
         x, y = photo.contiguous(memory_format=form), labels.contiguous(memory_format=form)
-        images.append(network.complete(y, network.style(x, y), x, hole))
+        images.append(network.complete(y, network.style(x, y), x, hole, network.regions(x, y)))
         images[-1].square().mean().backward()
     torch.testing.assert_close(images[0], images[1], rtol=1e-3, atol=1e-4, check_stride=False)
     for (name, ours), theirs in zip(networks[0].named_parameters(), networks[1].parameters(), strict=True):

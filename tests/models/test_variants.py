@@ -27,6 +27,8 @@ _CONTEXT = (
     + sum(width * width + width for width in [*_WIDTHS, *_WIDTHS[:-1]])  # into the generator, down and up
     + (5 * 64 + 64)  # and before its head
     + 2 * ((512 + 19) * 64 + 64) + 2 * (512 * 512 + 512) + 1  # attention
+    + (3 * 9 * 32 + 32) + (32 * 9 * 64 + 64) + (64 * 9 * 64 + 64)  # region styles
+    + sum((16 + 65) * 2 * width for width in _WIDTHS[:-1])  # and what they scale and shift, on the way up
 )  # fmt: skip
 
 CONTEXT = ContextNetwork.CONTEXT_NAMES

@@ -6,8 +6,7 @@ import torch
 
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
-from maskedit.models.holes import box_of
-from maskedit.models.tensors import photo_to_tensor
+from maskedit.models.tensors import box_of, photo_to_tensor
 from maskedit.models.views import CLOSEST, ROOM, View, complete_photo, random_view, view_of
 from tests.faces import draw_face
 

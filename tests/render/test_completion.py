@@ -107,9 +107,10 @@ def test_a_style_code_is_computed_once_for_what_is_looked_at(completer, monkeypa
 
 
 def test_something_else_may_draw(completer):
-    def draw(ids, style, photo, hole):
+    def draw(ids, style, photo, hole, regions):
         assert ids.shape == hole[:, 0].shape == photo[:, 0].shape == (1, 64, 64)
         assert style.shape == (1, completer._network.config.style_values)
+        assert regions.shape[0] == 1
         return torch.ones(1, 3, 64, 64)
 
     other = Completer(completer._network, device=torch.device("cpu"), precision=torch.float32, draw=draw)

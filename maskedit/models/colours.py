@@ -1,0 +1,170 @@
+"""Smooth colours: what a hole may hold by what is known of its labels' colours. No network, no detail.
+
+Two things are known. The *tints* are the mean colours of the labels in the whole photo as it was before the edit: lips
+that an edit hides keep their colour. And nearer to the hole there is what is visible around it, which knows the light.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from maskedit.labels import BY_NAME, MIRROR_PARTNERS, NUM_LABELS, ids_of
+from maskedit.models.tensors import box_of, index_of
+
+_COARSE, _FINE = 8, 4
+"""Pixels to a side of the cells of guesses, which are smooth, and cost next to nothing so; and of tints, of which lips
+would fill few larger ones."""
+_NEAR = 9
+_MUCH = 0.25
+"""Where less than this share of so many cells around shows a label, its mean colour is the better guess than the last
+of it that is seen: new hair is as dark as the hair, not as its shadow."""
+_ABOVE = 0.1
+"""Weight of what coarser levels say, against 1 for a pixel of a level that is known wholly."""
+
+
+def _groups() -> list[int]:
+    """For each id the group whose colour it shares: that of its mirror partner is as good as its own."""
+    partner = {right: left for left, right in MIRROR_PARTNERS}
+    names = [partner.get(label, label) for label in range(NUM_LABELS)]
+    order = sorted(set(names))
+    return [order.index(name) for name in names]
+
+
+GROUPS = _groups()
+"""Id -> group: left and right eye, brow and ear are one each."""
+TINT = 4
+"""Values of a tint: red, green and blue in [-1, 1], and 1; all 0 for what the photo does not show."""
+
+_OF_SKIN = ids_of("nose", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip", "l_lip", "neck")
+"""Whose colour is guessed from the skin's where it is not known at all."""
+_INDEX = torch.tensor(GROUPS)
+_LIKE_SKIN = torch.zeros(max(GROUPS) + 1, dtype=torch.bool)
+_LIKE_SKIN[_INDEX[list(_OF_SKIN)]] = True
+
+
+def push_pull(values: Tensor, weights: Tensor) -> Tensor:
+    """Values known in places spread smoothly over the gaps: push-pull (Gortler et al., "The Lumigraph", 1996).
+
+    From coarse to fine each level trusts its own values by their weight and takes the rest from above.
+
+    Args:
+        values: (N, C, H, W) float32, already multiplied by their weights.
+        weights: (N, 1 or C, H, W) float32, 0 to 1; where a channel's are 0 everywhere the result is 0.
+
+    Returns:
+        (N, C, H, W) float32.
+    """
+    height, width = values.shape[-2:]
+    if min(height, width) <= 1:
+        mass = weights.sum(dim=(2, 3), keepdim=True)
+        return (values.sum(dim=(2, 3), keepdim=True) / mass.clamp_min(1e-6)).expand_as(values)
+    smaller = ((height + 1) // 2, (width + 1) // 2)
+    above = push_pull(F.adaptive_avg_pool2d(values, smaller), F.adaptive_avg_pool2d(weights, smaller))
+    above = F.interpolate(above, size=(height, width), mode="bilinear")
+    return (values + _ABOVE * above) / (weights + _ABOVE)
+
+
+@torch.no_grad()
+def tints_of(groups: Tensor, photo: Tensor) -> Tensor:
+    """The mean colour of each group of labels in a photo.
+
+    Args:
+        groups: (N, G, H, W), see `grouped`, of the photo's own label map.
+        photo: (N, 3, H, W) in [-1, 1].
+
+    Returns:
+        (N, G, `TINT`) float32.
+    """
+    values, weights = _cells(groups, photo.float(), None, _FINE)
+    return _means(values, weights)
+
+
+@torch.no_grad()
+def label_guess(
+    labels: Tensor, photo: Tensor, hole: Tensor, tints: Tensor | None = None, *, inside: bool = False
+) -> tuple[Tensor, Tensor]:
+    """What a hole may hold by the colours of the same label: around it, and in the photo as it was before the edit.
+
+    Each group of labels has a colour field of its own, known where the photo shows that label and spread over the
+    rest: new hair takes the colour of the hair nearest to it. Far from what is seen, it is its tint.
+
+    Args:
+        labels: (N, 19, H, W) one-hot, of what the hole is to hold, H and W multiples of 8.
+        photo: (N, 3, H, W) in [-1, 1]; nothing of it that lies in the hole is looked at.
+        hole: (N, 1, H, W).
+        tints: (N, G, 4), see `tints_of`; those of what is visible when None.
+        inside: of use in the holes alone, and nothing in particular elsewhere; there the same, but for rounding.
+
+    Returns:
+        The guess (N, 3, H, W) float32 in [-1, 1]; and (N, 1, H, W) float32, 1 where the colour of a pixel's label is
+        known. Where it is not, the guess of a part of the face is that of the skin, and else the mean of all that is
+        visible.
+    """
+    groups, photo, known = grouped(labels), photo.float(), 1 - hole.float()
+    count, _, height, width = photo.shape
+    values, weights = _cells(groups, photo, known, _COARSE)
+    flat = (count, -1, *weights.shape[-2:])
+    fields = push_pull(values.view(flat), weights.repeat_interleave(3, dim=1)).view(values.shape)  # (N, G, 3, h, w)
+    means = _means(values, weights)
+    if tints is not None:
+        means = torch.where(tints[..., 3:] > 0, tints, means)
+    own, shown = means[..., :3, None, None], means[..., 3, None, None]  # (N, G, 3, 1, 1) and (N, G, 1, 1)
+    near = (F.avg_pool2d(weights, _NEAR, stride=1, padding=_NEAR // 2) / _MUCH).clamp_max(1)[:, :, None]
+    fields = near * fields + (1 - near) * own
+    mean = values.sum(dim=(1, 3, 4)) / weights.sum(dim=(1, 2, 3))[:, None].clamp_min(1e-6)
+    skin = _INDEX[BY_NAME["skin"].id]
+    like_skin = _LIKE_SKIN.to(labels.device)[:, None, None] & (shown[:, skin, None] > 0)  # (N, G, 1, 1)
+    instead = torch.where(like_skin[:, :, None], fields[:, skin, None], mean[:, None, :, None, None])
+    fields = torch.where(shown[:, :, None] > 0, fields, instead)
+    part = index_of(*box_of(hole)) if inside else index_of(0, 0, width, height)
+    guess, known_labels, groups = torch.zeros_like(photo), torch.zeros_like(known), groups[part]
+    if inside:  # few labels are to be found there
+        present = torch.nonzero(groups.amax(dim=(0, 2, 3))).flatten()
+        groups, fields, shown = groups[:, present], fields[:, present], shown[:, present]
+    guess[part] = torch.stack(
+        [(enlarged(fields[:, :, c], (height, width), part) * groups).sum(dim=1) for c in range(3)], dim=1
+    )
+    known_labels[part] = (groups * shown).sum(dim=1, keepdim=True)
+    return guess, known_labels
+
+
+def grouped(labels: Tensor) -> Tensor:
+    """One-hot labels (N, 19, H, W) as one-hot groups (N, G, H, W) float32, G as in `GROUPS`."""
+    count, _, height, width = labels.shape
+    groups = torch.zeros(count, len(_LIKE_SKIN), height, width, device=labels.device)
+    return groups.index_add_(1, _INDEX.to(labels.device), labels.float())
+
+
+def _cells(groups: Tensor, photo: Tensor, known: Tensor | None, step: int) -> tuple[Tensor, Tensor]:
+    """The colours (N, G, 3, h, w) of groups (N, G, H, W) in cells of some pixels, times their weights (N, G, h, w).
+
+    Cells at a label's border are mixed with what lies beside it, hair there is lighter or darker than hair is: weights
+    are squares of the shares of the cells.
+    """
+    size = (photo.shape[-2] // step, photo.shape[-1] // step)
+    if known is not None:
+        groups = groups * known
+    shares = F.adaptive_avg_pool2d(groups, size)
+    values = torch.stack([F.adaptive_avg_pool2d(groups * photo[:, c : c + 1], size) for c in range(3)], dim=2)
+    return values * shares[:, :, None], shares.square()
+
+
+def _means(values: Tensor, weights: Tensor) -> Tensor:
+    """Tints (N, G, 4) of what `_cells` gave."""
+    colours = values.sum(dim=(3, 4)) / weights.sum(dim=(2, 3))[..., None].clamp_min(1e-6)
+    return torch.cat([colours, (weights.amax(dim=(2, 3)) > 0).float()[..., None]], dim=2)
+
+
+def enlarged(field: Tensor, size: tuple[int, int], part: tuple) -> Tensor:
+    """A part, as an index, of (N, C, h, w) float32 enlarged to a size bilinearly; little else is computed."""
+    _, rows, columns = part
+    step = size[0] // field.shape[-2]
+    if (step * field.shape[-2], step * field.shape[-1]) != size:
+        return F.interpolate(field, size=size, mode="bilinear")[part]
+    # A pixel lies between its own cell and the one before or after it. Whole rows: torch rounds shorter ones otherwise.
+    first, last = max(0, rows.start // step - 1), (rows.stop - 1) // step + 2
+    near = field[..., first:last, :]
+    enlarged = F.interpolate(near, size=(step * near.shape[-2], size[1]), mode="bilinear")
+    return enlarged[..., rows.start - step * first : rows.stop - step * first, columns]

@@ -1,0 +1,97 @@
+"""Region styles: what each region of a photo looks like, as it was before the edit.
+
+One style code for a whole face knows neither the colour of lips nor the kind of hair. Here each group of labels has its
+own, as in SEAN (Zhu et al., CVPR 2020): features of the photo, averaged over the region. A region that an edit hides
+is redrawn from it, and so is more of a region than the photo shows.
+
+A region style has 4 + `CHANNELS` values: the region's tint (`maskedit.models.colours`), 1 where the photo shows the
+region, and the learned ones; all are 0 where it does not.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from maskedit.models.colours import GROUPS, TINT, grouped, tints_of
+
+CHANNELS = 64
+"""Learned values of a region's style."""
+SLOPE = 0.2
+"""Of the leaky rectifiers."""
+_INDEX = torch.tensor(GROUPS)
+_STEP = 4
+"""Pixels of the photo to one place of the features."""
+
+
+class RegionEncoder(nn.Module):
+    """(photo, its label map) -> region styles."""
+
+    def __init__(self):
+        super().__init__()
+        half = CHANNELS // 2
+        self.convs = nn.ModuleList(
+            [
+                nn.Conv2d(3, half, 3, stride=2, padding=1),
+                nn.Conv2d(half, CHANNELS, 3, stride=2, padding=1),
+                nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1),
+            ]
+        )
+        for conv in self.convs:
+            nn.init.kaiming_normal_(conv.weight, a=SLOPE)
+            nn.init.zeros_(conv.bias)
+
+    def forward(self, photo: Tensor, labels: Tensor) -> Tensor:
+        """Region styles of photos.
+
+        Args:
+            photo: (N, 3, H, W) in [-1, 1], the whole of it, H and W multiples of 4.
+            labels: (N, 19, H, W) one-hot, the photo's own.
+
+        Returns:
+            (N, G, 4 + CHANNELS) float32, G as in `maskedit.models.colours.GROUPS`.
+        """
+        x = photo.to(labels.dtype)
+        for conv in self.convs:
+            x = F.leaky_relu(conv(x), SLOPE)
+        groups = grouped(labels)
+        shares = F.avg_pool2d(groups, _STEP).flatten(2)
+        mass = shares.sum(dim=2, keepdim=True)
+        with torch.autocast(x.device.type, enabled=False):
+            means = shares @ x.float().flatten(2).transpose(1, 2) / mass.clamp_min(1e-6)
+        return torch.cat([tints_of(groups, photo), means * (mass > 0)], dim=2)
+
+
+class RegionModulation(nn.Module):
+    """Normalised features scaled and shifted region by region, by the regions' styles; nothing at the start.
+
+    Args:
+        width: channels of the features.
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(max(GROUPS) + 1, 2 * width))
+        """Of each region, whatever its style."""
+        self.linear = nn.Linear(CHANNELS + 1, 2 * width, bias=False)
+        nn.init.zeros_(self.linear.weight)
+
+    def forward(self, x: Tensor, regions: Tensor, labels: Tensor, part: Tensor) -> Tensor:
+        """The features, modulated.
+
+        Args:
+            x: (N, width, h, w).
+            regions: (N, G, 4 + CHANNELS), region styles.
+            labels: (N, 19, h, w), shares of each class in each place.
+            part: (N, 1, 1), 0 for those that are left as they are, else 1.
+
+        Returns:
+            (N, width, h, w).
+        """
+        known = regions[..., TINT - 1 :].to(self.table.dtype)
+        tables = (part * (self.linear(known) + self.table))[:, _INDEX.to(x.device)].to(x.dtype)
+        values = labels.to(x.dtype).permute(0, 2, 3, 1).flatten(1, 2) @ tables
+        values = values.unflatten(1, x.shape[-2:]).permute(0, 3, 1, 2)
+        scale, shift = values.chunk(2, dim=1)
+        return torch.addcmul(x + shift, x, scale)
