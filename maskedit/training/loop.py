@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from maskedit.dataset import Pairs, load_pairs
 from maskedit.errors import UserError
-from maskedit.models.checkpoint import load_checkpoint, save_checkpoint
+from maskedit.models.checkpoint import NETWORKS, load_checkpoint, save_checkpoint
 from maskedit.models.device import choose_device
 from maskedit.processes import keep_freed_memory
 from maskedit.training.card import Progress, model_card
@@ -297,7 +297,9 @@ class Trainer:
                 # The average rather than the network it follows: it is the better one, and its noise is gone.
                 self.stage.initialise({**state["networks"], self.stage.kept: state["average"]})
             else:
-                self.stage.initialise({self.stage.kept: load_checkpoint(source)[0].state_dict()})
+                network = self.stage.networks[self.stage.kept]
+                wanted = next(kind.network for kind in NETWORKS.values() if isinstance(network, kind.network))
+                self.stage.initialise({self.stage.kept: load_checkpoint(source, wanted)[0].state_dict()})
         except (KeyError, RuntimeError) as error:
             raise _other_options(source, error) from error
 

@@ -75,6 +75,25 @@ def test_the_parser_learns(common, tmp_path):
     assert load_checkpoint(run / "latest.safetensors", Parser)[1].card["steps"] == STEPS + 2
 
 
+def test_every_stage_starts_from_a_checkpoint_of_its_own_kind(common, vae, tmp_path, capsys):
+    again = [
+        "--init",
+        str(vae / "latest.safetensors"),
+        "--steps",
+        "1",
+        "--rate",
+        "1e-9",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert cli.main(["vae", *common, *again]) == 0
+    before, after = (load_checkpoint(run / "latest.safetensors", MaskVAE)[0] for run in (vae, tmp_path / "run"))
+    for ours, theirs in zip(after.parameters(), before.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-2)
+    assert cli.main(["parser", *common, *again[:-1], str(tmp_path / "other")]) == 1
+    assert "holds a MaskVAE, wanted a face parser" in capsys.readouterr().err
+
+
 def test_the_mask_vae_learns(vae):
     losses, figures = stats(vae)
     assert losses[-1]["cross_entropy"] < 0.8 * losses[0]["cross_entropy"]
