@@ -1,7 +1,7 @@
-"""Which backend renders what: whole images are rendered by the fastest one, boxes by torch, layer by layer.
+"""Which engine renders what: whole images are rendered by the fastest one, boxes by torch, layer by layer.
 
 Which is the fastest depends on the processor. So it is measured once, when there is nothing else to do, and remembered
-on disk for the next start (`maskedit.render.contest`).
+on disk for the next start (`maskedit.render.engines.timing`).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from maskedit.models.dense_mapping import Generator
 from maskedit.models.device import precision_name
 from maskedit.models.views import by_torch
 from maskedit.processes import processor_name
-from maskedit.render.backends import Backend, TorchBackend, supports
+from maskedit.render.boxes.box_engine import BoxEngine, kept_bytes
 from maskedit.render.completion import portrait_completions
-from maskedit.render.contest import Contest, recall, remember
-from maskedit.render.graph_backend import GraphBackend, NoGraph
-from maskedit.render.incremental import IncrementalBackend, kept_bytes
+from maskedit.render.engines.cuda_graph import CudaGraphEngine, NoGraph
+from maskedit.render.engines.engine import Engine, TorchEngine, supports
+from maskedit.render.engines.openvino_engine import OpenVinoCompletion, OpenVinoEngine, Pair
+from maskedit.render.engines.timing import Contest, recall, remember
 from maskedit.render.modes import GRAPHS, Cancelled, never
-from maskedit.render.openvino_backend import OpenVinoBackend, OpenVinoCompletion, Pair
 
 LIMIT = 2**29
 """The most bytes that are kept for box renders, and twice that during a full render. Where a network at its side needs
@@ -37,7 +37,7 @@ TORCH, INT8 = "torch", "int8"
 logger = logging.getLogger(__name__)
 
 
-class Backends:
+class Engines:
     """The ways this machine can render one network.
 
     Args:
@@ -71,12 +71,12 @@ class Backends:
         self._engine, self._int8, self._memory, self._calibration = engine, int8, memory, calibration
         weight = next(network.parameters())
         self._device, self._precision = weight.device, weight.dtype
-        self.boxes: IncrementalBackend | None = None
+        self.boxes: BoxEngine | None = None
         """Renders boxes, and whole images as well; None where whole images are fast enough, or boxes cannot be done."""
-        self._own = self._own_backend()
-        self._other: Backend | None = None
+        self._own = self._own_engine()
+        self._other: Engine | None = None
         """OpenVINO, where that renders whole images; it has the weights of the file."""
-        self._made: dict[str, Backend] = {}
+        self._made: dict[str, Engine] = {}
         """OpenVINO in the precisions that were tried by now."""
         self._contest: Contest | None = None
         self._undecided = self._check(engine)
@@ -101,7 +101,7 @@ class Backends:
         return 0 if self.boxes is None else self.boxes.nbytes
 
     def full(self, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool] = never) -> np.ndarray:
-        """A render of the whole image; see `Backend.generate`."""
+        """A render of the whole image; see `Engine.generate`."""
         whole = self._whole
         try:
             picture = whole.generate(ids, style, cancelled)
@@ -112,8 +112,8 @@ class Backends:
             # What was fast in one version of a library may fail in the next: never a lost render.
             if whole is self._other:
                 self._other = None
-            elif isinstance(whole, GraphBackend):
-                self._own = TorchBackend(self._network, torch.channels_last)
+            elif isinstance(whole, CudaGraphEngine):
+                self._own = TorchEngine(self._network, torch.channels_last)
             else:
                 raise
             return self.full(ids, style, cancelled)
@@ -176,23 +176,23 @@ class Backends:
         self._last, self._stale = (ids.copy(), style), stale  # a copy: who asked may go on painting in it
 
     @property
-    def _whole(self) -> Backend:
+    def _whole(self) -> Engine:
         # What was learned of a face is rendered by torch, rather than converted anew.
         return self._own if self._other is None or not self._as_file else self._other
 
-    def _own_backend(self) -> Backend:
+    def _own_engine(self) -> Engine:
         if self._device.type == "cuda" and self._engine in GRAPHS:
             try:
-                return GraphBackend(self._network, size=self._size, compiled=self._engine == "compiled")
+                return CudaGraphEngine(self._network, size=self._size, compiled=self._engine == "compiled")
             except NoGraph:
                 logger.warning("No CUDA graph here; torch renders layer by layer.", exc_info=True)
         if self._device.type == "cuda":
-            return TorchBackend(self._network, torch.channels_last)
+            return TorchEngine(self._network, torch.channels_last)
         if self._device.type != "cpu" or not supports(self._network):
-            return TorchBackend(self._network)
+            return TorchEngine(self._network)
         if kept_bytes(self._network, self._size) > LIMIT:
-            return TorchBackend(self._network)
-        self.boxes = IncrementalBackend(self._network)
+            return TorchEngine(self._network)
+        self.boxes = BoxEngine(self._network)
         return self.boxes
 
     # Completions --------------------------------------------------------------------------------------------------
@@ -276,9 +276,9 @@ class Backends:
                 logger.exception("OpenVINO in %s was not made.", chosen)
 
     def _compete(self, cancelled: Callable[[], bool]) -> None:
-        """Time one backend more; after the last, keep the fastest and remember it."""
+        """Time one engine more; after the last, keep the fastest and remember it."""
         if self._contest is None:
-            makers: dict[str, Callable[[], Backend]] = {TORCH: lambda: self._own}
+            makers: dict[str, Callable[[], Engine]] = {TORCH: lambda: self._own}
             makers |= {name: lambda name=name: self._openvino(name) for name in self._precisions}
             self._contest = Contest(makers, *self._last)
         contest, shown = self._contest, self.boxes.picture
@@ -294,9 +294,9 @@ class Backends:
             logger.info("Of %s seconds a render, %s is chosen.", contest.seconds, contest.winner)
             remember(self._memory, self._key, contest.winner, contest.seconds)
 
-    def _openvino(self, precision: str) -> Backend:
+    def _openvino(self, precision: str) -> Engine:
         if precision not in self._made:
-            self._made[precision] = OpenVinoBackend(
+            self._made[precision] = OpenVinoEngine(
                 self._network,
                 size=self._size,
                 precision=precision,

@@ -1,4 +1,4 @@
-"""Which backend is the fastest on this machine: measured at one label map, a step at a time, and remembered on disk."""
+"""Which engine is the fastest on this machine: measured at one label map, a step at a time, and remembered on disk."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from torch import Tensor
 
 from maskedit.errors import UserError
 from maskedit.imaging import atomic_write_bytes
-from maskedit.render.backends import Backend
+from maskedit.render.engines.engine import Engine
 from maskedit.render.modes import Cancelled
 
 WORTH = 0.93
-"""Another backend than the first is chosen only if it needs less than this share of the first one's time: only the
+"""Another engine than the first is chosen only if it needs less than this share of the first one's time: only the
 first one keeps the features that box renders start from."""
 ALIKE = 1.0
-"""Levels of 255: a backend whose picture is further than this from the first one's, on average, is not chosen."""
+"""Levels of 255: a engine whose picture is further than this from the first one's, on average, is not chosen."""
 _TRIES = 3
 
 logger = logging.getLogger(__name__)
 
 
 class Contest:
-    """Times backends at one label map, one backend a step.
+    """Times engines at one label map, one engine a step.
 
-    A backend that draws something else (`ALIKE`), or that cannot be made, is not chosen.
+    A engine that draws something else (`ALIKE`), or that cannot be made, is not chosen.
 
     Args:
-        makers: name -> what makes the backend, or hands over one that there is; the first is the one to beat.
+        makers: name -> what makes the engine, or hands over one that there is; the first is the one to beat.
         ids: (S, S) uint8.
         style: (1, V) style code.
     """
 
-    def __init__(self, makers: dict[str, Callable[[], Backend]], ids: np.ndarray, style: Tensor):
+    def __init__(self, makers: dict[str, Callable[[], Engine]], ids: np.ndarray, style: Tensor):
         self._waiting = list(makers.items())
         self._first = self._waiting[0][0]
         self.ids, self._style = ids.copy(), style.clone()
@@ -55,10 +55,10 @@ class Contest:
         return not self._waiting
 
     def step(self, cancelled: Callable[[], bool]) -> None:
-        """Time the next backend.
+        """Time the next engine.
 
         Raises:
-            Cancelled: ``cancelled`` said so; the next step begins with the same backend.
+            Cancelled: ``cancelled`` said so; the next step begins with the same engine.
         """
         name, make = self._waiting[0]
         try:
@@ -71,13 +71,13 @@ class Contest:
             logger.exception("The engine %s failed the comparison.", name)
         self._waiting.pop(0)
 
-    def _time(self, name: str, backend: Backend, cancelled: Callable[[], bool]) -> None:
+    def _time(self, name: str, engine: Engine, cancelled: Callable[[], bool]) -> None:
         taken = []
         for _ in range(_TRIES):
             if cancelled():
                 raise Cancelled
             started = perf_counter()
-            picture = backend.generate(self.ids, self._style, cancelled).astype(np.int16)
+            picture = engine.generate(self.ids, self._style, cancelled).astype(np.int16)
             taken.append(perf_counter() - started)
         self.seconds[name] = best = min(taken)
         if name == self._first:
