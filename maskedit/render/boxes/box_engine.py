@@ -17,7 +17,8 @@ it exact and what is kept new. A box as large as the image *is* a full render, b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -118,8 +119,12 @@ class BoxEngine:
         """The label map that the states belong to."""
         self._shown: np.ndarray | None = None
         """The one that the picture does."""
+        self._style: Tensor | None = None
+        """The picture's style code."""
         self.picture: np.ndarray | None = None
         """(S, S, 3) uint8: the last render with all updates since; not to be written to."""
+        self.stale = False
+        """Whether the states are not those of a full render of what is shown."""
 
     def weights_changed(self) -> None:
         """The network was changed in place."""
@@ -139,13 +144,34 @@ class BoxEngine:
         weights of their own, 22 MiB more."""
         return sum(state.raw.nbytes for state in self._states)
 
-    def show(self, picture: np.ndarray, ids: np.ndarray) -> None:
+    @property
+    def shown(self) -> tuple[np.ndarray, Tensor] | None:
+        """Label map and style code of the picture; None before the first."""
+        return None if self._shown is None else (self._shown, self._style)
+
+    def rebase(self, picture: np.ndarray, ids: np.ndarray, style: Tensor) -> None:
         """Let the next update start from this picture (S, S, 3) uint8, which another engine rendered from a label map
-        (S, S)."""
-        self.picture, self._shown = picture.copy(), ids.copy()
+        (S, S) and a style code."""
+        self.picture, self._shown, self._style, self.stale = picture.copy(), ids.copy(), style, True
+
+    @contextmanager
+    def keeping_picture(self) -> Iterator[None]:
+        """Whatever is rendered meanwhile, the picture is the same again afterwards."""
+        kept = self.picture, self._shown, self._style
+        try:
+            yield
+        finally:
+            self.picture, self._shown, self._style = kept
+            self.stale = self.stale or not np.array_equal(self._ids, self._shown)
+
+    def refresh(self, cancelled: Callable[[], bool] = never) -> None:
+        """Make the states those of a full render of what is shown; the picture stays."""
+        with self.keeping_picture():
+            self.generate(*self.shown, cancelled)
 
     def generate(self, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool] = never) -> np.ndarray:
         """A full render, from which updates start; see `Engine`. When it is cancelled, what was kept before stays."""
+        given = style
         style = style.to("cpu", torch.float32)
         codes = [half for block in style.chunk(len(self._network.blocks), 1) for half in block.chunk(2, 1)]
         codes = [tuple(code[0].chunk(2)) for code in codes]
@@ -154,7 +180,7 @@ class BoxEngine:
         with torch.inference_mode():
             self._render(ids, Box(0, 0, side, side), states, codes, picture, growth=EVERYTHING, cancelled=cancelled)
         self._states, self._codes, self._ids, self.picture = states, codes, ids.copy(), picture
-        self._shown = self._ids
+        self._shown, self._style, self.stale = self._ids, given, False
         return picture.copy()
 
     def update(self, ids: np.ndarray, *, growth: Growth | None = None, frozen: bool = False) -> np.ndarray:
@@ -171,7 +197,7 @@ class BoxEngine:
         for box in boxes:
             labels[box.slices] = ids[box.slices]
             self.update_box(labels, box, growth=growth, frozen=frozen)
-        self._shown = self._ids
+        self._shown, self.stale = self._ids, True
         return self.picture.copy()
 
     def update_box(self, ids: np.ndarray, box: Box, *, growth: Growth | None = None, frozen: bool = False) -> Region:

@@ -117,10 +117,8 @@ class Engines:
             else:
                 raise
             return self.full(ids, style, cancelled)
-        if self.boxes is not None:
-            if whole is not self.boxes:
-                self.boxes.show(picture, ids)
-            self._keep(ids, style, stale=whole is not self.boxes)
+        if self.boxes is not None and whole is not self.boxes:
+            self.boxes.rebase(picture, ids, style)
         return picture
 
     def update(self, ids: np.ndarray, style: Tensor) -> tuple[np.ndarray, bool]:
@@ -133,7 +131,6 @@ class Engines:
         except BaseException:
             self.clear()  # some layers may be those of the new label map, and others not
             raise
-        self._keep(ids, style, stale=in_boxes)
         return picture, in_boxes
 
     def idle(self, cancelled: Callable[[], bool] = never) -> bool:
@@ -142,13 +139,10 @@ class Engines:
         Raises:
             Cancelled: there is something else to do.
         """
-        if self._last is None:
+        if self.boxes is None or self.boxes.shown is None:
             return False
-        if self._stale:
-            shown = self.boxes.picture
-            self.boxes.generate(*self._last, cancelled)
-            self.boxes.show(shown, self._last[0])
-            self._stale = False
+        if self.boxes.stale:
+            self.boxes.refresh(cancelled)
         elif self._undecided and self._as_file:
             self._compete(cancelled)
         else:
@@ -165,15 +159,9 @@ class Engines:
 
     def clear(self) -> None:
         """Another photo, or other weights: what is kept is worth nothing."""
-        self._last: tuple[np.ndarray, Tensor] | None = None
-        self._stale = False
-        """Whether what boxes start from is not the last whole render."""
         self._contest = None
         if self.boxes is not None:
             self.boxes.clear()
-
-    def _keep(self, ids: np.ndarray, style: Tensor, *, stale: bool) -> None:
-        self._last, self._stale = (ids.copy(), style), stale  # a copy: who asked may go on painting in it
 
     @property
     def _whole(self) -> Engine:
@@ -280,13 +268,10 @@ class Engines:
         if self._contest is None:
             makers: dict[str, Callable[[], Engine]] = {TORCH: lambda: self._own}
             makers |= {name: lambda name=name: self._openvino(name) for name in self._precisions}
-            self._contest = Contest(makers, *self._last)
-        contest, shown = self._contest, self.boxes.picture
-        try:
+            self._contest = Contest(makers, *self.boxes.shown)
+        contest = self._contest
+        with self.boxes.keeping_picture():  # torch's renders are of the label map that the contest began with
             contest.step(cancelled)
-        finally:  # torch's renders are of the label map that the contest began with, and boxes start from them
-            self.boxes.show(shown, self._last[0])
-            self._stale = not np.array_equal(contest.ids, self._last[0])
         if contest.over:
             self._undecided, self._contest = False, None
             self._other = self._made.get(contest.winner)
