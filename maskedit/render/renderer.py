@@ -207,7 +207,7 @@ class Renderer:
             self._warm = self._completer
         notice, self._notice = notice or self._notice, ""
         # At the network's own side, and not always by what renders whole faces.
-        name = self._engine_name(self._engines.completion_name.removeprefix("torch "), self.header.config.size)
+        name = self._engine_name(self._engines.completions.name.removeprefix("torch "), self.header.config.size)
         seconds = time.perf_counter() - started
         return EditResult(composite, seconds, name, BOX if quick else FULL, notice, typical)
 
@@ -217,7 +217,7 @@ class Renderer:
         Raises:
             Cancelled: ``cancelled`` said so.
         """
-        if self._engines.prepare_completions():
+        if self._engines.completions.prepare():
             return True
         if self.completes and self._target is not None and (self._warm is None or self._warm is not self._completer):
             # An invented edit, so that the first stroke need not wait for what is computed once per photo.
@@ -351,7 +351,7 @@ class Renderer:
     def _target_completer(self) -> Completer:
         if self._completer is None:
             completer = Completer(
-                self._network, device=self.device, precision=self.precision, draw=self._engines.complete
+                self._network, device=self.device, precision=self.precision, draw=self._engines.completions.complete
             )
             completer.set_target(*self._target)
             if self._learned is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -16,23 +15,21 @@ import torch
 from torch import Tensor
 
 from maskedit.errors import UserError
-from maskedit.models.context import ContextNetwork
 from maskedit.models.dense_mapping import Generator
 from maskedit.models.device import precision_name
-from maskedit.models.views import by_torch
 from maskedit.processes import processor_name
 from maskedit.render.boxes.box_engine import BoxEngine, kept_bytes
-from maskedit.render.completion import portrait_completions
+from maskedit.render.engines.completions import CompletionEngines
 from maskedit.render.engines.cuda_graph import CudaGraphEngine, NoGraph
 from maskedit.render.engines.engine import Engine, TorchEngine, supports
-from maskedit.render.engines.openvino_engine import OpenVinoCompletion, OpenVinoEngine, Pair
+from maskedit.render.engines.openvino_engine import OpenVinoEngine, Pair
+from maskedit.render.engines.openvino_graph import openvino_version
 from maskedit.render.engines.timing import Contest, recall, remember
-from maskedit.render.modes import GRAPHS, Cancelled, never
+from maskedit.render.modes import GRAPHS, INT8, TORCH, Cancelled, never
 
 LIMIT = 2**29
 """The most bytes that are kept for box renders, and twice that during a full render. Where a network at its side needs
 more, there are no box renders."""
-TORCH, INT8 = "torch", "int8"
 
 logger = logging.getLogger(__name__)
 
@@ -80,15 +77,15 @@ class Engines:
         """OpenVINO in the precisions that were tried by now."""
         self._contest: Contest | None = None
         self._undecided = self._check(engine)
-        self._completion: OpenVinoCompletion | None = None
-        self._to_make = self._completes_by_openvino()
-        """Whether that is still to be made."""
-        self._as_file = as_file
+        self.completions = CompletionEngines(
+            network, engine=engine, int8=int8, fingerprint=fingerprint, cache=self._openvino_folder
+        )
+        self._as_file = self.completions.as_file = as_file
         self.clear()
         if as_file:
             self._decide()
         if engine != "auto":
-            self.prepare_completions()
+            self.completions.prepare()
 
     @property
     def name(self) -> str:
@@ -152,7 +149,7 @@ class Engines:
     def weights_changed(self, *, as_file: bool) -> None:
         """The network was changed in place, to what its file holds, or to what was learned of a face."""
         self._own.weights_changed()
-        self._as_file = as_file
+        self._as_file = self.completions.as_file = as_file
         self.clear()
         if as_file:
             self._decide()
@@ -183,65 +180,18 @@ class Engines:
         self.boxes = BoxEngine(self._network)
         return self.boxes
 
-    # Completions --------------------------------------------------------------------------------------------------
-
-    @property
-    def completion_name(self) -> str:
-        """What completes photos."""
-        return f"torch {self._precision_name}" if self._completing is None else self._completing.name
-
-    def prepare_completions(self) -> bool:
-        """Make what completes photos faster than torch, once, in about a second; False when nothing is left to do."""
-        if not (self._to_make and self._as_file):
-            return False
-        self._to_make = False
-        try:
-            self._completion = OpenVinoCompletion(
-                self._network,
-                precision=INT8 if self._int8 and self._engine != "openvino" else self._precision_name,
-                fingerprint=self._fingerprint,
-                cache=self._openvino_folder,
-                calibration=lambda: portrait_completions(self._network),
-            )
-        except Exception:  # whatever is wrong with it, torch completes
-            logger.exception("OpenVINO for completions was not made.")
-        return True
-
-    def complete(self, ids: Tensor, style: Tensor, photo: Tensor, hole: Tensor, regions: Tensor) -> Tensor:
-        """Redraw a hole in a photo, by a network that can; see `maskedit.models.views.Draw`."""
-        if self._completing is not None:
-            try:
-                return self._completing.complete(ids, style, photo, hole, regions)
-            except (MemoryError, torch.OutOfMemoryError):
-                raise
-            except Exception:
-                logger.exception("The engine %s failed a completion.", self._completion.name)
-                self._completion = None
-        return by_torch(self._network)(ids, style, photo, hole, regions)
-
-    @property
-    def _completing(self) -> OpenVinoCompletion | None:
-        """Like whole images, what was learned of a face is drawn by torch."""
-        return self._completion if self._as_file else None
-
-    def _completes_by_openvino(self) -> bool:
-        """Whether it does: for who asks for it, and where the processor has bfloat16, with which it is the faster."""
-        if not isinstance(self._network, ContextNetwork) or self._device.type != "cpu" or not _openvino_version():
-            return False
-        return self._engine in ("openvino", INT8) or (self._engine == "auto" and self._precision == torch.bfloat16)
-
     # Which is the fastest -----------------------------------------------------------------------------------------
 
     def _check(self, engine: str) -> bool:
         """Whether there is anything to decide; what was asked for must be possible."""
-        possible = self.boxes is not None and bool(_openvino_version())
+        possible = self.boxes is not None and bool(openvino_version())
         asked = f"The engine {engine!r} was asked for, but "
         if engine in GRAPHS and self._device.type != "cuda":
             raise UserError(f"{asked}it needs an NVIDIA GPU; leave it out.")
         if engine in ("openvino", INT8) and self._device.type != "cpu":
             raise UserError(f"{asked}OpenVINO renders on the CPU here: choose the device cpu as well, or leave it out.")
         if engine in ("openvino", INT8) and not possible:
-            why = "it does not render this network" if _openvino_version() else "OpenVINO is not installed"
+            why = "it does not render this network" if openvino_version() else "OpenVINO is not installed"
             raise UserError(f"{asked}{why}; leave it out, or run: pip install openvino")
         if engine == INT8 and not self._int8:
             raise UserError(f"{asked}so was the precision {self._precision_name}: leave one of them out.")
@@ -306,14 +256,6 @@ class Engines:
 
     @property
     def _key(self) -> str:
-        versions = f"torch {torch.__version__}, OpenVINO {_openvino_version()}"
+        versions = f"torch {torch.__version__}, OpenVINO {openvino_version()}"
         threads = f"{torch.get_num_threads()} threads of {processor_name()}"
         return f"{self._fingerprint[:16]}, {self._size} px, {' or '.join(self._precisions)}, {threads}, {versions}"
-
-
-def _openvino_version() -> str:
-    """Empty where it is not installed; nothing is imported, which would take a third of a second."""
-    try:
-        return version("openvino")
-    except PackageNotFoundError:
-        return ""

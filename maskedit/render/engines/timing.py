@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -28,6 +29,23 @@ _TRIES = 3
 logger = logging.getLogger(__name__)
 
 
+class Timing(NamedTuple):
+    """How one engine did."""
+
+    seconds: float
+    """The best of some renders."""
+    unlike: float
+    """Levels of 255 that its picture is off the first engine's, on average."""
+
+
+def fastest(timings: dict[str, Timing]) -> str:
+    """The name of the engine to use: the first one, unless another draws alike in less than `WORTH` of its time."""
+    first, *others = timings
+    best = WORTH * timings[first].seconds
+    worth = [name for name in others if timings[name].unlike <= ALIKE and timings[name].seconds < best]
+    return min(worth, key=lambda name: timings[name].seconds, default=first)
+
+
 class Contest:
     """Times engines at one label map, one engine a step.
 
@@ -44,15 +62,21 @@ class Contest:
         self._first = self._waiting[0][0]
         self.ids, self._style = ids.copy(), style.clone()
         self._picture: np.ndarray | None = None
-        self._to_beat = 0.0
-        self.seconds: dict[str, float] = {}
-        """Name -> the best time of those that could be timed."""
-        self.winner = self._first
-        """So far."""
+        self._timings: dict[str, Timing] = {}
 
     @property
     def over(self) -> bool:
         return not self._waiting
+
+    @property
+    def winner(self) -> str:
+        """So far."""
+        return fastest(self._timings) if self._timings else self._first
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Name -> the best time of those that could be timed."""
+        return {name: timing.seconds for name, timing in self._timings.items()}
 
     def step(self, cancelled: Callable[[], bool]) -> None:
         """Time the next engine.
@@ -79,11 +103,9 @@ class Contest:
             started = perf_counter()
             picture = engine.generate(self.ids, self._style, cancelled).astype(np.int16)
             taken.append(perf_counter() - started)
-        self.seconds[name] = best = min(taken)
-        if name == self._first:
-            self._picture, self._to_beat = picture, WORTH * best
-        elif best < self._to_beat and np.abs(picture - self._picture).mean() <= ALIKE:
-            self.winner, self._to_beat = name, best
+        if self._picture is None:
+            self._picture = picture
+        self._timings[name] = Timing(min(taken), float(np.abs(picture - self._picture).mean()))
 
 
 def recall(memory: Path | None, key: str) -> str | None:

@@ -14,10 +14,10 @@ from maskedit.models.config import DmnConfig
 from maskedit.models.variants import build_generator
 from maskedit.models.views import by_torch
 from maskedit.render.boxes.geometry import Growth
-from maskedit.render.engines import selection, timing
+from maskedit.render.engines import completions, selection, timing
 from maskedit.render.engines.engine import TorchEngine
 from maskedit.render.engines.selection import Engines
-from maskedit.render.engines.timing import default_memory
+from maskedit.render.engines.timing import Timing, default_memory, fastest
 from maskedit.render.modes import BOX, FULL, Cancelled
 from tests.faces import draw_face
 
@@ -69,7 +69,7 @@ def rival(monkeypatch):
         clock = Clock()
 
     monkeypatch.setattr(selection, "OpenVinoEngine", Fresh)
-    monkeypatch.setattr(selection, "_openvino_version", lambda: "1")
+    monkeypatch.setattr(selection, "openvino_version", lambda: "1")
     monkeypatch.setattr(timing, "perf_counter", Fresh.clock)
     generate = selection.BoxEngine.generate
 
@@ -251,13 +251,13 @@ def test_an_engine_that_cannot_be_had_is_refused(weights, tmp_path, rival, monke
     rival.failing = "int8"
     with pytest.raises(UserError, match="OpenVINO cannot render in int8 here: no such processor"):
         make(weights, tmp_path, "int8")
-    monkeypatch.setattr(selection, "_openvino_version", lambda: "")
+    monkeypatch.setattr(selection, "openvino_version", lambda: "")
     with pytest.raises(UserError, match="OpenVINO is not installed; leave it out, or run: pip install openvino"):
         make(weights, tmp_path, "openvino")
 
 
 def test_without_openvino_there_is_no_contest(weights, tmp_path, monkeypatch):
-    monkeypatch.setattr(selection, "_openvino_version", lambda: "")
+    monkeypatch.setattr(selection, "openvino_version", lambda: "")
     renderer = make(weights, tmp_path)
     renderer.render(edited())
     assert rest(renderer) == 0
@@ -470,8 +470,8 @@ def completing(monkeypatch):
         made = []  # noqa: RUF012
         drawn = []  # noqa: RUF012
 
-    monkeypatch.setattr(selection, "OpenVinoCompletion", Fresh)
-    monkeypatch.setattr(selection, "_openvino_version", lambda: "1")
+    monkeypatch.setattr(completions, "OpenVinoCompletion", Fresh)
+    monkeypatch.setattr(completions, "openvino_version", lambda: "1")
     return Fresh
 
 
@@ -551,3 +551,16 @@ def test_a_learned_face_is_completed_by_torch(context_weights, tmp_path, complet
     assert len(completing.drawn) == drawn
     renderer.forget()
     assert renderer.complete(edited()).engine == "CPU OpenVINO int8, 64 px"
+
+
+@pytest.mark.parametrize(
+    ("others", "chosen"),
+    [
+        ({}, "torch"),
+        ({"b": Timing(0.95, 0.0)}, "torch"),  # not worth it
+        ({"b": Timing(0.9, 0.2), "c": Timing(0.5, 0.9)}, "c"),
+        ({"b": Timing(0.9, 0.2), "c": Timing(0.1, 1.1)}, "b"),  # the faster one draws something else
+    ],
+)
+def test_the_fastest_that_draws_alike_is_chosen(others, chosen):
+    assert fastest({"torch": Timing(1.0, 0.0), **others}) == chosen
