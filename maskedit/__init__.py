@@ -36,9 +36,9 @@ _PUBLIC = {
     "FaceParser": "maskedit.face.parser",
     "Blend": "maskedit.render.compositing",
     "EditRenderer": "maskedit.render.edit_renderer",
-    "EditResult": "maskedit.render.engine",
+    "EditResult": "maskedit.render.results",
     "Renderer": "maskedit.render.renderer",
-    "RenderResult": "maskedit.render.engine",
+    "RenderResult": "maskedit.render.results",
     "compose": "maskedit.render.compositing",
     "paste_back": "maskedit.render.pasting",
 }
@@ -70,9 +70,9 @@ if TYPE_CHECKING:
     from maskedit.labels import LABELS
     from maskedit.render.compositing import Blend, compose
     from maskedit.render.edit_renderer import EditRenderer
-    from maskedit.render.engine import EditResult, RenderResult
     from maskedit.render.pasting import paste_back
     from maskedit.render.renderer import Renderer
+    from maskedit.render.results import EditResult, RenderResult
 
 
 def __getattr__(name: str):

@@ -31,7 +31,7 @@ from maskedit.bench.report import Job, Row
 from maskedit.errors import UserError
 from maskedit.gui.app import main as editor_main
 from maskedit.gui.main_window import MainWindow
-from maskedit.render.engine import Engine
+from maskedit.render.results import FaceRenderer
 
 HEARTBEAT = 5
 """Milliseconds."""
@@ -127,7 +127,7 @@ def measure_stroke(job: Job) -> list[Row]:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     engines: list[Any] = []
 
-    def make_engine() -> Engine:
+    def make_engine() -> FaceRenderer:
         import torch
 
         from maskedit.render.renderer import Renderer
@@ -156,7 +156,7 @@ def rows(job: Job, done: Replay, engine: str) -> list[Row]:
     ]
 
 
-def replay(make_engine: Callable[[], Engine], stroke: Sequence[Point], *, load: int = 0) -> Replay:
+def replay(make_engine: Callable[[], FaceRenderer], stroke: Sequence[Point], *, load: int = 0) -> Replay:
     """Open the editor on the bundled portrait, paint the stroke, wait for its result, close.
 
     Args:
@@ -169,7 +169,7 @@ def replay(make_engine: Callable[[], Engine], stroke: Sequence[Point], *, load: 
     players: list[Player] = []
     engines: list[Any] = []
 
-    def make() -> Engine:
+    def make() -> FaceRenderer:
         engines.append(make_engine())
         return engines[-1]
 

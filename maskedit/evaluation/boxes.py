@@ -1,6 +1,6 @@
 """How far is a box render from the full render of the same label map?
 
-While the brush moves, the editor renders boxes (`maskedit.render.incremental`); when it rests, the whole image. Edits
+While the brush moves, the editor renders boxes (`maskedit.render.boxes`); when it rests, the whole image. Edits
 that a person would paint (`maskedit.evaluation.strokes`), on photos never trained on, are rendered in both ways, and
 what the person sees change at rest is measured, in levels of 255. The truth is the full render, in the same precision.
 """
@@ -26,10 +26,10 @@ from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.device import choose_precision
 from maskedit.models.tensors import one_hot, photo_to_tensor, spread
-from maskedit.render.backends import supports
-from maskedit.render.boxes import EVERYTHING, Growth
+from maskedit.render.boxes.box_engine import BoxEngine, Region
+from maskedit.render.boxes.geometry import EVERYTHING, Growth
 from maskedit.render.compositing import Blend, compose
-from maskedit.render.incremental import IncrementalBackend, Region
+from maskedit.render.engines.engine import supports
 from maskedit.resources import default_weights
 
 CAPTIONS = ("photo", "edited labels", "unedited, full", "box", "full", "difference x 8", "composed, box",
@@ -62,7 +62,7 @@ TITLES = {
 """Figures of a row: what a person reads. All but the first stand for a mode, e.g. ``live_changed``."""
 
 
-class WatchedBackend(IncrementalBackend):
+class WatchedEngine(BoxEngine):
     """Remembers which pixels were rendered anew, and how long updates and full renders took, in seconds."""
 
     def __init__(self, network: DenseMappingNetwork, *args):
@@ -199,22 +199,22 @@ def boxes_report(
     if not supports(network):
         raise UserError(f"{weights.name} holds a {header.config.variant} network, which cannot render boxes.")
     kind = choose_precision(precision, torch.device("cpu"))
-    backend = WatchedBackend(network.to(kind, memory_format=torch.channels_last))
+    engine = WatchedEngine(network.to(kind, memory_format=torch.channels_last))
     size = header.config.size if size is None else size
     cases = edits_of(load_pairs(find_split(data, validation)[1], size), count)
     if not cases:
         raise UserError(f"No label map in {data} has a place for any edit: no mouth, brow, hair or eyes.")
-    report = {"protocol": "boxes", "weights": weights.name, "size": size, "backend": backend.name}
+    report = {"protocol": "boxes", "weights": weights.name, "size": size, "engine": engine.name}
     if growths:
         cases = [cases[index] for index in spread(len(cases), GROWTH_EDITS)]
-        rows = grow(backend, cases, GROWTHS)
+        rows = grow(engine, cases, GROWTHS)
         boxes, lines, found = None, growth_lines(rows), {"edits": len(cases), "growths": rows}
     else:
-        boxes = boxes_figures(backend, cases)
+        boxes = boxes_figures(engine, cases)
         lines, found = boxes.lines, boxes.report
     faces = len({case.stem for case in cases})
-    head = f"{len(cases)} edits of {faces} held-out faces, {weights.name}, {backend.name}, {size} px, {backend.growth}"
-    return report | {"growth": asdict(backend.growth), "faces": faces} | found | {"lines": [head, *lines]}, boxes
+    head = f"{len(cases)} edits of {faces} held-out faces, {weights.name}, {engine.name}, {size} px, {engine.growth}"
+    return report | {"growth": asdict(engine.growth), "faces": faces} | found | {"lines": [head, *lines]}, boxes
 
 
 def edits_of(pairs: Pairs, count: int) -> list[Case]:
@@ -235,37 +235,37 @@ def edits_of(pairs: Pairs, count: int) -> list[Case]:
     return cases[: count * len(KINDS)]
 
 
-def boxes_figures(backend: WatchedBackend, cases: list[Case], *, rows: int = 2) -> Boxes:
+def boxes_figures(engine: WatchedEngine, cases: list[Case], *, rows: int = 2) -> Boxes:
     """Measure all edits; the sheet gets ``rows`` rows a kind, from the middling edit to the worst."""
     found = Boxes()
     for case in tqdm(cases, desc="rendering edits", disable=None):
-        found.rows.append(measure(backend, case)[0])
-    found.milliseconds = {name: 1000 * float(np.median(values)) for name, values in backend.seconds.items()}
+        found.rows.append(measure(engine, case)[0])
+    found.milliseconds = {name: 1000 * float(np.median(values)) for name, values in engine.seconds.items()}
     for kind in KINDS:
         ordered = [index for index, row in enumerate(found.rows) if row["kind"] == kind]
         ordered.sort(key=lambda index: found.rows[index]["live_changed"])
         shown = {ordered[-1 - each] for each in spread(len(ordered) // 2 + 1, rows)} if ordered else set()
-        found.tiles += [measure(backend, cases[index])[1] for index in sorted(shown, key=ordered.index)]
+        found.tiles += [measure(engine, cases[index])[1] for index in sorted(shown, key=ordered.index)]
     return found
 
 
-def measure(backend: WatchedBackend, case: Case) -> tuple[dict, list[np.ndarray]]:
+def measure(engine: WatchedEngine, case: Case) -> tuple[dict, list[np.ndarray]]:
     """One row and its tiles, see `Boxes`."""
     photo, labels, maps = case.photo, case.labels, case.edit.maps
-    edited, style = maps[-1], style_of(backend.network, photo, labels)
-    full = backend.generate(edited, style)
+    edited, style = maps[-1], style_of(engine.network, photo, labels)
+    full = engine.generate(edited, style)
     changed = edited != labels
     row: dict = {"photo": case.stem, "kind": case.edit.kind}
     tiles: list[np.ndarray] = []
     for mode in MODES:
-        unedited = backend.generate(labels, style)
+        unedited = engine.generate(labels, style)
         shown = unedited
         for each in maps[-1:] if mode == "once" else maps:
-            shown = backend.update(each, frozen=mode == "frozen")
+            shown = engine.update(each, frozen=mode == "frozen")
         row["size"] = _mean(full, unedited, changed)
         truth = compose(photo, labels, edited, full, unedited, Blend())
         composed = compose(photo, labels, edited, shown, unedited, Blend())
-        kept, alpha = ~backend.touched, truth.alpha > 0
+        kept, alpha = ~engine.touched, truth.alpha > 0
         figures = {
             "changed": _mean(shown, full, changed),
             "around": _mean(shown, full, _around(changed)),
@@ -281,13 +281,13 @@ def measure(backend: WatchedBackend, case: Case) -> tuple[dict, list[np.ndarray]
             distance = np.minimum(_difference(shown, full) * 8, 255).astype(np.uint8)
             tiles = [photo, edited, unedited, shown, full, distance, composed.image, truth.image]
             for each in case.edit.undone:
-                shown = backend.update(each)
+                shown = engine.update(each)
             figures["undone"] = _mean(shown, unedited)
         row |= {f"{mode}_{name}": value for name, value in figures.items()}
     return row, tiles
 
 
-def grow(backend: WatchedBackend, cases: list[Case], growths: Sequence[Growth]) -> list[dict]:
+def grow(engine: WatchedEngine, cases: list[Case], growths: Sequence[Growth]) -> list[dict]:
     """What each growth costs and how far off it is, painted move by move.
 
     Returns:
@@ -297,19 +297,19 @@ def grow(backend: WatchedBackend, cases: list[Case], growths: Sequence[Growth]) 
     """
     found: list[list[tuple[float, float, float]]] = [[] for _ in growths]
     seconds: list[list[float]] = [[] for _ in growths]
-    backend.seconds["full"].clear()
+    engine.seconds["full"].clear()
     for case in tqdm(cases, desc="trying growths", disable=None):
-        labels, edited, style = case.labels, case.edit.maps[-1], style_of(backend.network, case.photo, case.labels)
-        full, changed = backend.generate(edited, style), edited != labels
+        labels, edited, style = case.labels, case.edit.maps[-1], style_of(engine.network, case.photo, case.labels)
+        full, changed = engine.generate(edited, style), edited != labels
         for index, growth in enumerate(growths):
-            unedited = shown = backend.generate(labels, style)
-            backend.seconds["update"].clear()
+            unedited = shown = engine.generate(labels, style)
+            engine.seconds["update"].clear()
             for each in case.edit.maps:
-                shown = backend.update(each, growth=growth)
-            seconds[index] += backend.seconds["update"]
+                shown = engine.update(each, growth=growth)
+            seconds[index] += engine.seconds["update"]
             composed = [compose(case.photo, labels, edited, each, unedited).image for each in (shown, full)]
             found[index].append((_mean(shown, full, changed), _mean(shown, full), _mean(*composed, changed)))
-    whole = np.median(backend.seconds["full"])
+    whole = np.median(engine.seconds["full"])
     rows = []
     for growth, values, taken in zip(growths, found, seconds, strict=True):
         row = dict(zip(("changed", "picture", "composed_changed"), np.mean(values, axis=0).tolist(), strict=True))

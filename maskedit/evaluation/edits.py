@@ -30,7 +30,7 @@ from maskedit.models.perceptual import PerceptualLoss
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
 from maskedit.models.views import View, complete_photo, natural_side
 from maskedit.render.compositing import compose
-from maskedit.render.openvino_graph import OpenVinoMissing, import_openvino, openvino_core
+from maskedit.render.engines.openvino_graph import OpenVinoMissing, import_openvino, openvino_core
 from maskedit.render.own_colours import with_own_colours
 from maskedit.render.texture import textured
 from maskedit.resources import default_weights

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from maskedit.document.history import Box
 from maskedit.gui.preview import Preview
 from maskedit.labels import BY_NAME, NUM_LABELS
-from maskedit.render.engine import Engine
+from maskedit.render.results import FaceRenderer
 
 TOOLS = ("brush", "eraser", "fill", "lasso", "parse_again", "picker")
 MIN_BRUSH, MAX_BRUSH = 1, 256
@@ -27,7 +27,7 @@ class Editor(Preview):
 
     def __init__(
         self,
-        make_engine: Callable[[], Engine],
+        make_engine: Callable[[], FaceRenderer],
         make_finder: Callable[[], object] | None = None,
         parent: QObject | None = None,
     ):

@@ -19,7 +19,7 @@ from maskedit.gui.requests import LearningProgress, Mailbox, Rendered, RenderReq
 from maskedit.gui.states import EngineState, Level, PreviewState
 from maskedit.gui.worker import RenderWorker
 from maskedit.render.compositing import Blend, Composite
-from maskedit.render.engine import Engine
+from maskedit.render.results import FaceRenderer
 
 _PATIENCE = 100
 """Milliseconds between two attempts to hand over a job's result, while a dialog is open or a stroke is in progress."""
@@ -48,7 +48,7 @@ class Preview(QObject):
 
     def __init__(
         self,
-        make_engine: Callable[[], Engine],
+        make_engine: Callable[[], FaceRenderer],
         make_finder: Callable[[], object] | None = None,
         parent: QObject | None = None,
     ):

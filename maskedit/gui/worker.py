@@ -20,8 +20,8 @@ from maskedit.gui.qimage import photo_image
 from maskedit.gui.requests import LearningProgress, Mailbox, Rendered, RenderRequest
 from maskedit.render.compositing import WHOLE_FACE
 from maskedit.render.edit_renderer import EditRenderer
-from maskedit.render.engine import Engine, Learning
 from maskedit.render.modes import BOX, FULL, Cancelled, never
+from maskedit.render.results import FaceRenderer, Learning
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class RenderWorker(QObject):
         self,
         mailbox: Mailbox,
         jobs: JobQueue,
-        make_engine: Callable[[], Engine],
+        make_engine: Callable[[], FaceRenderer],
         make_finder: Callable[[], Any],
     ):
         super().__init__()
@@ -265,10 +265,10 @@ class RenderWorker(QObject):
         )
 
 
-def shipped_engine(weights: str | None, device: str, precision: str, engine: str) -> Callable[[], Engine]:
+def shipped_engine(weights: str | None, device: str, precision: str, engine: str) -> Callable[[], FaceRenderer]:
     """A function that loads torch and the weights when the worker calls it."""
 
-    def make() -> Engine:
+    def make() -> FaceRenderer:
         from maskedit.render.renderer import Renderer
 
         return Renderer(weights, device=device, precision=precision, engine=engine)

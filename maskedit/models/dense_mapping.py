@@ -9,8 +9,10 @@ The paper's ablations differ in the style encoder alone: concatenation instead o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -64,6 +66,23 @@ class AdaptiveResidualBlock(nn.Module):
         return x + adaptive_instance_norm(self.conv2(y), second)
 
 
+@dataclass(frozen=True)
+class Layer:
+    """One convolution of the generator, and what follows it: instance normalisation or AdaIN, ReLU, a sum."""
+
+    name: str
+    module: nn.Conv2d | nn.ConvTranspose2d
+    kind: Literal["same", "down", "up"]
+    """What it does to the resolution: keeps, halves or doubles it."""
+    level: int
+    """Halvings between the label map and its output."""
+    code: int | None = None
+    """Which of the style code's AdaIN parameters normalise its output; None: plain instance normalisation."""
+    relu: bool = True
+    skip: int | None = None
+    """The layer, counted from 0, whose output is added."""
+
+
 class DenseMappingNetwork(Generator):
     """The only network that editing needs: the variants ``maskgan``, ``maskgan-concat`` and ``pix2pixhd-m``."""
 
@@ -89,6 +108,23 @@ class DenseMappingNetwork(Generator):
         )
         self.head = ReflectConv2d(widths[0], 3, 7, padding=3)
         initialise(self)
+
+    def layers(self) -> Iterator[Layer]:
+        """The layers of `generate`, in order; the last one has no normalisation. Whoever runs the network in another
+        way than torch reads them here."""
+        yield Layer("stem", self.stem, "same", 0)
+        for level, conv in enumerate(self.down):
+            yield Layer(f"down{level}", conv, "down", level + 1)
+        before = deepest = len(self.down)
+        for number, block in enumerate(self.blocks):
+            yield Layer(f"blocks{number}.conv1", block.conv1, "same", deepest, code=2 * number)
+            yield Layer(
+                f"blocks{number}.conv2", block.conv2, "same", deepest, code=2 * number + 1, relu=False, skip=before
+            )
+            before += 2
+        for number, conv in enumerate(self.up):
+            yield Layer(f"up{number}", conv, "up", deepest - 1 - number)
+        yield Layer("head", self.head, "same", 0)
 
     def style(self, photo: Tensor, reference_labels: Tensor) -> Tensor:
         """Style code (N, style_values) of a photo (N, 3, H, W) in [-1, 1] and its one-hot labels (N, 19, H, W)."""

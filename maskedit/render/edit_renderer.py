@@ -16,8 +16,8 @@ import numpy as np
 
 from maskedit.errors import UserError
 from maskedit.render.compositing import Blend, compose
-from maskedit.render.engine import EditResult, Engine, Learning
 from maskedit.render.modes import BOX, FULL, Mode, never
+from maskedit.render.results import EditResult, FaceRenderer, Learning
 
 _UNKNOWN = object()
 """Stands for face weights that are not known: the next `EditRenderer.set_target` applies whatever it is given."""
@@ -40,7 +40,7 @@ class EditRenderer:
 
     def __init__(
         self,
-        renderer: Engine | None = None,
+        renderer: FaceRenderer | None = None,
         *,
         weights: str | Path | None = None,
         device: str = "auto",

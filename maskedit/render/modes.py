@@ -20,7 +20,8 @@ FULL, BOX = Mode
 GRAPHS = ("graph", "compiled")
 """On an NVIDIA GPU, ``graph`` is the network as one CUDA graph, and ``compiled`` one of what torch.compile makes of it,
 which may take a minute at every start. ``auto`` takes neither: no GPU has measured them yet."""
-ENGINES = ("auto", "torch", "openvino", "int8", *GRAPHS)
+TORCH, INT8 = "torch", "int8"
+ENGINES = ("auto", TORCH, "openvino", INT8, *GRAPHS)
 """On a CPU, ``auto`` measures which is the fastest, ``torch`` uses nothing else, ``openvino`` is OpenVINO in the
 network's precision and ``int8`` in 8-bit integers. Completions are not measured: with ``auto`` they are OpenVINO's
 where the processor has bfloat16. On a GPU, ``auto`` is ``torch``."""

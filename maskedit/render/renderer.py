@@ -28,13 +28,13 @@ from maskedit.models.parser import Parser
 from maskedit.models.tensors import one_hot, photo_to_tensor
 from maskedit.render import learning
 from maskedit.render.checks import check_labels, check_photo
-from maskedit.render.choice import Backends
 from maskedit.render.completion import Completer
-from maskedit.render.contest import default_memory
-from maskedit.render.engine import EditResult, RenderResult
+from maskedit.render.engines.selection import Engines
+from maskedit.render.engines.timing import default_memory
 from maskedit.render.learning import STYLE, Learned, Learning, trained_names
 from maskedit.render.modes import BOX, ENGINES, FULL, never
 from maskedit.render.portraits import portrait_edits, portraits
+from maskedit.render.results import EditResult, RenderResult
 from maskedit.resources import default_weights
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ class Renderer:
     @property
     def engine(self) -> str:
         """What renders, for a person: device, precision, side."""
-        return self._engine_name(self._backends.name.removeprefix("torch "), self.size)
+        return self._engine_name(self._engines.name.removeprefix("torch "), self.size)
 
     def _engine_name(self, how: str, size: int) -> str:
         names = {"cpu": "CPU", "cuda": "GPU", "mps": "MPS"}
@@ -113,8 +113,8 @@ class Renderer:
     @property
     def has_boxes(self) -> bool:
         """Whether ``update`` is anything else than ``render``: not on a GPU, nor with the variant ``spade``, nor where
-        boxes would keep more than `maskedit.render.choice.LIMIT` bytes."""
-        return self._backends.boxes is not None
+        boxes would keep more than `maskedit.render.engines.selection.LIMIT` bytes."""
+        return self._engines.boxes is not None
 
     @property
     def completes(self) -> bool:
@@ -123,8 +123,8 @@ class Renderer:
 
     @property
     def cache_bytes(self) -> int:
-        """Memory that is kept for ``update``, in bytes; bounded by `maskedit.render.choice.LIMIT`."""
-        return self._backends.nbytes
+        """Memory that is kept for ``update``, in bytes; bounded by `maskedit.render.engines.selection.LIMIT`."""
+        return self._engines.nbytes
 
     @property
     def about(self) -> str:
@@ -153,7 +153,7 @@ class Renderer:
         self.forget()
         self._target = (photo.copy(), reference_labels.copy())
         self._style = self._completer = None
-        self._backends.clear()
+        self._engines.clear()
 
     def render(self, labels: np.ndarray, *, cancelled: Callable[[], bool] = never) -> RenderResult:
         """Redraw the target to match an edited label map.
@@ -166,7 +166,7 @@ class Renderer:
             UserError: no target yet, or a label map that does not fit it.
             Cancelled: ``cancelled`` said so.
         """
-        return self._timed(labels, lambda ids: (self._backends.full(ids, self._style_code(), cancelled), False))
+        return self._timed(labels, lambda ids: (self._engines.full(ids, self._style_code(), cancelled), False))
 
     def update(self, labels: np.ndarray) -> RenderResult:
         """As ``render``, but sooner: only boxes around what changed since the last render or update, where that can be
@@ -178,7 +178,7 @@ class Renderer:
         Raises:
             UserError: no target yet, or a label map that does not fit it.
         """
-        return self._timed(labels, lambda ids: self._backends.update(ids, self._style_code()))
+        return self._timed(labels, lambda ids: self._engines.update(ids, self._style_code()))
 
     def complete(self, labels: np.ndarray, *, quick: bool = False, cancelled: Callable[[], bool] = never) -> EditResult:
         """Redraw what differs from the target's own label map, seeing the photo around it; the rest is the photo.
@@ -207,7 +207,7 @@ class Renderer:
             self._warm = self._completer
         notice, self._notice = notice or self._notice, ""
         # At the network's own side, and not always by what renders whole faces.
-        name = self._engine_name(self._backends.completion_name.removeprefix("torch "), self.header.config.size)
+        name = self._engine_name(self._engines.completions.name.removeprefix("torch "), self.header.config.size)
         seconds = time.perf_counter() - started
         return EditResult(composite, seconds, name, BOX if quick else FULL, notice, typical)
 
@@ -217,7 +217,7 @@ class Renderer:
         Raises:
             Cancelled: ``cancelled`` said so.
         """
-        if self._backends.prepare_completions():
+        if self._engines.completions.prepare():
             return True
         if self.completes and self._target is not None and (self._warm is None or self._warm is not self._completer):
             # An invented edit, so that the first stroke need not wait for what is computed once per photo.
@@ -226,7 +226,7 @@ class Renderer:
             labels[middle, middle] = (labels[middle, middle] + 1) % NUM_LABELS
             self.complete(labels, quick=True, cancelled=cancelled)
             return True
-        return self._backends.idle(cancelled)
+        return self._engines.idle(cancelled)
 
     def _timed(self, labels: np.ndarray, work: Callable[[np.ndarray], tuple[np.ndarray, bool]]) -> RenderResult:
         side = self._checked_target(labels)[0].shape[0]
@@ -327,7 +327,7 @@ class Renderer:
             with torch.no_grad():
                 for name in self._base:
                     self._network.get_parameter(name).copy_(source[name])
-            self._backends.weights_changed(as_file=learned is None)
+            self._engines.weights_changed(as_file=learned is None)
         self._learned = learned
         self._style = self._completer = None
 
@@ -351,7 +351,7 @@ class Renderer:
     def _target_completer(self) -> Completer:
         if self._completer is None:
             completer = Completer(
-                self._network, device=self.device, precision=self.precision, draw=self._backends.complete
+                self._network, device=self.device, precision=self.precision, draw=self._engines.completions.complete
             )
             completer.set_target(*self._target)
             if self._learned is not None:
@@ -401,7 +401,7 @@ class Renderer:
         self.device, self.precision = device, choose_precision(self._wanted_precision, device)
         self._memory_format = torch.channels_last if device.type == "cuda" else torch.contiguous_format
         self._network = self._network.to(device, self.precision, memory_format=self._memory_format)
-        self._backends = Backends(
+        self._engines = Engines(
             self._network,
             size=self.size,
             fingerprint=self._fingerprint,

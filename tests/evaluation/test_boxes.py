@@ -15,7 +15,7 @@ from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.variants import build_generator
-from maskedit.render.boxes import EVERYTHING, Growth
+from maskedit.render.boxes.geometry import EVERYTHING, Growth
 from tests.faces import draw_face
 from tests.folders import write_faces, write_map
 
@@ -80,12 +80,12 @@ def test_growths(flags, tmp_path, capsys, monkeypatch):
 def test_a_whole_image_is_a_full_render(network):
     photo, labels = draw_face(64, 1)
     edit = Edit("mouth", [labels.max() + 1 - labels], [labels])
-    backend = boxes.WatchedBackend(network, EVERYTHING)
-    row, tiles = boxes.measure(backend, boxes.Case("drawn", photo, labels, edit))
+    engine = boxes.WatchedEngine(network, EVERYTHING)
+    row, tiles = boxes.measure(engine, boxes.Case("drawn", photo, labels, edit))
     assert row["size"] > 0
     assert {value for name, value in row.items() if name.partition("_")[0] in boxes.MODES} == {0}
     assert len(tiles) == len(boxes.CAPTIONS)
-    assert backend.touched.all()
+    assert engine.touched.all()
 
 
 @pytest.mark.parametrize("kind", KINDS)

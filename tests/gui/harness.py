@@ -32,7 +32,7 @@ FOUND = Square(200, 150, 160)
 
 
 class FakeEngine:
-    """An `Engine` that renders a label map as its colours, after ``seconds``; raises ``error`` once if there is one."""
+    """A `FaceRenderer` that shows label maps as colours, after ``seconds``; raises ``error`` once if there is one."""
 
     engine = "fake"
     about = "fake.safetensors, for tests only"

@@ -11,7 +11,7 @@ from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
-from maskedit.render.incremental import IncrementalBackend
+from maskedit.render.boxes.box_engine import BoxEngine
 from tests.faces import draw_face
 
 
@@ -144,8 +144,8 @@ class OutOfMemory:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return self.generate(*given)
 
-    def __get__(self, backend, _):
-        return partial(self, backend)
+    def __get__(self, engine, _):
+        return partial(self, engine)
 
 
 @pytest.mark.parametrize(("times", "notice"), [(1, "tried again"), (2, "on the CPU")])
@@ -154,7 +154,7 @@ def test_out_of_gpu_memory_tries_again_then_goes_on_on_the_cpu(renderer, monkeyp
     renderer.set_target(photo, labels)
     expected = renderer.render(labels).image
     renderer.set_target(photo, labels)
-    monkeypatch.setattr(IncrementalBackend, "generate", OutOfMemory(IncrementalBackend.generate, times))
+    monkeypatch.setattr(BoxEngine, "generate", OutOfMemory(BoxEngine.generate, times))
     result = renderer.render(labels)
     assert notice in result.notice
     assert renderer.device.type == "cpu"

@@ -69,7 +69,7 @@ class Learning(Protocol):
     def cancel(self) -> None: ...
 
 
-class Engine(Protocol):
+class FaceRenderer(Protocol):
     """What the edit renderer needs of a renderer; `maskedit.Renderer` is one, and says what each does."""
 
     @property

@@ -1,14 +1,13 @@
-"""Which backend renders what: whole images are rendered by the fastest one, boxes by torch, layer by layer.
+"""Which engine renders what: whole images are rendered by the fastest one, boxes by torch, layer by layer.
 
 Which is the fastest depends on the processor. So it is measured once, when there is nothing else to do, and remembered
-on disk for the next start (`maskedit.render.contest`).
+on disk for the next start (`maskedit.render.engines.timing`).
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -16,28 +15,26 @@ import torch
 from torch import Tensor
 
 from maskedit.errors import UserError
-from maskedit.models.context import ContextNetwork
 from maskedit.models.dense_mapping import Generator
 from maskedit.models.device import precision_name
-from maskedit.models.views import by_torch
 from maskedit.processes import processor_name
-from maskedit.render.backends import Backend, TorchBackend, supports
-from maskedit.render.completion import portrait_completions
-from maskedit.render.contest import Contest, recall, remember
-from maskedit.render.graph_backend import GraphBackend, NoGraph
-from maskedit.render.incremental import IncrementalBackend, kept_bytes
-from maskedit.render.modes import GRAPHS, Cancelled, never
-from maskedit.render.openvino_backend import OpenVinoBackend, OpenVinoCompletion, Pair
+from maskedit.render.boxes.box_engine import BoxEngine, kept_bytes
+from maskedit.render.engines.completions import CompletionEngines
+from maskedit.render.engines.cuda_graph import CudaGraphEngine, NoGraph
+from maskedit.render.engines.engine import Engine, TorchEngine, supports
+from maskedit.render.engines.openvino_engine import OpenVinoEngine, Pair
+from maskedit.render.engines.openvino_graph import openvino_version
+from maskedit.render.engines.timing import Contest, recall, remember
+from maskedit.render.modes import GRAPHS, INT8, TORCH, Cancelled, never
 
 LIMIT = 2**29
 """The most bytes that are kept for box renders, and twice that during a full render. Where a network at its side needs
 more, there are no box renders."""
-TORCH, INT8 = "torch", "int8"
 
 logger = logging.getLogger(__name__)
 
 
-class Backends:
+class Engines:
     """The ways this machine can render one network.
 
     Args:
@@ -71,24 +68,24 @@ class Backends:
         self._engine, self._int8, self._memory, self._calibration = engine, int8, memory, calibration
         weight = next(network.parameters())
         self._device, self._precision = weight.device, weight.dtype
-        self.boxes: IncrementalBackend | None = None
+        self.boxes: BoxEngine | None = None
         """Renders boxes, and whole images as well; None where whole images are fast enough, or boxes cannot be done."""
-        self._own = self._own_backend()
-        self._other: Backend | None = None
+        self._own = self._own_engine()
+        self._other: Engine | None = None
         """OpenVINO, where that renders whole images; it has the weights of the file."""
-        self._made: dict[str, Backend] = {}
+        self._made: dict[str, Engine] = {}
         """OpenVINO in the precisions that were tried by now."""
         self._contest: Contest | None = None
         self._undecided = self._check(engine)
-        self._completion: OpenVinoCompletion | None = None
-        self._to_make = self._completes_by_openvino()
-        """Whether that is still to be made."""
-        self._as_file = as_file
+        self.completions = CompletionEngines(
+            network, engine=engine, int8=int8, fingerprint=fingerprint, cache=self._openvino_folder
+        )
+        self._as_file = self.completions.as_file = as_file
         self.clear()
         if as_file:
             self._decide()
         if engine != "auto":
-            self.prepare_completions()
+            self.completions.prepare()
 
     @property
     def name(self) -> str:
@@ -101,7 +98,7 @@ class Backends:
         return 0 if self.boxes is None else self.boxes.nbytes
 
     def full(self, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool] = never) -> np.ndarray:
-        """A render of the whole image; see `Backend.generate`."""
+        """A render of the whole image; see `Engine.generate`."""
         whole = self._whole
         try:
             picture = whole.generate(ids, style, cancelled)
@@ -112,15 +109,13 @@ class Backends:
             # What was fast in one version of a library may fail in the next: never a lost render.
             if whole is self._other:
                 self._other = None
-            elif isinstance(whole, GraphBackend):
-                self._own = TorchBackend(self._network, torch.channels_last)
+            elif isinstance(whole, CudaGraphEngine):
+                self._own = TorchEngine(self._network, torch.channels_last)
             else:
                 raise
             return self.full(ids, style, cancelled)
-        if self.boxes is not None:
-            if whole is not self.boxes:
-                self.boxes.show(picture, ids)
-            self._keep(ids, style, stale=whole is not self.boxes)
+        if self.boxes is not None and whole is not self.boxes:
+            self.boxes.rebase(picture, ids, style)
         return picture
 
     def update(self, ids: np.ndarray, style: Tensor) -> tuple[np.ndarray, bool]:
@@ -133,7 +128,6 @@ class Backends:
         except BaseException:
             self.clear()  # some layers may be those of the new label map, and others not
             raise
-        self._keep(ids, style, stale=in_boxes)
         return picture, in_boxes
 
     def idle(self, cancelled: Callable[[], bool] = never) -> bool:
@@ -142,13 +136,10 @@ class Backends:
         Raises:
             Cancelled: there is something else to do.
         """
-        if self._last is None:
+        if self.boxes is None or self.boxes.shown is None:
             return False
-        if self._stale:
-            shown = self.boxes.picture
-            self.boxes.generate(*self._last, cancelled)
-            self.boxes.show(shown, self._last[0])
-            self._stale = False
+        if self.boxes.stale:
+            self.boxes.refresh(cancelled)
         elif self._undecided and self._as_file:
             self._compete(cancelled)
         else:
@@ -158,102 +149,49 @@ class Backends:
     def weights_changed(self, *, as_file: bool) -> None:
         """The network was changed in place, to what its file holds, or to what was learned of a face."""
         self._own.weights_changed()
-        self._as_file = as_file
+        self._as_file = self.completions.as_file = as_file
         self.clear()
         if as_file:
             self._decide()
 
     def clear(self) -> None:
         """Another photo, or other weights: what is kept is worth nothing."""
-        self._last: tuple[np.ndarray, Tensor] | None = None
-        self._stale = False
-        """Whether what boxes start from is not the last whole render."""
         self._contest = None
         if self.boxes is not None:
             self.boxes.clear()
 
-    def _keep(self, ids: np.ndarray, style: Tensor, *, stale: bool) -> None:
-        self._last, self._stale = (ids.copy(), style), stale  # a copy: who asked may go on painting in it
-
     @property
-    def _whole(self) -> Backend:
+    def _whole(self) -> Engine:
         # What was learned of a face is rendered by torch, rather than converted anew.
         return self._own if self._other is None or not self._as_file else self._other
 
-    def _own_backend(self) -> Backend:
+    def _own_engine(self) -> Engine:
         if self._device.type == "cuda" and self._engine in GRAPHS:
             try:
-                return GraphBackend(self._network, size=self._size, compiled=self._engine == "compiled")
+                return CudaGraphEngine(self._network, size=self._size, compiled=self._engine == "compiled")
             except NoGraph:
                 logger.warning("No CUDA graph here; torch renders layer by layer.", exc_info=True)
         if self._device.type == "cuda":
-            return TorchBackend(self._network, torch.channels_last)
+            return TorchEngine(self._network, torch.channels_last)
         if self._device.type != "cpu" or not supports(self._network):
-            return TorchBackend(self._network)
+            return TorchEngine(self._network)
         if kept_bytes(self._network, self._size) > LIMIT:
-            return TorchBackend(self._network)
-        self.boxes = IncrementalBackend(self._network)
+            return TorchEngine(self._network)
+        self.boxes = BoxEngine(self._network)
         return self.boxes
-
-    # Completions --------------------------------------------------------------------------------------------------
-
-    @property
-    def completion_name(self) -> str:
-        """What completes photos."""
-        return f"torch {self._precision_name}" if self._completing is None else self._completing.name
-
-    def prepare_completions(self) -> bool:
-        """Make what completes photos faster than torch, once, in about a second; False when nothing is left to do."""
-        if not (self._to_make and self._as_file):
-            return False
-        self._to_make = False
-        try:
-            self._completion = OpenVinoCompletion(
-                self._network,
-                precision=INT8 if self._int8 and self._engine != "openvino" else self._precision_name,
-                fingerprint=self._fingerprint,
-                cache=self._openvino_folder,
-                calibration=lambda: portrait_completions(self._network),
-            )
-        except Exception:  # whatever is wrong with it, torch completes
-            logger.exception("OpenVINO for completions was not made.")
-        return True
-
-    def complete(self, ids: Tensor, style: Tensor, photo: Tensor, hole: Tensor, regions: Tensor) -> Tensor:
-        """Redraw a hole in a photo, by a network that can; see `maskedit.models.views.Draw`."""
-        if self._completing is not None:
-            try:
-                return self._completing.complete(ids, style, photo, hole, regions)
-            except (MemoryError, torch.OutOfMemoryError):
-                raise
-            except Exception:
-                logger.exception("The engine %s failed a completion.", self._completion.name)
-                self._completion = None
-        return by_torch(self._network)(ids, style, photo, hole, regions)
-
-    @property
-    def _completing(self) -> OpenVinoCompletion | None:
-        """Like whole images, what was learned of a face is drawn by torch."""
-        return self._completion if self._as_file else None
-
-    def _completes_by_openvino(self) -> bool:
-        """Whether it does: for who asks for it, and where the processor has bfloat16, with which it is the faster."""
-        if not isinstance(self._network, ContextNetwork) or self._device.type != "cpu" or not _openvino_version():
-            return False
-        return self._engine in ("openvino", INT8) or (self._engine == "auto" and self._precision == torch.bfloat16)
 
     # Which is the fastest -----------------------------------------------------------------------------------------
 
     def _check(self, engine: str) -> bool:
         """Whether there is anything to decide; what was asked for must be possible."""
-        possible = self.boxes is not None and bool(_openvino_version())
+        possible = self.boxes is not None and bool(openvino_version())
         asked = f"The engine {engine!r} was asked for, but "
         if engine in GRAPHS and self._device.type != "cuda":
             raise UserError(f"{asked}it needs an NVIDIA GPU; leave it out.")
         if engine in ("openvino", INT8) and self._device.type != "cpu":
             raise UserError(f"{asked}OpenVINO renders on the CPU here: choose the device cpu as well, or leave it out.")
         if engine in ("openvino", INT8) and not possible:
-            why = "it does not render this network" if _openvino_version() else "OpenVINO is not installed"
+            why = "it does not render this network" if openvino_version() else "OpenVINO is not installed"
             raise UserError(f"{asked}{why}; leave it out, or run: pip install openvino")
         if engine == INT8 and not self._int8:
             raise UserError(f"{asked}so was the precision {self._precision_name}: leave one of them out.")
@@ -276,17 +214,14 @@ class Backends:
                 logger.exception("OpenVINO in %s was not made.", chosen)
 
     def _compete(self, cancelled: Callable[[], bool]) -> None:
-        """Time one backend more; after the last, keep the fastest and remember it."""
+        """Time one engine more; after the last, keep the fastest and remember it."""
         if self._contest is None:
-            makers: dict[str, Callable[[], Backend]] = {TORCH: lambda: self._own}
+            makers: dict[str, Callable[[], Engine]] = {TORCH: lambda: self._own}
             makers |= {name: lambda name=name: self._openvino(name) for name in self._precisions}
-            self._contest = Contest(makers, *self._last)
-        contest, shown = self._contest, self.boxes.picture
-        try:
+            self._contest = Contest(makers, *self.boxes.shown)
+        contest = self._contest
+        with self.boxes.keeping_picture():  # torch's renders are of the label map that the contest began with
             contest.step(cancelled)
-        finally:  # torch's renders are of the label map that the contest began with, and boxes start from them
-            self.boxes.show(shown, self._last[0])
-            self._stale = not np.array_equal(contest.ids, self._last[0])
         if contest.over:
             self._undecided, self._contest = False, None
             self._other = self._made.get(contest.winner)
@@ -294,9 +229,9 @@ class Backends:
             logger.info("Of %s seconds a render, %s is chosen.", contest.seconds, contest.winner)
             remember(self._memory, self._key, contest.winner, contest.seconds)
 
-    def _openvino(self, precision: str) -> Backend:
+    def _openvino(self, precision: str) -> Engine:
         if precision not in self._made:
-            self._made[precision] = OpenVinoBackend(
+            self._made[precision] = OpenVinoEngine(
                 self._network,
                 size=self._size,
                 precision=precision,
@@ -321,14 +256,6 @@ class Backends:
 
     @property
     def _key(self) -> str:
-        versions = f"torch {torch.__version__}, OpenVINO {_openvino_version()}"
+        versions = f"torch {torch.__version__}, OpenVINO {openvino_version()}"
         threads = f"{torch.get_num_threads()} threads of {processor_name()}"
         return f"{self._fingerprint[:16]}, {self._size} px, {' or '.join(self._precisions)}, {threads}, {versions}"
-
-
-def _openvino_version() -> str:
-    """Empty where it is not installed; nothing is imported, which would take a third of a second."""
-    try:
-        return version("openvino")
-    except PackageNotFoundError:
-        return ""

@@ -1,4 +1,4 @@
-"""Which backend is the fastest on this machine: measured at one label map, a step at a time, and remembered on disk."""
+"""Which engine is the fastest on this machine: measured at one label map, a step at a time, and remembered on disk."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -15,50 +16,73 @@ from torch import Tensor
 
 from maskedit.errors import UserError
 from maskedit.imaging import atomic_write_bytes
-from maskedit.render.backends import Backend
+from maskedit.render.engines.engine import Engine
 from maskedit.render.modes import Cancelled
 
 WORTH = 0.93
-"""Another backend than the first is chosen only if it needs less than this share of the first one's time: only the
+"""Another engine than the first is chosen only if it needs less than this share of the first one's time: only the
 first one keeps the features that box renders start from."""
 ALIKE = 1.0
-"""Levels of 255: a backend whose picture is further than this from the first one's, on average, is not chosen."""
+"""Levels of 255: a engine whose picture is further than this from the first one's, on average, is not chosen."""
 _TRIES = 3
 
 logger = logging.getLogger(__name__)
 
 
-class Contest:
-    """Times backends at one label map, one backend a step.
+class Timing(NamedTuple):
+    """How one engine did."""
 
-    A backend that draws something else (`ALIKE`), or that cannot be made, is not chosen.
+    seconds: float
+    """The best of some renders."""
+    unlike: float
+    """Levels of 255 that its picture is off the first engine's, on average."""
+
+
+def fastest(timings: dict[str, Timing]) -> str:
+    """The name of the engine to use: the first one, unless another draws alike in less than `WORTH` of its time."""
+    first, *others = timings
+    best = WORTH * timings[first].seconds
+    worth = [name for name in others if timings[name].unlike <= ALIKE and timings[name].seconds < best]
+    return min(worth, key=lambda name: timings[name].seconds, default=first)
+
+
+class Contest:
+    """Times engines at one label map, one engine a step.
+
+    A engine that draws something else (`ALIKE`), or that cannot be made, is not chosen.
 
     Args:
-        makers: name -> what makes the backend, or hands over one that there is; the first is the one to beat.
+        makers: name -> what makes the engine, or hands over one that there is; the first is the one to beat.
         ids: (S, S) uint8.
         style: (1, V) style code.
     """
 
-    def __init__(self, makers: dict[str, Callable[[], Backend]], ids: np.ndarray, style: Tensor):
+    def __init__(self, makers: dict[str, Callable[[], Engine]], ids: np.ndarray, style: Tensor):
         self._waiting = list(makers.items())
         self._first = self._waiting[0][0]
         self.ids, self._style = ids.copy(), style.clone()
         self._picture: np.ndarray | None = None
-        self._to_beat = 0.0
-        self.seconds: dict[str, float] = {}
-        """Name -> the best time of those that could be timed."""
-        self.winner = self._first
-        """So far."""
+        self._timings: dict[str, Timing] = {}
 
     @property
     def over(self) -> bool:
         return not self._waiting
 
+    @property
+    def winner(self) -> str:
+        """So far."""
+        return fastest(self._timings) if self._timings else self._first
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Name -> the best time of those that could be timed."""
+        return {name: timing.seconds for name, timing in self._timings.items()}
+
     def step(self, cancelled: Callable[[], bool]) -> None:
-        """Time the next backend.
+        """Time the next engine.
 
         Raises:
-            Cancelled: ``cancelled`` said so; the next step begins with the same backend.
+            Cancelled: ``cancelled`` said so; the next step begins with the same engine.
         """
         name, make = self._waiting[0]
         try:
@@ -71,19 +95,17 @@ class Contest:
             logger.exception("The engine %s failed the comparison.", name)
         self._waiting.pop(0)
 
-    def _time(self, name: str, backend: Backend, cancelled: Callable[[], bool]) -> None:
+    def _time(self, name: str, engine: Engine, cancelled: Callable[[], bool]) -> None:
         taken = []
         for _ in range(_TRIES):
             if cancelled():
                 raise Cancelled
             started = perf_counter()
-            picture = backend.generate(self.ids, self._style, cancelled).astype(np.int16)
+            picture = engine.generate(self.ids, self._style, cancelled).astype(np.int16)
             taken.append(perf_counter() - started)
-        self.seconds[name] = best = min(taken)
-        if name == self._first:
-            self._picture, self._to_beat = picture, WORTH * best
-        elif best < self._to_beat and np.abs(picture - self._picture).mean() <= ALIKE:
-            self.winner, self._to_beat = name, best
+        if self._picture is None:
+            self._picture = picture
+        self._timings[name] = Timing(min(taken), float(np.abs(picture - self._picture).mean()))
 
 
 def recall(memory: Path | None, key: str) -> str | None:

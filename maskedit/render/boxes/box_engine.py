@@ -6,7 +6,7 @@ output is kept, with its channels' sums; after an edit a box of it is recomputed
 changed in the box (running statistics), and whatever the next convolution looks at is normalised with these. What lies
 outside the box is kept as it was: the picture there does not change at all.
 
-How the layer would have changed out there is told by a sample of it (`maskedit.render.sampling`), as one affine change
+How the layer would have changed out there is told by a sample of it (`boxes.sampling`), as one affine change
 of every channel. Normalisation does away with affine changes, so it need not be made where the layer is kept: the box
 is put in with the change taken back, and all of the layer is as if the statistics before it had never moved.
 
@@ -17,24 +17,24 @@ it exact and what is kept new. A box as large as the image *is* a full render, b
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from maskedit.document.history import Box
-from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.dense_mapping import DenseMappingNetwork, Layer
 from maskedit.models.device import precision_name
 from maskedit.models.layers import EPS, normalised
 from maskedit.models.tensors import one_hot, tensor_to_photo
-from maskedit.render.boxes import EVERYTHING, Geometry, Growth, Span, changed_boxes, spans
+from maskedit.render.boxes.geometry import EVERYTHING, Geometry, Growth, Span, changed_boxes, spans
+from maskedit.render.boxes.sampling import SAMPLES, Sample, gather
 from maskedit.render.convolution import Convolution, FourPixelConvolution
 from maskedit.render.modes import Cancelled, never
-from maskedit.render.sampling import SAMPLES, Sample, gather
 
 GROWTH = Growth(down=3, blocks=2, up=16)
 """The best trade of error and time on trained weights (`maskedit-eval boxes --growths`): less around the blocks' cells,
@@ -44,19 +44,6 @@ Region = tuple[Span, Span]
 """Rows and columns."""
 Code = tuple[Tensor, Tensor]
 """Bias and weight of one AdaIN layer, (C,) float32 each: the bias comes first in a style code."""
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """One convolution of the generator and what follows it."""
-
-    module: nn.Module
-    geometry: Geometry
-    style: int | None = None
-    """Which code of the style, where the normalisation is AdaIN."""
-    relu: bool = True
-    skip: int | None = None
-    """The layer whose activation is added."""
 
 
 class _State:
@@ -102,8 +89,8 @@ def _part(x: Tensor, where: Region | Tensor) -> Tensor:
     return x[:, :, rows.slice, columns.slice]
 
 
-class IncrementalBackend:
-    """The generator on the CPU, layer by layer, with what box renders start from; a `Backend`.
+class BoxEngine:
+    """The generator on the CPU, layer by layer, with what box renders start from; a `Engine`.
 
     Args:
         network: on the CPU, in float32 or bfloat16; it is used, not copied.
@@ -115,7 +102,8 @@ class IncrementalBackend:
         self._network, self.growth, self._count = network, growth, samples
         self._precision = next(network.parameters()).dtype
         self.name = f"torch {precision_name(self._precision)}"
-        self._layers = list(_layers(network))
+        self._layers = list(network.layers())
+        self._geometries = [geometry_of(layer) for layer in self._layers]
         *layers, head = self._layers
         self._convolutions = [*(Convolution(layer.module) for layer in layers), FourPixelConvolution(head.module)]
         skips = {layer.skip: index for index, layer in enumerate(self._layers)}
@@ -131,8 +119,12 @@ class IncrementalBackend:
         """The label map that the states belong to."""
         self._shown: np.ndarray | None = None
         """The one that the picture does."""
+        self._style: Tensor | None = None
+        """The picture's style code."""
         self.picture: np.ndarray | None = None
         """(S, S, 3) uint8: the last render with all updates since; not to be written to."""
+        self.stale = False
+        """Whether the states are not those of a full render of what is shown."""
 
     def weights_changed(self) -> None:
         """The network was changed in place."""
@@ -152,13 +144,34 @@ class IncrementalBackend:
         weights of their own, 22 MiB more."""
         return sum(state.raw.nbytes for state in self._states)
 
-    def show(self, picture: np.ndarray, ids: np.ndarray) -> None:
-        """Let the next update start from this picture (S, S, 3) uint8, which another backend rendered from a label map
-        (S, S)."""
-        self.picture, self._shown = picture.copy(), ids.copy()
+    @property
+    def shown(self) -> tuple[np.ndarray, Tensor] | None:
+        """Label map and style code of the picture; None before the first."""
+        return None if self._shown is None else (self._shown, self._style)
+
+    def rebase(self, picture: np.ndarray, ids: np.ndarray, style: Tensor) -> None:
+        """Let the next update start from this picture (S, S, 3) uint8, which another engine rendered from a label map
+        (S, S) and a style code."""
+        self.picture, self._shown, self._style, self.stale = picture.copy(), ids.copy(), style, True
+
+    @contextmanager
+    def keeping_picture(self) -> Iterator[None]:
+        """Whatever is rendered meanwhile, the picture is the same again afterwards."""
+        kept = self.picture, self._shown, self._style
+        try:
+            yield
+        finally:
+            self.picture, self._shown, self._style = kept
+            self.stale = self.stale or not np.array_equal(self._ids, self._shown)
+
+    def refresh(self, cancelled: Callable[[], bool] = never) -> None:
+        """Make the states those of a full render of what is shown; the picture stays."""
+        with self.keeping_picture():
+            self.generate(*self.shown, cancelled)
 
     def generate(self, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool] = never) -> np.ndarray:
-        """A full render, from which updates start; see `Backend`. When it is cancelled, what was kept before stays."""
+        """A full render, from which updates start; see `Engine`. When it is cancelled, what was kept before stays."""
+        given = style
         style = style.to("cpu", torch.float32)
         codes = [half for block in style.chunk(len(self._network.blocks), 1) for half in block.chunk(2, 1)]
         codes = [tuple(code[0].chunk(2)) for code in codes]
@@ -167,7 +180,7 @@ class IncrementalBackend:
         with torch.inference_mode():
             self._render(ids, Box(0, 0, side, side), states, codes, picture, growth=EVERYTHING, cancelled=cancelled)
         self._states, self._codes, self._ids, self.picture = states, codes, ids.copy(), picture
-        self._shown = self._ids
+        self._shown, self._style, self.stale = self._ids, given, False
         return picture.copy()
 
     def update(self, ids: np.ndarray, *, growth: Growth | None = None, frozen: bool = False) -> np.ndarray:
@@ -175,7 +188,7 @@ class IncrementalBackend:
 
         Args:
             ids: (S, S) uint8, of the same side as in ``generate``.
-            growth: how far the boxes grow; this backend's when None.
+            growth: how far the boxes grow; this engine's when None.
             frozen: keep the statistics of the last full render, for comparison.
         """
         boxes = changed_boxes((self._ids != ids) | (self._shown != ids))
@@ -184,7 +197,7 @@ class IncrementalBackend:
         for box in boxes:
             labels[box.slices] = ids[box.slices]
             self.update_box(labels, box, growth=growth, frozen=frozen)
-        self._shown = self._ids
+        self._shown, self.stale = self._ids, True
         return self.picture.copy()
 
     def update_box(self, ids: np.ndarray, box: Box, *, growth: Growth | None = None, frozen: bool = False) -> Region:
@@ -214,14 +227,13 @@ class IncrementalBackend:
         A layer that is recomputed whole gets a new state; a part is put into the state there is.
         """
         side = ids.shape[0]
-        geometries = [layer.geometry for layer in self._layers]
-        rows = spans(geometries, Span(box.y0, box.y1), side, growth)
-        columns = spans(geometries, Span(box.x0, box.x1), side, growth)
+        rows = spans(self._geometries, Span(box.y0, box.y1), side, growth)
+        columns = spans(self._geometries, Span(box.x0, box.x1), side, growth)
         whole: dict[int, Tensor] = {}  # activations of layers that this pass has computed whole
 
-        def code(layer: _Layer) -> tuple[Tensor | None, Tensor | None]:
+        def code(layer: Layer) -> tuple[Tensor | None, Tensor | None]:
             """Weight and bias of the normalisation; the other way round than in a style code."""
-            return (None, None) if layer.style is None else codes[layer.style][::-1]
+            return (None, None) if layer.code is None else codes[layer.code][::-1]
 
         def activation(index: int, where: Region | Tensor) -> Tensor:
             """(1, C, h, w), or pixels (N, C, h, w): what a layer hands on, normalised with its present statistics."""
@@ -231,7 +243,7 @@ class IncrementalBackend:
             x = F.batch_norm(state.part(where), state.mean, state.variance, *code(layer), eps=EPS)
             return finished(layer, x, where)
 
-        def finished(layer: _Layer, x: Tensor, where: Region | Tensor) -> Tensor:
+        def finished(layer: Layer, x: Tensor, where: Region | Tensor) -> Tensor:
             if layer.relu:
                 x = x.relu_()
             return x if layer.skip is None else x.add_(activation(layer.skip, where))
@@ -239,7 +251,7 @@ class IncrementalBackend:
         for index, layer in enumerate(self._layers):
             if cancelled():
                 raise Cancelled
-            geometry, region = layer.geometry, (rows[index], columns[index])
+            geometry, region = self._geometries[index], (rows[index], columns[index])
             length = geometry.input_length(side)
             wanted = tuple(geometry.needed(span) for span in region)
             window = tuple(span.clipped(length) for span in wanted)
@@ -263,16 +275,17 @@ class IncrementalBackend:
     def _sample(self, index: int, side: int) -> Sample | None:
         """Of one of the layers that are sampled: the residual blocks would cost more than they gain, and the first
         layer, which no statistics come before, needs none."""
-        layer = self._layers[index]
-        if not self._count or layer.geometry.kind == "same":
+        if not self._count or self._layers[index].kind == "same":
             return None
         sample = self._samples.get(index)
         if sample is None or sample.side != side:
-            sample = self._samples[index] = Sample(layer.module, layer.geometry, side, self._count)
+            sample = self._samples[index] = Sample(
+                self._layers[index].module, self._geometries[index], side, self._count
+            )
         return sample
 
     def _convolve(self, index: int, x: Tensor, wanted: Region, length: int) -> Tensor:
-        geometry = self._layers[index].geometry
+        geometry = self._geometries[index]
         if geometry.kind != "same":
             # Outputs of a halving begin with a pixel beyond the border, or not: zeros at the other end do no harm.
             return self._convolutions[index](x, tuple(int(span.start < 0) for span in wanted))
@@ -286,20 +299,13 @@ class IncrementalBackend:
 
 def kept_bytes(network: DenseMappingNetwork, size: int) -> int:
     """Memory that box renders of ``size`` x ``size`` pixels need, in bytes."""
-    layers = list(_layers(network))[:-1]
-    pixels = sum(layer.module.out_channels * layer.geometry.length(size) ** 2 for layer in layers)
+    *layers, _ = network.layers()
+    pixels = sum(layer.module.out_channels * geometry_of(layer).length(size) ** 2 for layer in layers)
     return pixels * next(network.parameters()).itemsize
 
 
-def _layers(network: DenseMappingNetwork):
-    yield _Layer(network.stem, Geometry("same", 0, 3))
-    for level, conv in enumerate(network.down, start=1):
-        yield _Layer(conv, Geometry("down", level, 1))
-    before = deepest = len(network.down)
-    for number, block in enumerate(network.blocks):
-        yield _Layer(block.conv1, Geometry("same", deepest, 1), style=2 * number)
-        yield _Layer(block.conv2, Geometry("same", deepest, 1), style=2 * number + 1, relu=False, skip=before)
-        before += 2
-    for level, conv in enumerate(network.up, start=1):
-        yield _Layer(conv, Geometry("up", deepest - level, 0))
-    yield _Layer(network.head, Geometry("same", 0, 3, even=True))
+def geometry_of(layer: Layer) -> Geometry:
+    """Where a layer looks."""
+    padding = {"same": layer.module.kernel_size[0] // 2, "down": 1, "up": 0}[layer.kind]
+    # The last layer computes four pixels at a time.
+    return Geometry(layer.kind, layer.level, padding, even=layer.name == "head")

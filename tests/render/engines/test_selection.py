@@ -1,4 +1,4 @@
-"""Which backend renders what: a contest that is held once and remembered, and what happens to boxes meanwhile."""
+"""Which engine renders what: a contest that is held once and remembered, and what happens to boxes meanwhile."""
 
 import copy
 import json
@@ -13,11 +13,11 @@ from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.variants import build_generator
 from maskedit.models.views import by_torch
-from maskedit.render import choice, contest
-from maskedit.render.backends import TorchBackend
-from maskedit.render.boxes import Growth
-from maskedit.render.choice import Backends
-from maskedit.render.contest import default_memory
+from maskedit.render.boxes.geometry import Growth
+from maskedit.render.engines import completions, selection, timing
+from maskedit.render.engines.engine import TorchEngine
+from maskedit.render.engines.selection import Engines
+from maskedit.render.engines.timing import Timing, default_memory, fastest
 from maskedit.render.modes import BOX, FULL, Cancelled
 from tests.faces import draw_face
 
@@ -25,7 +25,7 @@ SIDE = 64
 
 
 class Clock:
-    """Counts what backends say they take, not what this machine does."""
+    """Counts what engines say they take, not what this machine does."""
 
     now = 0.0
 
@@ -49,7 +49,7 @@ class Rival:
             assert len(calibration()) == 2
         type(self).made.append(precision)
         self.name, self._precision = f"OpenVINO {precision}", precision
-        self._torch = TorchBackend(copy.deepcopy(network))
+        self._torch = TorchEngine(copy.deepcopy(network))
 
     def generate(self, ids, style, cancelled=lambda: False):
         if self.failing == f"{self._precision} later":
@@ -68,16 +68,16 @@ def rival(monkeypatch):
         made = []  # noqa: RUF012
         clock = Clock()
 
-    monkeypatch.setattr(choice, "OpenVinoBackend", Fresh)
-    monkeypatch.setattr(choice, "_openvino_version", lambda: "1")
-    monkeypatch.setattr(contest, "perf_counter", Fresh.clock)
-    generate = choice.IncrementalBackend.generate
+    monkeypatch.setattr(selection, "OpenVinoEngine", Fresh)
+    monkeypatch.setattr(selection, "openvino_version", lambda: "1")
+    monkeypatch.setattr(timing, "perf_counter", Fresh.clock)
+    generate = selection.BoxEngine.generate
 
     def slow(self, *given):
         Fresh.clock.now += 0.1
         return generate(self, *given)
 
-    monkeypatch.setattr(choice.IncrementalBackend, "generate", slow)
+    monkeypatch.setattr(selection.BoxEngine, "generate", slow)
     return Fresh
 
 
@@ -251,13 +251,13 @@ def test_an_engine_that_cannot_be_had_is_refused(weights, tmp_path, rival, monke
     rival.failing = "int8"
     with pytest.raises(UserError, match="OpenVINO cannot render in int8 here: no such processor"):
         make(weights, tmp_path, "int8")
-    monkeypatch.setattr(choice, "_openvino_version", lambda: "")
+    monkeypatch.setattr(selection, "openvino_version", lambda: "")
     with pytest.raises(UserError, match="OpenVINO is not installed; leave it out, or run: pip install openvino"):
         make(weights, tmp_path, "openvino")
 
 
 def test_without_openvino_there_is_no_contest(weights, tmp_path, monkeypatch):
-    monkeypatch.setattr(choice, "_openvino_version", lambda: "")
+    monkeypatch.setattr(selection, "openvino_version", lambda: "")
     renderer = make(weights, tmp_path)
     renderer.render(edited())
     assert rest(renderer) == 0
@@ -307,7 +307,7 @@ def test_updates_render_boxes_in_the_picture_of_whichever_made_the_last_full_one
     full = renderer.render(labels).image
     assert rest(renderer) == 1
     assert renderer.cache_bytes > 0
-    renderer._backends.boxes.growth = Growth(down=0, blocks=0, up=0)
+    renderer._engines.boxes.growth = Growth(down=0, blocks=0, up=0)
     result = renderer.update(edited())
     assert result.mode == BOX
     changed = (result.image != full).any(axis=2)
@@ -353,7 +353,7 @@ def test_a_cancelled_render_is_not_what_boxes_start_from(weights, tmp_path):
 def test_an_update_that_fails_leaves_nothing_behind(weights, tmp_path, monkeypatch):
     renderer = make(weights, tmp_path, "torch")
     renderer.render(draw_face(SIDE, 0)[1])
-    convolve, calls = choice.IncrementalBackend._convolve, []
+    convolve, calls = selection.BoxEngine._convolve, []
 
     def fails(self, index, *given):
         calls.append(index)
@@ -361,7 +361,7 @@ def test_an_update_that_fails_leaves_nothing_behind(weights, tmp_path, monkeypat
             raise RuntimeError("no memory, say")
         return convolve(self, index, *given)
 
-    monkeypatch.setattr(choice.IncrementalBackend, "_convolve", fails)
+    monkeypatch.setattr(selection.BoxEngine, "_convolve", fails)
     with pytest.raises(RuntimeError, match="no memory"):
         renderer.update(edited())
     result = renderer.update(edited())
@@ -384,7 +384,7 @@ def test_a_learned_face_is_torchs_and_leaves_no_trace(weights, tmp_path, rival, 
         learning.step()
     learning.finish()
     renderer._network.head.weight.data.mul_(-1)  # two steps learn nothing that is seen
-    renderer._backends.weights_changed(as_file=False)
+    renderer._engines.weights_changed(as_file=False)
     assert renderer.engine == "CPU float32, 64 px"
     assert renderer.update(edited()).mode == FULL
     assert renderer.update(draw_face(SIDE, 0)[1]).mode == BOX
@@ -413,10 +413,10 @@ def test_another_photo_starts_anew(weights, tmp_path):
 def test_other_networks_and_very_large_ones_render_whole_images_only(weights, monkeypatch):
     torch.manual_seed(0)
     spade = build_generator(DmnConfig(width=4, size=SIDE, variant="spade")).eval()
-    assert Backends(spade, size=SIDE, fingerprint="x").boxes is None
+    assert Engines(spade, size=SIDE, fingerprint="x").boxes is None
     renderer = Renderer(weights, device="cpu", precision="float32", engine="torch")
-    assert renderer._backends.boxes is not None
-    monkeypatch.setattr(choice, "LIMIT", 1000)
+    assert renderer._engines.boxes is not None
+    monkeypatch.setattr(selection, "LIMIT", 1000)
     renderer = Renderer(weights, device="cpu", precision="float32", engine="torch")
     renderer.set_target(*draw_face(SIDE, 0))
     assert not renderer.has_boxes
@@ -439,7 +439,7 @@ def test_the_memory_lies_in_the_systems_cache(monkeypatch, tmp_path):
     def homeless(*given, **options):
         raise RuntimeError("could not determine the home directory")
 
-    monkeypatch.setattr(contest, "user_cache_path", homeless)
+    monkeypatch.setattr(timing, "user_cache_path", homeless)
     assert default_memory() is None
 
 
@@ -470,8 +470,8 @@ def completing(monkeypatch):
         made = []  # noqa: RUF012
         drawn = []  # noqa: RUF012
 
-    monkeypatch.setattr(choice, "OpenVinoCompletion", Fresh)
-    monkeypatch.setattr(choice, "_openvino_version", lambda: "1")
+    monkeypatch.setattr(completions, "OpenVinoCompletion", Fresh)
+    monkeypatch.setattr(completions, "openvino_version", lambda: "1")
     return Fresh
 
 
@@ -551,3 +551,16 @@ def test_a_learned_face_is_completed_by_torch(context_weights, tmp_path, complet
     assert len(completing.drawn) == drawn
     renderer.forget()
     assert renderer.complete(edited()).engine == "CPU OpenVINO int8, 64 px"
+
+
+@pytest.mark.parametrize(
+    ("others", "chosen"),
+    [
+        ({}, "torch"),
+        ({"b": Timing(0.95, 0.0)}, "torch"),  # not worth it
+        ({"b": Timing(0.9, 0.2), "c": Timing(0.5, 0.9)}, "c"),
+        ({"b": Timing(0.9, 0.2), "c": Timing(0.1, 1.1)}, "b"),  # the faster one draws something else
+    ],
+)
+def test_the_fastest_that_draws_alike_is_chosen(others, chosen):
+    assert fastest({"torch": Timing(1.0, 0.0), **others}) == chosen

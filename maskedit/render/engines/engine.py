@@ -1,7 +1,7 @@
 """Ways to run the generator: what they have in common, and the one that every machine has.
 
-A backend is a network made ready for one device and one side. The renderer gives it a label map and a style code and
-gets a picture; which of them it uses is `maskedit.render.choice`'s business.
+A engine is a network made ready for one device and one side. The renderer gives it a label map and a style code and
+gets a picture; which of them it uses is `maskedit.render.engines.selection`'s business.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from maskedit.models.tensors import one_hot, tensor_to_photo
 from maskedit.render.modes import never
 
 
-class Backend(Protocol):
+class Engine(Protocol):
     """One way to run the generator."""
 
     name: str
@@ -29,9 +29,9 @@ class Backend(Protocol):
         """Render a label map.
 
         Args:
-            ids: (S, S) uint8 ids of ``LABELS``, of the backend's side.
+            ids: (S, S) uint8 ids of ``LABELS``, of the engine's side.
             style: (1, V) style code, on any device, of any float type.
-            cancelled: asked between layers, where the backend can; True gives the render up.
+            cancelled: asked between layers, where the engine can; True gives the render up.
 
         Returns:
             (S, S, 3) uint8 RGB, of its own memory.
@@ -47,7 +47,7 @@ def supports(network: Generator) -> bool:
     return isinstance(network, DenseMappingNetwork)
 
 
-class TorchBackend:
+class TorchEngine:
     """The network as torch runs it, layer by layer, on any device.
 
     Args:
@@ -62,7 +62,7 @@ class TorchBackend:
         self.name = f"torch {precision_name(self._precision)}"
 
     def generate(self, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool] = never) -> np.ndarray:
-        """See `Backend`."""
+        """See `Engine`."""
         with torch.inference_mode():
             labels = one_hot(torch.from_numpy(np.array(ids)).to(self._device), dtype=self._precision)
             style = style.to(self._device, self._precision)

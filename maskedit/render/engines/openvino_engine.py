@@ -1,6 +1,6 @@
 """The generator as OpenVINO runs it on a CPU: the Dense Mapping Network, faster than torch, in 8-bit integers if asked.
 
-OpenVINO is optional (``pip install maskedit[cpu]``). No model is stored (see `maskedit.render.openvino_graph`); only
+OpenVINO is optional (``pip install maskedit[cpu]``). No model is stored (see `openvino_graph`); only
 what int8 was calibrated to is.
 
 ``int8``: the label map's one-hot planes, which are exact in 8 bits, and the features between the residual blocks and
@@ -31,16 +31,16 @@ from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.device import precision_name
 from maskedit.models.tensors import one_hot
 from maskedit.models.views import by_torch
-from maskedit.render.backends import supports
+from maskedit.render.engines.engine import supports
+from maskedit.render.engines.openvino_graph import ContextGraph, Graph, Ranges, openvino_core
 from maskedit.render.modes import Cancelled, never
-from maskedit.render.openvino_graph import ContextGraph, Graph, Ranges, openvino_core
 
 if TYPE_CHECKING:
     import openvino
 
 Precision = Literal["float32", "bfloat16", "int8"]
 Pair = tuple[np.ndarray, Tensor]
-"""(S, S) uint8 ids and a style code (1, V), as ``Backend.generate`` takes them."""
+"""(S, S) uint8 ids and a style code (1, V), as ``Engine.generate`` takes them."""
 Completing = tuple[Tensor, Tensor, Tensor, Tensor]
 """Label ids, style code, photo and hole, as ``OpenVinoCompletion.complete`` takes them."""
 
@@ -52,8 +52,8 @@ MARGIN = 1.25
 logger = logging.getLogger(__name__)
 
 
-class OpenVinoBackend:
-    """The Dense Mapping Network on the CPU, by OpenVINO; a `Backend`.
+class OpenVinoEngine:
+    """The Dense Mapping Network on the CPU, by OpenVINO; a `Engine`.
 
     Args:
         network: on any device, of any float type; its weights are copied: what is done to it later changes nothing.
@@ -81,7 +81,7 @@ class OpenVinoBackend:
         calibration: Callable[[], Sequence[Pair]] | None = None,
     ):
         if not supports(network):
-            raise ValueError(f"OpenVinoBackend runs a DenseMappingNetwork, not a {type(network).__name__}")
+            raise ValueError(f"OpenVinoEngine runs a DenseMappingNetwork, not a {type(network).__name__}")
         if precision == "int8" and calibration is None:
             raise ValueError("int8 wants label maps and style codes to calibrate with")
         self.name = f"OpenVINO {precision}"
@@ -92,7 +92,7 @@ class OpenVinoBackend:
         self._request = _request(Graph(network, ranges).generator(size), network, precision)
 
     def generate(self, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool] = never) -> np.ndarray:
-        """See `Backend`; ``cancelled`` is asked every few milliseconds, and heard at the end of a layer."""
+        """See `Engine`; ``cancelled`` is asked every few milliseconds, and heard at the end of a layer."""
         request = self._request
         request.start_async({0: np.ascontiguousarray(ids), 1: style.detach().to("cpu", torch.float32).numpy()})
         while not request.wait_for(POLL_MS):
@@ -109,7 +109,7 @@ class OpenVinoCompletion:
 
     Args:
         network: on the CPU; the weights of the layers are copied, but a hole that is everything is drawn by it itself.
-        precision, fingerprint, cache: as of `OpenVinoBackend`.
+        precision, fingerprint, cache: as of `OpenVinoEngine`.
         calibration: likewise, but what it gives are arguments of `complete`.
 
     Raises:
@@ -173,11 +173,12 @@ def _request(model: openvino.Model, network: DenseMappingNetwork, precision: Pre
 
 
 def _in_8_bits(network: DenseMappingNetwork) -> dict[str, nn.Conv2d]:
-    """The convolutions that int8 rounds the input of, by the names that `Graph` gives them; the stem is apart."""
-    convs = {f"down{level}": conv for level, conv in enumerate(network.down) if level > 0}
-    for index, block in enumerate(network.blocks):
-        convs |= {f"blocks{index}.conv1": block.conv1, f"blocks{index}.conv2": block.conv2}
-    return convs
+    """The convolutions that int8 rounds the input of, by name; the stem is apart."""
+    return {
+        layer.name: layer.module
+        for layer in network.layers()
+        if layer.code is not None or (layer.kind == "down" and layer.level > 1)
+    }
 
 
 def _generated(network: DenseMappingNetwork, ids: np.ndarray, style: Tensor) -> Tensor:

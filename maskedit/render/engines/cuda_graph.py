@@ -20,11 +20,11 @@ from maskedit.render.modes import Cancelled, never
 
 
 class NoGraph(Exception):
-    """There is no CUDA graph of this network here, for another reason than memory: run it with ``TorchBackend``."""
+    """There is no CUDA graph of this network here, for another reason than memory: run it with ``TorchEngine``."""
 
 
-class GraphBackend:
-    """One CUDA graph from label ids to uint8 pixels, of fixed side. Implements `Backend`; for one thread at a time.
+class CudaGraphEngine:
+    """One CUDA graph from label ids to uint8 pixels, of fixed side. Implements `Engine`; for one thread at a time.
 
     Args:
         network: on a CUDA device, in its precision, in ``torch.channels_last``; it is used, not copied.
@@ -56,7 +56,7 @@ class GraphBackend:
         self._capture()
 
     def generate(self, ids: np.ndarray, style: Tensor, cancelled: Callable[[], bool] = never) -> np.ndarray:
-        """See `Backend`; ``cancelled`` is asked once, before the graph is launched.
+        """See `Engine`; ``cancelled`` is asked once, before the graph is launched.
 
         Raises:
             Cancelled: ``cancelled`` said so.

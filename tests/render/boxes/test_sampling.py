@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from maskedit.document.history import Box
-from maskedit.render.boxes import Geometry, Span
-from maskedit.render.incremental import IncrementalBackend
-from maskedit.render.sampling import Affine, Sample, affine, gather
+from maskedit.render.boxes.box_engine import BoxEngine
+from maskedit.render.boxes.geometry import Geometry, Span
+from maskedit.render.boxes.sampling import Affine, Sample, affine, gather
 from tests.faces import draw_face
-from tests.render.test_incremental import edited, make_network, make_style, random_boxes
+from tests.render.boxes.test_box_engine import edited, make_network, make_style, random_boxes
 
 SIDE = 96
 CHANNELS = 5
@@ -97,7 +97,7 @@ def renders():
     """Of many edits, some at the borders: the picture before, with a sample and without, all rendered; the region."""
     network, labels = make_network(), draw_face(SIDE, 0)[1]
     style, random = make_style(network), np.random.default_rng(0)
-    sampled, plain = IncrementalBackend(network), IncrementalBackend(network, samples=0)
+    sampled, plain = BoxEngine(network), BoxEngine(network, samples=0)
     found = []
     for number in range(40):
         y, x, height, width = (*random.integers(-8, SIDE - 8, 2).tolist(), *random.integers(16, 40, 2).tolist())
@@ -131,9 +131,9 @@ def test_outside_the_region_nothing_changes_at_all(renders):
 
 def painted(network, *, samples=32, frozen=False):
     labels = draw_face(SIDE, 0)[1]
-    backend = IncrementalBackend(network, samples=samples)
-    backend.generate(labels, make_style(network))
-    return backend.update(edited(labels, Box(20, 30, 60, 50), 13), frozen=frozen)
+    engine = BoxEngine(network, samples=samples)
+    engine.generate(labels, make_style(network))
+    return engine.update(edited(labels, Box(20, 30, 60, 50), 13), frozen=frozen)
 
 
 def test_without_a_fit_it_is_as_without_a_sample(monkeypatch):
@@ -152,14 +152,14 @@ def test_frozen_statistics_take_no_sample(monkeypatch):
 
 def test_changed_weights_and_another_side_get_samples_of_their_own():
     network = make_network()
-    backend = IncrementalBackend(network)
+    engine = BoxEngine(network)
     for side, sign in ((SIDE, 1), (128, 1), (128, -1), (SIDE, -1)):
         for module in (network.down[1], network.up[1]):
             module.weight.data.abs_().mul_(sign)
         if sign < 0:
-            backend.weights_changed()
-        labels, fresh = draw_face(side, 0)[1], IncrementalBackend(network)
+            engine.weights_changed()
+        labels, fresh = draw_face(side, 0)[1], BoxEngine(network)
         after = edited(labels, Box(20, 30, 60, 50), 13)
-        for each in (backend, fresh):
+        for each in (engine, fresh):
             each.generate(labels, make_style(network))
-        np.testing.assert_array_equal(backend.update(after), fresh.update(after))
+        np.testing.assert_array_equal(engine.update(after), fresh.update(after))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from maskedit.document.history import Box
-from maskedit.render.boxes import EVERYTHING, GRID, Geometry, Growth, Span, changed_boxes, spans
+from maskedit.render.boxes.geometry import EVERYTHING, GRID, Geometry, Growth, Span, changed_boxes, spans
 
 KINDS = [Geometry("same", 0, 3), Geometry("same", 4, 1), Geometry("down", 1, 1), Geometry("up", 3, 0)]
 

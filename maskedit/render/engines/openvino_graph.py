@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from maskedit.models.colours import GROUPS, TINT
 from maskedit.models.context import ATTENTION_LEVEL, HIDDEN, INPUTS, SLOPE, ContextNetwork
-from maskedit.models.dense_mapping import DenseMappingNetwork
+from maskedit.models.dense_mapping import DenseMappingNetwork, Layer
 from maskedit.models.layers import EPS
 from maskedit.models.regions import CHANNELS, RegionModulation
 from maskedit.render.convolution import four_pixel_kernel
@@ -30,7 +31,7 @@ Ranges = dict[str, tuple[float, float]]
 
 
 class OpenVinoMissing(ImportError):
-    """OpenVINO is not installed, or cannot run here: take another backend."""
+    """OpenVINO is not installed, or cannot run here: take another engine."""
 
 
 class Graph:
@@ -46,26 +47,35 @@ class Graph:
 
     def generator(self, size: int) -> openvino.Model:
         """(S, S) uint8 ids and (1, V) float32 style -> (S, S, 3) uint8 RGB."""
-        network, (ids, style) = self._network, self._inputs(size)
-        x = self._normalised(self._conv("stem", network.stem, self._one_hot(ids, size)))
-        for level, conv in enumerate(network.down):
-            x = self._normalised(self._conv(f"down{level}", conv, x, stride=2, padding=1))
-        x = self._blocks(x, style)
-        for conv in network.up:
-            x = self._normalised(self._doubled(conv, x))
+        (ids, style), kept = self._inputs(size), []
+        x, codes = self._one_hot(ids, size), self._codes(style)
+        *layers, _ = self._network.layers()
+        for layer in layers:
+            x = self._finished(layer, self._convolved(layer, x), codes, kept)
         return import_openvino().Model([self._pixels(self._head(x))], [ids, style], "generator")
 
     def _inputs(self, size: int) -> tuple:
         ids = self._ops.parameter([size, size], np.uint8, "ids")
         return ids, self._ops.parameter([1, self._network.config.style_values], np.float32, "style")
 
-    def _blocks(self, x, style):
-        ops, codes = self._ops, self._codes(style)
-        for index, block in enumerate(self._network.blocks):
-            y = self._conv(f"blocks{index}.conv1", block.conv1, self._reflected(x, 1))
-            y = ops.relu(self._adapted(y, *codes[4 * index : 4 * index + 2]))
-            y = self._conv(f"blocks{index}.conv2", block.conv2, self._reflected(y, 1))
-            x = ops.add(x, self._adapted(y, *codes[4 * index + 2 : 4 * index + 4]))
+    def _convolved(self, layer: Layer, x):
+        if layer.kind == "up":
+            return self._doubled(layer.module, x)
+        if layer.code is not None:
+            x = self._reflected(x, 1)
+        stride, padding = (2, 1) if layer.kind == "down" else (1, 0)
+        return self._conv(layer.name, layer.module, x, stride=stride, padding=padding)
+
+    def _finished(self, layer: Layer, x, codes: list, kept: list):
+        """What follows a convolution; ``kept`` holds what the layers before it handed on, and then this one as well."""
+        x = self._instance_norm(x)
+        if layer.code is not None:
+            x = self._ops.add(self._ops.multiply(x, codes[2 * layer.code + 1]), codes[2 * layer.code])
+        if layer.relu:
+            x = self._ops.relu(x)
+        if layer.skip is not None:
+            x = self._ops.add(kept[layer.skip], x)
+        kept.append(x)
         return x
 
     def _one_hot(self, ids, size: int):
@@ -128,12 +138,6 @@ class Graph:
     def _instance_norm(self, x):
         return self._ops.mvn(x, _shape(2, 3), True, EPS, "INSIDE_SQRT")
 
-    def _normalised(self, x):
-        return self._ops.relu(self._instance_norm(x))
-
-    def _adapted(self, x, bias, weight):
-        return self._ops.add(self._ops.multiply(self._instance_norm(x), weight), bias)
-
     @staticmethod
     def _constant(values: np.ndarray):
         # Shared: `values_of` has copied them already, and the constant keeps the array alive.
@@ -163,25 +167,24 @@ class ContextGraph(Graph):
         regions, seen, labels, visible = (
             ops.parameter([1, *shape], np.float32, name) for name, shape in shapes.items()
         )
-        context = self._context(seen)
-        x = self._conv("stem", network.stem, self._one_hot(ids, size))
-        x = self._normalised(ops.add(x, self._point(network.into_down[0], context[0])))
-        for level, conv in enumerate(network.down):
-            x = self._conv(f"down{level}", conv, x, stride=2, padding=1)
-            x = self._normalised(ops.add(x, self._point(network.into_down[level + 1], context[level + 1])))
-        x = self._blocks(x, style)
-        shares = self._shares(ids, size)
-        for level, conv, into, modulation in zip(
-            (3, 2, 1, 0), network.up, network.into_up, network.modulations, strict=True
-        ):
-            x = self._instance_norm(self._doubled(conv, x))
-            x = ops.relu(self._modulated(modulation, x, regions, shares[level]))
-            added = self._biased(into, context[level])
-            if level == ATTENTION_LEVEL:
-                added = ops.add(added, self._attention(x, context[level], labels, visible))
-            elif level == 0:
-                added = ops.add(added, self._biased(network.into_head, seen))
-            x = ops.add(x, added)
+        context, shares, codes, kept = self._context(seen), self._shares(ids, size), self._codes(style), []
+        x, ups = self._one_hot(ids, size), zip(network.into_up, network.modulations, strict=True)
+        *layers, _ = network.layers()
+        for layer in layers:
+            x, level = self._convolved(layer, x), layer.level
+            if layer.kind == "up":
+                into, modulation = next(ups)
+                x = ops.relu(self._modulated(modulation, self._instance_norm(x), regions, shares[level]))
+                added = self._biased(into, context[level])
+                if level == ATTENTION_LEVEL:
+                    added = ops.add(added, self._attention(x, context[level], labels, visible))
+                elif level == 0:
+                    added = ops.add(added, self._biased(network.into_head, seen))
+                x = ops.add(x, added)
+                continue
+            if layer.code is None:
+                x = ops.add(x, self._point(network.into_down[level], context[level]))
+            x = self._finished(layer, x, codes, kept)
         return import_openvino().Model([self._head(x)], [ids, style, regions, seen, labels, visible], "completer")
 
     def _shares(self, ids, size: int) -> list:
@@ -277,6 +280,14 @@ def openvino_core() -> openvino.Core:
         OpenVinoMissing: as of `import_openvino`.
     """
     return import_openvino().Core()
+
+
+def openvino_version() -> str:
+    """Empty where it is not installed; nothing is imported, which would take a third of a second."""
+    try:
+        return version("openvino")
+    except PackageNotFoundError:
+        return ""
 
 
 def values_of(weight: Tensor) -> np.ndarray:
