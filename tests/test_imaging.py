@@ -789,3 +789,24 @@ def test_lossy_label_maps_have_an_error_of_their_own(tmp_path, face):
     with pytest.raises(imaging.LossyLabelsError, match="stored as lossy JPEG"):
         imaging.read_labels(tmp_path / "map.jpg")
     assert imaging.read_label_file(tmp_path / "map.jpg", allow_lossy=True).notes
+
+
+def test_enlarged_labels_have_smooth_outlines_and_no_new_classes():
+    rows, columns = np.mgrid[:64, :64]
+    labels = np.where((rows - 31.5) ** 2 + (columns - 31.5) ** 2 < 20**2, np.uint8(13), np.uint8(1))
+    large = imaging.enlarge_labels(labels, 256)
+    rows, columns = np.mgrid[:256, :256]
+    circle = np.where((rows - 127.5) ** 2 + (columns - 127.5) ** 2 < 80**2, 13, 1)
+    off = {"smooth": (large != circle).mean(), "blocks": (imaging.resize_labels(labels, (256, 256)) != circle).mean()}
+    assert off["smooth"] < 0.6 * off["blocks"], off
+    assert set(np.unique(large)) == {1, 13}
+
+
+def test_labels_that_differ_in_one_place_are_enlarged_alike_elsewhere():
+    labels = np.random.default_rng(0).integers(0, 19, (32, 32)).astype(np.uint8)
+    edited = labels.copy()
+    edited[10:14, 10:14] = 18
+    differ = imaging.enlarge_labels(labels, 128) != imaging.enlarge_labels(edited, 128)
+    assert differ.any()
+    differ[4 * 6 : 4 * 18, 4 * 6 : 4 * 18] = False
+    assert not differ.any()

@@ -4,7 +4,7 @@ Photos are (H, W, 3) uint8 RGB as a person sees them (EXIF orientation and trans
 not, except for CMYK); label maps are (H, W) uint8 ids of ``labels.LABELS``.
 """
 
-from maskedit.imaging.geometry import fit_square, resize_labels, resize_photo, square_labels
+from maskedit.imaging.geometry import enlarge_labels, fit_square, resize_labels, resize_photo, square_labels
 from maskedit.imaging.label_files import LabelFile, LossyLabelsError, read_label_file, read_labels
 from maskedit.imaging.metadata import PhotoMetadata, read_metadata
 from maskedit.imaging.photos import MAX_PIXELS, MIN_SIDE, read_photo, read_size, read_source
@@ -26,6 +26,7 @@ __all__ = [
     "cut_labels",
     "cut_square",
     "cutout",
+    "enlarge_labels",
     "fit_square",
     "png_bytes",
     "read_label_file",

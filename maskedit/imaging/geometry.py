@@ -25,6 +25,21 @@ def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return labels[rows[:, None], columns]
 
 
+def enlarge_labels(labels: np.ndarray, side: int) -> np.ndarray:
+    """Scale a square label map (S, S) uint8 up to ``side`` px with smooth outlines; a new array.
+
+    Each pixel takes the class that has the most of it after every class was enlarged smoothly; where two maps are
+    alike, so are their enlargements a few pixels of the smaller map away from where they differ.
+    """
+    best, result = np.full((side, side), -1.0, np.float32), np.zeros((side, side), np.uint8)
+    for label in np.unique(labels):
+        mask = cv2.GaussianBlur((labels == label).astype(np.float32), (0, 0), 0.7)
+        share = cv2.resize(mask, (side, side), interpolation=cv2.INTER_LINEAR)
+        better = share > best
+        best[better], result[better] = share[better], label
+    return result
+
+
 def fit_square(photo: np.ndarray, labels: np.ndarray | None, side: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Cut the middle square and scale it to ``side`` px: photo (H, W, 3) uint8 and, if given, labels (h, w) uint8.
 

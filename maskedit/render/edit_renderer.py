@@ -14,11 +14,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from maskedit import imaging
 from maskedit.errors import UserError
-from maskedit.render.compositing import Blend, compose
+from maskedit.imaging import Square
+from maskedit.render.compositing import Blend, Composite, compose
 from maskedit.render.modes import BOX, FULL, Mode, never
 from maskedit.render.results import EditResult, FaceRenderer, Learning
 
+FULL_SIZE = 1024
+"""Pixels: the largest square that is redrawn for the photo's own size. Beyond it the edit is enlarged."""
+WORTH_IT = 1.25
+"""So many times as large as the target the square must be in the photo."""
 _UNKNOWN = object()
 """Stands for face weights that are not known: the next `EditRenderer.set_target` applies whatever it is given."""
 
@@ -137,6 +143,41 @@ class EditRenderer:
             unedited = self._unedited
         composite = compose(photo, reference_labels, labels, edited, unedited, blend)
         return EditResult(composite, result.seconds, result.engine, result.mode, self._told(result.notice))
+
+    def at_full_size(
+        self,
+        original: np.ndarray,
+        square: Square,
+        labels: np.ndarray,
+        composite: Composite,
+        blend: Blend = Blend(),
+        *,
+        cancelled: Callable[[], bool] = never,
+    ) -> Composite:
+        """An edit as sharp as the photo that the square was cut from, to be laid into that with `paste_back`.
+
+        Where the square is larger in the photo than here, what was redrawn is redrawn once more from the photo's own
+        pixels, at the square's size there, but at no more than `FULL_SIZE` px: it takes a second or two.
+
+        Args:
+            original: (H, W, 3) uint8 RGB, the whole photo.
+            square: where the target lies in it.
+            labels: (S, S) uint8 ids, what ``composite`` shows; likewise of the target's side.
+            composite: what came of the edit; it is what is returned where nothing is gained.
+            blend: as for `render`.
+            cancelled: asked now and then; True gives it up.
+
+        Raises:
+            UserError: no target yet.
+            Cancelled: ``cancelled`` said so.
+        """
+        _, reference_labels = self._checked_target()
+        side = min(FULL_SIZE, round(square.side))
+        if not self._completes(blend) or side < WORTH_IT * len(labels) or not composite.alpha.any():
+            return composite
+        photo = imaging.cut_square(original, square, side)
+        maps = (imaging.enlarge_labels(each, side) for each in (reference_labels, labels))
+        return self._renderer.complete_once(photo, *maps, cancelled=cancelled)
 
     def prepare(self, labels: np.ndarray, blend: Blend = Blend(), *, cancelled: Callable[[], bool] = never) -> None:
         """Render the unedited face if this edit is the first to need it; `render` does so itself.

@@ -29,6 +29,7 @@ from maskedit.models.tensors import one_hot, photo_to_tensor
 from maskedit.render import learning
 from maskedit.render.checks import check_labels, check_photo
 from maskedit.render.completion import Completer
+from maskedit.render.compositing import Composite
 from maskedit.render.engines.selection import Engines
 from maskedit.render.engines.timing import default_memory
 from maskedit.render.learning import STYLE, Learned, Learning, trained_names
@@ -211,6 +212,34 @@ class Renderer:
         seconds = time.perf_counter() - started
         return EditResult(composite, seconds, name, BOX if quick else FULL, notice, typical)
 
+    def complete_once(
+        self,
+        photo: np.ndarray,
+        reference_labels: np.ndarray,
+        labels: np.ndarray,
+        *,
+        cancelled: Callable[[], bool] = never,
+    ) -> Composite:
+        """As ``complete``, for a photo that does not become the target: the target's own at another size.
+
+        Args:
+            photo: (S, S, 3) uint8 RGB, square.
+            reference_labels: (S, S) uint8 ids, its own; likewise ``labels``, what is wanted.
+            cancelled: asked now and then; True gives the render up.
+
+        Raises:
+            Cancelled: ``cancelled`` said so.
+        """
+        side = check_photo(photo)
+        check_labels(reference_labels, side)
+        check_labels(labels, side)
+
+        def work() -> Composite:
+            return self._completer_of(photo, reference_labels).complete(labels, cancelled=cancelled)
+
+        with torch.inference_mode():
+            return self._with_memory(work)[0]
+
     def idle(self, cancelled: Callable[[], bool] = never) -> bool:
         """Do one thing that makes later renders better or faster, some tenths of a second; False when there is none.
 
@@ -350,14 +379,16 @@ class Renderer:
 
     def _target_completer(self) -> Completer:
         if self._completer is None:
-            completer = Completer(
-                self._network, device=self.device, precision=self.precision, draw=self._engines.completions.complete
-            )
-            completer.set_target(*self._target)
-            if self._learned is not None:
-                completer.style = self._learned[STYLE].to(self.device, self.precision)
-            self._completer = completer
+            self._completer = self._completer_of(*self._target)
         return self._completer
+
+    def _completer_of(self, photo: np.ndarray, reference_labels: np.ndarray) -> Completer:
+        draw = self._engines.completions.complete
+        completer = Completer(self._network, device=self.device, precision=self.precision, draw=draw)
+        completer.set_target(photo, reference_labels)
+        if self._learned is not None:
+            completer.style = self._learned[STYLE].to(self.device, self.precision)
+        return completer
 
     def _photo(self, photo: np.ndarray, precision: torch.dtype) -> torch.Tensor:
         if photo.shape[0] != self.size:

@@ -107,6 +107,15 @@ class FaceRenderer(Protocol):
         self, labels: np.ndarray, *, quick: bool = False, cancelled: Callable[[], bool] = never
     ) -> EditResult: ...
 
+    def complete_once(
+        self,
+        photo: np.ndarray,
+        reference_labels: np.ndarray,
+        labels: np.ndarray,
+        *,
+        cancelled: Callable[[], bool] = never,
+    ) -> Composite: ...
+
     def idle(self, cancelled: Callable[[], bool] = never) -> bool: ...
 
     def learn(self, steps: int | None = None) -> Learning: ...

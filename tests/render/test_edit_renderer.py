@@ -11,6 +11,7 @@ from maskedit.models.context import ContextNetwork
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
 from maskedit.models.variants import build_generator
 from maskedit.render.modes import BOX, FULL, Cancelled
+from maskedit.render.pasting import paste_back
 from tests.faces import draw_face
 
 CONFIGS = {
@@ -255,3 +256,28 @@ def test_a_completion_out_of_gpu_memory_is_tried_again_then_made_on_the_cpu(
     assert notice in result.notice
     assert np.array_equal(result.image, expected)
     assert editor.render(edited).notice == ""
+
+
+def test_for_a_larger_photo_the_edit_is_drawn_at_its_size_there(editor, renderer):
+    original, whole = draw_face(400, 2)
+    square = imaging.Square(200, 200, 320, 0)
+    photo, labels = imaging.cut_square(original, square, 96), imaging.cut_labels(whole, square, 96, size=(400, 400))
+    edited = labels.copy()
+    edited[40:56, 30:50] = 14
+    editor.set_target(photo, labels)
+    small = editor.render(edited).composite
+    large = editor.at_full_size(original, square, edited, small)
+    if not renderer.completes:
+        assert large is small
+        return
+    assert large.image.shape == (320, 320, 3)
+    assert large.changed_outside == 0
+    # Of the same place as the small one, and only there.
+    grown = imaging.resize_labels((small.alpha > 0).astype(np.uint8), (320, 320)) > 0
+    assert np.mean(grown == (large.alpha > 0)) > 0.98
+    pasted = paste_back(original, square, large)
+    assert (pasted != original).any()
+    assert np.array_equal(pasted[:40], original[:40])
+    assert editor.at_full_size(original, square, edited, small, Blend(whole_face=True)) is small
+    unchanged = editor.render(labels).composite
+    assert editor.at_full_size(original, square, labels, unchanged) is unchanged
