@@ -31,7 +31,6 @@ from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
 from maskedit.models.views import View, complete_photo, natural_side
 from maskedit.render.compositing import compose
 from maskedit.render.engines.openvino_graph import OpenVinoMissing, import_openvino, openvino_core
-from maskedit.render.own_colours import with_own_colours
 from maskedit.render.texture import textured
 from maskedit.resources import default_weights
 
@@ -125,9 +124,8 @@ class Completion:
     def edit(self, photo: Tensor, reference: Tensor, ids: Tensor, hole: Tensor) -> Edited:
         """See `System`."""
         image = tensor_to_photo(complete_photo(self.network, photo, reference, ids, hole)[0])
-        inside, before, after = hole[0, 0].numpy() > 0, reference[0].numpy(), ids[0].numpy()
-        image = with_own_colours(image, tensor_to_photo(photo[0]), inside, after, before)
         if self.texture:
+            inside, before, after = hole[0, 0].numpy() > 0, reference[0].numpy(), ids[0].numpy()
             image = textured(image, tensor_to_photo(photo[0]), inside, after, before)
         return Edited(photo_to_tensor(image), hole)
 

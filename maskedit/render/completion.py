@@ -22,7 +22,6 @@ from maskedit.models.tensors import box_of, photo_to_tensor, tensor_to_photo
 from maskedit.models.views import Draw, Sight, View, by_torch, complete_sight, look, regions_of, style_of, view_for
 from maskedit.render.compositing import Composite, blended
 from maskedit.render.modes import Cancelled, never
-from maskedit.render.own_colours import with_own_colours
 from maskedit.render.portraits import portrait_edits, portraits
 from maskedit.render.texture import textured
 
@@ -85,8 +84,6 @@ class Completer:
             if inside.any():
                 image = self._redrawn(ids, hole, quick)
         _check(cancelled)
-        if inside.any():
-            image = with_own_colours(image, photo, inside, labels, reference_labels)
         if inside.any() and not quick:
             image = textured(image, photo, inside, labels, reference_labels, check=lambda: _check(cancelled))
         return laid_in(photo, image, inside)
