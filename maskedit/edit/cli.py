@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maskedit.data_folder import SUFFIXES
 from maskedit.errors import UserError, explain
-from maskedit.imaging import Square
+from maskedit.imaging import SUFFIXES, Square
 from maskedit.labels import BY_NAME, FACE_PARTS
 from maskedit.logs import logging_to
 from maskedit.processes import follow_parent

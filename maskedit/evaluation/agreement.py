@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from maskedit.dataset import Pairs
+from maskedit.data.pairs import Pairs
 from maskedit.evaluation.metrics import Distance, Means
 from maskedit.models.dense_mapping import Generator
 from maskedit.models.mask_vae import MaskVAE, perturbed_maps

@@ -210,7 +210,8 @@ def _measure(given: argparse.Namespace) -> None:
 
 
 def _person(given: argparse.Namespace) -> None:
-    from maskedit.dataset import find_split, load_pairs
+    from maskedit.data.folder import find_split
+    from maskedit.data.pairs import load_pairs
     from maskedit.evaluation.person import person_figures, sheet
     from maskedit.models.perceptual import make_perceptual
     from maskedit.render.renderer import Renderer

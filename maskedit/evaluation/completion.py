@@ -17,7 +17,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from maskedit import imaging
-from maskedit.dataset import Pairs, find_split, load_pairs
+from maskedit.data.folder import find_split
+from maskedit.data.pairs import Pairs, load_pairs
 from maskedit.document.transfer import transfer_labels
 from maskedit.evaluation.edits import (
     COMPLETION,

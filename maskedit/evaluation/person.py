@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from maskedit import imaging
-from maskedit.dataset import Pairs
+from maskedit.data.pairs import Pairs
 from maskedit.document.transfer import transfer_labels
 from maskedit.evaluation.metrics import Distance, Means
 from maskedit.labels import FACE_PARTS

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from maskedit import resources
-from maskedit.dataset import Pairs, find_split, load_pairs
+from maskedit.data.folder import find_split
+from maskedit.data.pairs import Pairs, load_pairs
 from maskedit.evaluation.agreement import agreement_figures
 from maskedit.evaluation.reconstruction import floor_figures, mean_photo, network_figures
 from maskedit.labels import LABELS

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from maskedit.data_folder import brief_folder, folder_texts
+from maskedit.data.folder import brief_folder, folder_texts
 from maskedit.errors import UserError
 from maskedit.models.perceptual import make_perceptual
 from maskedit.training.config import (

@@ -31,7 +31,9 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from maskedit.dataset import Pairs, find_split
+from maskedit.data.folder import find_split
+from maskedit.data.pairs import Pairs
+from maskedit.data.source import DeviceSource, Source, make_source
 from maskedit.errors import UserError
 from maskedit.labels import NUM_LABELS
 from maskedit.models.checkpoint import save_checkpoint
@@ -64,7 +66,6 @@ from maskedit.training.ebst import EbstStage
 from maskedit.training.loop import Trainer, make_accelerator
 from maskedit.training.parser import ParserStage
 from maskedit.training.run_folder import RunFolder
-from maskedit.training.source import DeviceSource, Source, make_source
 from maskedit.training.stage import Stage
 from maskedit.training.vae import VaeStage
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from maskedit.data_folder import folder_and_weight, folder_texts
+from maskedit.data.folder import folder_and_weight, folder_texts
 from maskedit.errors import UserError
 from maskedit.models.config import PERCEPTUAL, DmnConfig
 

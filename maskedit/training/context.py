@@ -22,7 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maskedit import imaging
-from maskedit.dataset import Pairs
+from maskedit.data.order import repeats
+from maskedit.data.pairs import Pairs
+from maskedit.data.source import Source
 from maskedit.errors import UserError
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.colours import TINT, label_guess
@@ -37,11 +39,9 @@ from maskedit.models.views import View, random_view, regions_of, view_of
 from maskedit.resources import default_weights
 from maskedit.training.augmentation import DiffAugment
 from maskedit.training.config import ContextOptions
-from maskedit.training.data import repeats
 from maskedit.training.dmn import DmnStage
 from maskedit.training.holes import Task, draw_task
 from maskedit.training.losses import Outputs, adversarial_loss_inside, feature_matching_loss_inside
-from maskedit.training.source import Source
 from maskedit.training.stage import Losses
 
 COLUMNS = ("photo", "hole", "completion", "edited labels", "hole", "edit")

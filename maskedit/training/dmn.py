@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskedit.dataset import Pairs
+from maskedit.data.pairs import Pairs
 from maskedit.models.config import PRESETS, DmnConfig
 from maskedit.models.dense_mapping import Generator
 from maskedit.models.discriminator import MultiscaleDiscriminator

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from maskedit.dataset import Pairs
+from maskedit.data.pairs import Pairs
 from maskedit.models.dense_mapping import Generator
 from maskedit.models.reconstruction import psnr, reconstruct
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskedit import imaging
-from maskedit.dataset import Pairs
+from maskedit.data.pairs import Pairs
 from maskedit.models.config import MASK_VAE_PRESETS
 from maskedit.models.mask_vae import MaskVAE, interpolate
 from maskedit.models.masks import masks_figures

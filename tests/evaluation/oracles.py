@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from maskedit.dataset import Pairs
+from maskedit.data.pairs import Pairs
 from maskedit.labels import NUM_LABELS
 from maskedit.models.tensors import normalised, one_hot
 from tests.faces import draw_face

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from maskedit import resources
-from maskedit.dataset import find_pairs, load_pairs
+from maskedit.data.folder import find_pairs
+from maskedit.data.pairs import load_pairs
 from maskedit.evaluation import cli, protocols
 from maskedit.evaluation.agreement import agreement_figures
 from maskedit.labels import LABELS

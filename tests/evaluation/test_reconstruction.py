@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from maskedit import imaging, resources
-from maskedit.dataset import find_pairs, load_pairs
+from maskedit.data.folder import find_pairs
+from maskedit.data.pairs import load_pairs
 from maskedit.document.document import Document
 from maskedit.evaluation import cli, showcase
 from maskedit.evaluation.reconstruction import mean_photo

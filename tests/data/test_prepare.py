@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 
 from maskedit import imaging
-from maskedit.data_tools import celebamask
-from maskedit.data_tools import prepare as module
-from maskedit.data_tools.cli import main
-from maskedit.data_tools.prepare import PrepareOptions, prepare
+from maskedit.data import celebamask
+from maskedit.data import prepare as module
+from maskedit.data.cli import main
+from maskedit.data.prepare import PrepareOptions, prepare
 from maskedit.errors import UserError
 from maskedit.labels import BY_NAME
-from tests.data_tools.published import ATTRIBUTES, SPLITS, drawn, multiply, necklace, write_part, write_published
+from tests.data.published import ATTRIBUTES, SPLITS, drawn, multiply, necklace, write_part, write_published
 from tests.faces import draw_face
 
 SMALL = PrepareOptions(size=64)
@@ -200,7 +200,7 @@ def test_several_processes_give_the_same_files(root, tmp_path):
 def test_ctrl_c_leaves_neither_a_partial_file_nor_a_traceback(root, tmp_path, number):
     multiply(root, 400)
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "maskedit.data_tools.cli", "prepare", root, out, "--size", "64", "--workers", "2"]
+    command = [sys.executable, "-m", "maskedit.data.cli", "prepare", root, out, "--size", "64", "--workers", "2"]
     # A test run that was itself started in the background ignores SIGINT, and its children would inherit that.
     heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, **heard) as process:
@@ -313,5 +313,5 @@ def test_help_has_an_example(arguments, capsys):
 
 
 def test_no_torch_is_loaded():
-    code = "import sys; from maskedit.data_tools import check, cli, prepare, sheet; assert 'torch' not in sys.modules"
+    code = "import sys; from maskedit.data import check, cli, prepare, sheet; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from maskedit import imaging
-from maskedit.data_tools import celebamask
-from maskedit.data_tools.jobs import run_jobs
+from maskedit.data import celebamask
+from maskedit.data.jobs import run_jobs
 from maskedit.errors import UserError, disk_errors
 
 JPEG_QUALITY = 95

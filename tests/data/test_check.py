@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from maskedit import imaging
-from maskedit.data_folder import mend_left_right
-from maskedit.data_tools import look, sheet
-from maskedit.data_tools.check import KINDS, NEAR_BITS, check, printable, table
-from maskedit.data_tools.cli import main
+from maskedit.data import look, sheet
+from maskedit.data.check import KINDS, NEAR_BITS, check, printable, table
+from maskedit.data.cli import main
+from maskedit.data.folder import mend_left_right
 from maskedit.errors import UserError
 from maskedit.labels import BY_NAME, MIRROR
 from tests.faces import draw_face
@@ -144,7 +144,7 @@ def test_what_cannot_be_mended_stays_a_finding(folder, monkeypatch):
         raise UserError("the disk is full")
 
     swap(folder, "001")
-    monkeypatch.setattr("maskedit.data_tools.check.imaging.write_labels", full)
+    monkeypatch.setattr("maskedit.data.check.imaging.write_labels", full)
     report = check(folder, workers=1, fix=True)
     assert only(report).text.endswith("could not be mended: the disk is full")
     assert report.left == report.findings

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskedit import imaging
-from maskedit.data_folder import SUFFIXES, mend_left_right
-from maskedit.data_tools.jobs import run_jobs
-from maskedit.data_tools.look import HASH_SIDE, Look, PairPaths, look_at, near_pairs
+from maskedit.data.folder import mend_left_right
+from maskedit.data.jobs import run_jobs
+from maskedit.data.look import HASH_SIDE, Look, PairPaths, look_at, near_pairs
 from maskedit.errors import UserError
 from maskedit.labels import LABELS, NUM_LABELS
 
@@ -173,7 +173,7 @@ def _find_files(folder: Path) -> tuple[list[PairPaths], list[Finding]]:
     maps: dict[str, Path] = {}
     findings = []
     for found, suffixes, part, wanted in (
-        (photos, SUFFIXES, "images", "a photo"),
+        (photos, imaging.SUFFIXES, "images", "a photo"),
         (maps, {".png"}, "masks", "a PNG"),
     ):
         for path in files[part]:

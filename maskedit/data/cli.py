@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "--workers", type=_whole_number(1, 256), metavar="COUNT", help="processes at most (default: one a core)"
         )
     given = parser.parse_args(arguments)
-    from maskedit.data_tools.jobs import default_workers, terminated_as_interrupted
+    from maskedit.data.jobs import default_workers, terminated_as_interrupted
 
     given.workers = given.workers or default_workers()
     try:
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _prepare(given: argparse.Namespace) -> int:
-    from maskedit.data_tools import prepare
+    from maskedit.data import prepare
 
     options = prepare.PrepareOptions(order=given.order, size=given.size, split=given.split)
     summary = prepare.prepare(given.root, given.out, options, workers=given.workers, force=given.force)
@@ -131,7 +131,7 @@ def _prepare(given: argparse.Namespace) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
-    from maskedit.data_tools import check, sheet
+    from maskedit.data import check, sheet
 
     if given.html is not None and not given.html.absolute().parent.is_dir():
         raise UserError(f"--html {given.html}: there is no folder {given.html.parent}.")
@@ -144,7 +144,7 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _label(given: argparse.Namespace) -> int:
-    from maskedit.data_tools import label
+    from maskedit.data import label
 
     least = label.LEAST_CONFIDENCE if given.least_confidence is None else given.least_confidence
     options = label.LabelOptions(parser=given.parser, least_confidence=least, skip=tuple(given.skip))
@@ -159,9 +159,9 @@ def _left_behind(given: argparse.Namespace) -> str:
     if given.task == "check":
         return "No file is half written."
     if given.task == "label":
-        from maskedit.data_tools.label import count_finished
+        from maskedit.data.label import count_finished
     else:
-        from maskedit.data_tools.prepare import count_finished
+        from maskedit.data.prepare import count_finished
 
     return f"{count_finished(given.out):,} pairs are finished; the same command goes on from there."
 

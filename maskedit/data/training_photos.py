@@ -15,10 +15,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from maskedit import imaging
-from maskedit.data_folder import LABELLED, folder_and_weight
-from maskedit.dataset import find_pairs, find_split
+from maskedit.data.folder import LABELLED, Pair, find_pairs, find_split, folder_and_weight
 from maskedit.errors import UserError
-from maskedit.training.source import Paths
 
 BY_PEOPLE, BY_PARSER = Fraction(1), Fraction(1, 2)
 """Weights of folders without one: what a parser drew is less certain than what people drew."""
@@ -33,7 +31,7 @@ class TrainingFolder:
     """How often its photos are shown, relative to those of a folder of weight 1."""
     labelled_by: str
     """``people`` or ``a parser``."""
-    paths: Paths
+    paths: list[Pair]
     """The pairs trained on."""
     found: int
     """Pairs it holds to train on, those with too few pixels among them."""
@@ -58,10 +56,10 @@ class TrainingPhotos:
     """What a run trains on, and what it holds out."""
 
     folders: tuple[TrainingFolder, ...]
-    held_out: Paths
+    held_out: list[Pair]
 
     @property
-    def paths(self) -> Paths:
+    def paths(self) -> list[Pair]:
         """The pairs of all folders, one folder after the other."""
         return [pair for folder in self.folders for pair in folder.paths]
 
@@ -110,7 +108,7 @@ def is_labelled(folder: Path) -> bool:
     return any((place / LABELLED).is_file() for place in (folder, folder / "train"))
 
 
-def _training_folder(path: Path, weight: Fraction | None, pairs: Paths, size: int) -> TrainingFolder:
+def _training_folder(path: Path, weight: Fraction | None, pairs: list[Pair], size: int) -> TrainingFolder:
     large = [pair for pair, side in zip(pairs, _sides(pairs), strict=True) if side >= size]
     labelled = is_labelled(path)
     return TrainingFolder(
@@ -124,10 +122,10 @@ def _training_folder(path: Path, weight: Fraction | None, pairs: Paths, size: in
     )
 
 
-def _sides(pairs: Paths) -> list[int]:
+def _sides(pairs: list[Pair]) -> list[int]:
     """The shorter side of each photo in pixels; of one that cannot be read, more than any: reading it will name it."""
 
-    def side(pair: tuple[Path, Path]) -> int:
+    def side(pair: Pair) -> int:
         try:
             return min(imaging.read_size(pair[0]))
         except UserError:
@@ -137,7 +135,7 @@ def _sides(pairs: Paths) -> list[int]:
         return list(pool.map(side, pairs))
 
 
-def _whole(folder: Path) -> Paths:
+def _whole(folder: Path) -> list[Pair]:
     """Every pair of a folder that no photo is held out of; of one with ``train/`` and ``val/`` those of the first."""
     divided = (folder / "train").is_dir() and (folder / "val").is_dir()
     return find_pairs(folder / "train" if divided else folder)

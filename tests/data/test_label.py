@@ -16,10 +16,10 @@ import torch
 from PIL import Image
 
 from maskedit import imaging, resources
-from maskedit.data_tools import label as module
-from maskedit.data_tools.cli import main
-from maskedit.data_tools.label import judge
-from maskedit.dataset import find_pairs
+from maskedit.data import label as module
+from maskedit.data.cli import main
+from maskedit.data.folder import find_pairs
+from maskedit.data.label import judge
 from maskedit.face.parser import FaceParser
 from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import PARSER_PRESETS
@@ -392,7 +392,7 @@ def test_a_kill_leaves_whole_pairs(tmp_path, number):
     imaging.write_photo(folder / "000.jpg", face)
     for index in range(1, 20):
         (folder / f"{index:03d}.jpg").write_bytes((folder / "000.jpg").read_bytes())
-    command = [sys.executable, "-m", "maskedit.data_tools.cli", "label", folder, out, "--workers", "2"]
+    command = [sys.executable, "-m", "maskedit.data.cli", "label", folder, out, "--workers", "2"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
         while not list(out.glob("images/*.jpg")) and time.monotonic() < deadline:

@@ -13,7 +13,6 @@ import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import torch
@@ -22,14 +21,13 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from maskedit import imaging
-from maskedit.data_folder import mend_left_right
-from maskedit.dataset import Pairs, load_pair, load_pairs
+from maskedit.data.folder import Pair, mend_left_right
+from maskedit.data.pairs import Pairs, load_pair, load_pairs
 from maskedit.errors import UserError
 from maskedit.labels import NUM_LABELS
 
 Order = Callable[[int], Tensor]
 """Step -> the indices (n,) int64 of the pairs that this process sees at it."""
-Paths = list[tuple[Path, Path]]
 
 ROOM = 0.5
 """Share of the free memory that the pairs may take; the rest is for networks and activations."""
@@ -81,7 +79,7 @@ class DiskSource(Source):
         workers: processes that read; 0 reads in this one.
     """
 
-    def __init__(self, paths: Paths, size: int, device: torch.device, *, workers: int):
+    def __init__(self, paths: list[Pair], size: int, device: torch.device, *, workers: int):
         self.paths = paths
         self.size = size
         self.device = device
@@ -94,7 +92,7 @@ class DiskSource(Source):
         return len(self.paths)
 
     def counts(self) -> Tensor:
-        def count(pair: tuple[Path, Path]) -> Tensor:
+        def count(pair: Pair) -> Tensor:
             labels = imaging.square_labels(imaging.read_labels(pair[1]), self.size)
             return _count(torch.from_numpy(mend_left_right(labels)))
 
@@ -117,7 +115,9 @@ class DiskSource(Source):
             yield photos.to(self.device, non_blocking=cuda), labels.to(self.device, non_blocking=cuda)
 
 
-def make_source(paths: Paths, size: int, device: torch.device, *, choice: str, workers: int, quiet: bool) -> Source:
+def make_source(
+    paths: list[Pair], size: int, device: torch.device, *, choice: str, workers: int, quiet: bool
+) -> Source:
     """The pairs on the device, or from disk; ``choice`` is ``device``, ``disk`` or ``auto``: whether they fit.
 
     Raises:
@@ -146,7 +146,7 @@ def _whole_errors(loader: DataLoader) -> Iterator:
 class _Files(Dataset):
     """Pairs as uint8 tensors, read when asked for."""
 
-    def __init__(self, paths: Paths, size: int):
+    def __init__(self, paths: list[Pair], size: int):
         self.paths = paths
         self.size = size
 

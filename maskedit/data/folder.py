@@ -1,4 +1,8 @@
-"""What can be said of data set folders without torch: how flags name them, which files are photos, left and right."""
+"""Folders of training pairs, without torch: how flags name them, what they hold, what of it is held out.
+
+A folder has ``images/`` and ``masks/`` with the same stems, or such folders ``train/`` and ``val/``. Training and
+evaluation both read it, and hold out the same photos.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from maskedit.errors import UserError
+from maskedit.imaging import SUFFIXES
 from maskedit.labels import MIRROR_PARTNERS
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
-"""Of photos, in lower case; label maps are .png only."""
+Pair = tuple[Path, Path]
+"""A photo and its label map."""
 LABELLED = "labelled.json"
 """In a data set folder: a parser drew its label maps, and not people (``maskedit-data label`` writes it)."""
 WEIGHTS = (Decimal("0.001"), Decimal(100))
@@ -58,6 +63,57 @@ def brief_folder(text: str) -> str:
     path, weight = folder_and_weight(text)
     name = path.name or path.absolute().name
     return name if weight is None else f"{name}:{float(weight):g}"
+
+
+def find_pairs(folder: str | Path) -> list[Pair]:
+    """(photo, label map) paths with the same stem, sorted by stem.
+
+    Raises:
+        UserError: no folder ``images/`` or ``masks/``, no photo, or a photo without its label map; the first is named.
+    """
+    folder = Path(folder)
+    for part in ("images", "masks"):
+        if not (folder / part).is_dir():
+            raise UserError(f"--data {folder} has no folder {part}/; wanted images/ and masks/ with the same stems.")
+    masks = {path.stem: path for path in (folder / "masks").iterdir() if path.suffix.lower() == ".png"}
+    photos = [path for path in (folder / "images").iterdir() if path.suffix.lower() in SUFFIXES]
+    photos.sort(key=lambda path: (path.stem, path.suffix))
+    lonely = [path.name for path in photos if path.stem not in masks]
+    if lonely:
+        raise UserError(f"{len(lonely)} photos in {folder}/images have no PNG in masks/, the first is {lonely[0]}.")
+    if not photos:
+        raise UserError(f"--data {folder} holds no photos in images/.")
+    return [(path, masks[path.stem]) for path in photos]
+
+
+def find_split(folder: str | Path, validation: int) -> tuple[list[Pair], list[Pair]]:
+    """(training, held out) pairs of a folder: what ``maskedit-data prepare`` makes, or one that holds pairs itself.
+
+    Of ``train/`` and ``val/`` all of the first and the last ``validation`` of the second; else as ``split``.
+
+    Raises:
+        UserError: as ``find_pairs`` and ``split``.
+    """
+    folder = Path(folder)
+    if not (folder / "train").is_dir() or not (folder / "val").is_dir():
+        return split(find_pairs(folder), validation)
+    held_out = find_pairs(folder / "val")
+    if not 1 <= validation <= len(held_out):
+        raise UserError(f"--validation {validation} must lie in 1..{len(held_out)}, the pairs of {folder / 'val'}.")
+    return find_pairs(folder / "train"), held_out[-validation:]
+
+
+def split(paths: list, validation: int) -> tuple[list, list]:
+    """(training, validation): the last ``validation`` in sorted order are held out.
+
+    Raises:
+        UserError: ``validation`` is below 1 or leaves nothing to train on.
+    """
+    if validation < 1:
+        raise UserError(f"--validation {validation} must be at least 1.")
+    if len(paths) <= validation:
+        raise UserError(f"--validation {validation} leaves nothing of {len(paths)} photos to train on.")
+    return (paths[: len(paths) - validation], paths[len(paths) - validation :])
 
 
 def mend_left_right(labels: np.ndarray) -> np.ndarray:

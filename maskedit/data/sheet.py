@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from maskedit import imaging
-from maskedit.data_tools.check import KINDS, Finding, Report
+from maskedit.data.check import KINDS, Finding, Report
 from maskedit.errors import UserError
 from maskedit.labels import LABELS
 

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from maskedit.dataset import find_pairs, load_pairs
+from maskedit.data import source
+from maskedit.data.folder import find_pairs
+from maskedit.data.pairs import load_pairs
+from maskedit.data.source import DeviceSource, DiskSource, make_source
 from maskedit.labels import NUM_LABELS
-from maskedit.training import cli, source
+from maskedit.training import cli
 from maskedit.training.run_folder import RunFolder
-from maskedit.training.source import DeviceSource, DiskSource, make_source
 from tests.folders import write_faces
 
 CPU = torch.device("cpu")
@@ -51,8 +53,8 @@ def test_a_process_ends_though_its_workers_are_still_reading(faces, tmp_path):
     script = tmp_path / "reads.py"
     script.write_text(
         "import torch\n"
-        "from maskedit.dataset import find_pairs\n"
-        "from maskedit.training.source import DiskSource\n"
+        "from maskedit.data.folder import find_pairs\n"
+        "from maskedit.data.source import DiskSource\n"
         "if __name__ == '__main__':\n"
         f"    source = DiskSource(find_pairs({str(faces)!r}), 64, torch.device('cpu'), workers=1)\n"
         "    batches = source.batches(lambda step: torch.tensor([0]), 0, 1000)\n"

@@ -26,9 +26,9 @@ import torch
 from PIL import Image
 
 from maskedit import imaging
-from maskedit.data_folder import LABELLED, SUFFIXES
-from maskedit.data_tools.check import printable
-from maskedit.data_tools.jobs import run_jobs
+from maskedit.data.check import printable
+from maskedit.data.folder import LABELLED
+from maskedit.data.jobs import run_jobs
 from maskedit.errors import UserError, disk_errors
 from maskedit.face.parser import FaceParser
 from maskedit.labels import BY_NAME, LABELS, NUM_LABELS
@@ -229,10 +229,10 @@ def _find_photos(folder: Path) -> tuple[list[Path], list[str]]:
         files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     except OSError as error:
         raise UserError(f"{folder} cannot be read ({error.strerror}); give a folder of photos.") from error
-    photos = [path for path in files if path.suffix.lower() in SUFFIXES]
+    photos = [path for path in files if path.suffix.lower() in imaging.SUFFIXES]
     if not photos:
         raise UserError(f"{folder} holds no photos; give a folder with aligned square photos directly in it.")
-    return photos, [path.name for path in files if path.suffix.lower() not in SUFFIXES]
+    return photos, [path.name for path in files if path.suffix.lower() not in imaging.SUFFIXES]
 
 
 def _record(folder: Path, parser: Path, card: dict, options: LabelOptions) -> dict:

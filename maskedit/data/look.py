@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from maskedit import imaging
-from maskedit.data_folder import mend_left_right
+from maskedit.data.folder import mend_left_right
 from maskedit.errors import UserError
 from maskedit.labels import LABELS, NUM_LABELS
 
