@@ -8,9 +8,9 @@ TRAIN  data folders -> data -> training stages (networks, losses) -> run folder 
        -> weights -> Renderer, FaceParser
 
 CONTRIBUTING.md shows the rooms, follows one stroke, and says where to add something. Imports point one way:
-``bench`` -> ``gui | training | evaluation | edit`` -> ``data`` -> ``render | face`` -> ``document | models`` ->
-``imaging`` -> ``labels`` and the other small modules. The names below are the public surface; they load lazily, so that
-``import maskedit`` costs neither torch nor Qt.
+``bench`` -> ``gui | training | evaluation | edit`` -> ``data`` -> ``render | face | measures`` -> ``document |
+models`` -> ``imaging`` -> ``labels`` and the other small modules. The names below are the public surface; they load
+lazily, so that ``import maskedit`` costs neither torch nor Qt.
 """
 
 from __future__ import annotations

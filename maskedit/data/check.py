@@ -9,10 +9,10 @@ from pathlib import Path
 
 from maskedit import imaging
 from maskedit.data.folder import mend_left_right
-from maskedit.data.jobs import run_jobs
 from maskedit.data.look import HASH_SIDE, Look, PairPaths, look_at, near_pairs
 from maskedit.errors import UserError
 from maskedit.labels import LABELS, NUM_LABELS
+from maskedit.workers import run_jobs
 
 KINDS = (
     "missing partner",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from maskedit.errors import UserError
+from maskedit.shell import check_parent, command_parser, run_command, terminated_as_interrupted, whole_number
 
 EXAMPLE = """example:
   maskedit-data prepare CelebAMask-HQ celebamask-pairs
@@ -26,19 +27,6 @@ differ, swapped left and right, empty maps, duplicates. Exit status: 0 clean, 1 
 Classes that no map has are told, but are no finding: a small set may well have no hat."""
 
 
-def _whole_number(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if not least <= number <= most:
-            raise argparse.ArgumentTypeError(f"wanted a whole number from {least} to {most}, not {text!r}")
-        return number
-
-    return parse
-
-
 def _probability(text: str) -> float:
     try:
         number = float(text)
@@ -52,7 +40,7 @@ def _probability(text: str) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status: 1 after one sentence for what a person can mend, 130 on Ctrl+C."""
     shape = {"formatter_class": argparse.RawDescriptionHelpFormatter, "epilog": EXAMPLE}
-    parser = argparse.ArgumentParser(prog="maskedit-data", description=__doc__, **shape)
+    parser = command_parser("maskedit-data", __doc__, EXAMPLE)
     tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
     one = tasks.add_parser("prepare", help="the published data set to training pairs", description=PREPARE, **shape)
     one.add_argument("root", type=Path, metavar="ROOT", help="the download, with CelebA-HQ-img/ in it")
@@ -63,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "(default: %(default)s)",
     )  # fmt: skip
     one.add_argument(
-        "--size", type=_whole_number(16, 4096), default=512, metavar="PIXELS",
+        "--size", type=whole_number(16, 4096), default=512, metavar="PIXELS",
         help="side of photos and label maps (default: %(default)s)",
     )  # fmt: skip
     one.add_argument("--no-split", dest="split", action="store_false", help="all pairs in one folder")
@@ -92,21 +80,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     for task in (one, two, three):
         task.add_argument(
-            "--workers", type=_whole_number(1, 256), metavar="COUNT", help="processes at most (default: one a core)"
+            "--workers", type=whole_number(1, 256), metavar="COUNT", help="processes at most (default: one a core)"
         )
     given = parser.parse_args(arguments)
-    from maskedit.data.jobs import default_workers, terminated_as_interrupted
+    from maskedit.workers import default_workers
 
     given.workers = given.workers or default_workers()
-    try:
+
+    def work() -> int:
         with terminated_as_interrupted():
             return {"prepare": _prepare, "check": _check, "label": _label}[given.task](given)
-    except UserError as error:
-        print(f"maskedit-data: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"maskedit-data: stopped. {_left_behind(given)}", file=sys.stderr)
-        return 130
+
+    return run_command("maskedit-data", work, stopped=lambda: f". {_left_behind(given)}")
 
 
 def _prepare(given: argparse.Namespace) -> int:
@@ -133,8 +118,7 @@ def _prepare(given: argparse.Namespace) -> int:
 def _check(given: argparse.Namespace) -> int:
     from maskedit.data import check, sheet
 
-    if given.html is not None and not given.html.absolute().parent.is_dir():
-        raise UserError(f"--html {given.html}: there is no folder {given.html.parent}.")
+    check_parent("--html", given.html)
     report = check.check(given.folder, workers=given.workers, fix=given.fix)
     print("\n".join(check.table(report)))
     if given.html is not None:

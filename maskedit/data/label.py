@@ -28,11 +28,11 @@ from PIL import Image
 from maskedit import imaging
 from maskedit.data.check import printable
 from maskedit.data.folder import LABELLED
-from maskedit.data.jobs import run_jobs
 from maskedit.errors import UserError, disk_errors
 from maskedit.face.parser import FaceParser
 from maskedit.labels import BY_NAME, LABELS, NUM_LABELS
 from maskedit.resources import default_weights
+from maskedit.workers import run_jobs
 
 TABLE = "labels.tsv"
 FORMAT = 1  # of LABELLED and TABLE; a change of what the same options give must raise it

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from maskedit import imaging
 from maskedit.data import celebamask
-from maskedit.data.jobs import run_jobs
 from maskedit.errors import UserError, disk_errors
+from maskedit.workers import run_jobs
 
 JPEG_QUALITY = 95
 RECORD, SKIPPED = "prepare.json", "skipped.csv"

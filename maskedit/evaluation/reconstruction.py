@@ -13,9 +13,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from maskedit.data.pairs import Pairs, load_pairs
-from maskedit.evaluation.metrics import Distance, Means
+from maskedit.measures.metrics import Distance, Means
+from maskedit.measures.reconstruction import reconstruct
 from maskedit.models.dense_mapping import Generator
-from maskedit.models.reconstruction import reconstruct
 from maskedit.models.tensors import normalised
 
 

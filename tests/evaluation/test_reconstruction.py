@@ -13,10 +13,10 @@ from maskedit.data.pairs import load_pairs
 from maskedit.document.document import Document
 from maskedit.evaluation import cli, showcase
 from maskedit.evaluation.reconstruction import mean_photo
+from maskedit.measures.metrics import psnr
 from maskedit.models.checkpoint import load_checkpoint, save_checkpoint
 from maskedit.models.config import PRESETS
 from maskedit.models.dense_mapping import DenseMappingNetwork
-from maskedit.models.reconstruction import psnr
 from maskedit.models.tensors import one_hot
 from maskedit.resources import portrait
 from tests.faces import draw_face

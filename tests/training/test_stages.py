@@ -10,10 +10,10 @@ import torch
 from maskedit import Renderer
 from maskedit.data.source import DeviceSource
 from maskedit.labels import NUM_LABELS
+from maskedit.measures.segmentation import confusion_figures
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.mask_vae import MaskVAE
 from maskedit.models.parser import Parser
-from maskedit.models.segmentation import confusion_figures
 from maskedit.training import cli
 from maskedit.training.config import EbstOptions, ParserOptions
 from maskedit.training.ebst import EbstStage

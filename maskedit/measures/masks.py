@@ -9,8 +9,8 @@ from tqdm import tqdm
 
 from maskedit import imaging
 from maskedit.labels import NUM_LABELS
+from maskedit.measures.segmentation import MEASURES, confusion, confusion_figures
 from maskedit.models.mask_vae import MaskVAE, perturbed_maps
-from maskedit.models.segmentation import MEASURES, confusion, confusion_figures
 from maskedit.models.tensors import one_hot, spread
 
 

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from maskedit.evaluation.metrics import feature_distances, ssim
+from maskedit.measures.metrics import feature_distances, psnr, ssim
 from maskedit.models.perceptual import PerceptualLoss
-from maskedit.models.reconstruction import psnr
 from tests.squeezenet import write_squeezenet
 
 

@@ -1,4 +1,8 @@
-"""Many small jobs on all cores, with a progress bar, that can be stopped at any moment without a traceback."""
+"""Work in other processes: many small jobs on all cores, or one that wants a process to itself.
+
+They are spawned, not forked: a fork would copy the locks of whatever threads run here. They end with this process,
+however that ends.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,6 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -22,6 +25,7 @@ from maskedit.processes import follow_parent
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
+_SPAWN = multiprocessing.get_context("spawn")
 _JOBS_A_PROCESS = 16  # starting a process costs about as much as this many pairs
 
 
@@ -55,10 +59,28 @@ def run_jobs(
             bar.update()
 
 
+def in_a_process(
+    function: Callable[..., Result], *arguments: object, killed: str, start: Callable[[], None] = follow_parent
+) -> Result:
+    """``function`` of the arguments in a process of its own, whose peak memory and window are its own.
+
+    Args:
+        function: of a module's top level, as it is sent to the other process.
+        killed: one sentence for the case that the process is ended from outside, as systems do when memory is full.
+        start: called there first; must have it end with this process.
+
+    Raises:
+        UserError: of ``function``; or with ``killed``.
+    """
+    with ProcessPoolExecutor(1, mp_context=_SPAWN, initializer=start) as process:
+        try:
+            return process.submit(function, *arguments).result()
+        except BrokenProcessPool as error:
+            raise UserError(killed) from error
+
+
 def _in_processes(function: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> Iterator[Result]:
-    # Spawned, not forked: a fork would copy the locks of whatever threads run here.
-    context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    executor = ProcessPoolExecutor(workers, mp_context=_SPAWN, initializer=_start_worker)
     waiting = iter(jobs)
     pending = set()
     try:
@@ -99,20 +121,3 @@ def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     follow_parent()
-
-
-@contextlib.contextmanager
-def terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt in this block, so that both ways of stopping leave the same order behind."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -3,10 +3,10 @@
 import torch
 
 from maskedit.labels import BY_NAME, NUM_LABELS
-from maskedit.models.parsing import parse, parsing_figures
-from maskedit.models.segmentation import scaled_labels
-from maskedit.models.tensors import normalised
-from tests.evaluation.oracles import PerfectParser, maps, pairs, shown
+from maskedit.measures.parsing import parsing_figures
+from maskedit.models.parser import parse
+from maskedit.models.tensors import normalised, scaled_labels
+from tests.oracles import PerfectParser, maps, pairs, shown
 
 
 def test_a_perfect_parser_is_right_everywhere():

@@ -1,4 +1,4 @@
-"""Label maps that networks take and give: scaled to a network's side, and compared with the true ones.
+"""Label maps that networks give, compared with the true ones.
 
 All figures are read off one matrix of counts, pooled over the pixels of all photos, so that they do not depend on how
 photos are batched.
@@ -7,20 +7,12 @@ photos are batched.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from maskedit.labels import LABELS, NUM_LABELS
 
 MEASURES = ("f1", "iou")
 """Of a class: F1 = 2 TP / (2 TP + FP + FN), and intersection over union = TP / (TP + FP + FN)."""
-
-
-def scaled_labels(ids: Tensor, side: int) -> Tensor:
-    """Label maps (N, S, S) uint8 -> (N, side, side) uint8 by nearest neighbour, sampled at the pixels' centres."""
-    if ids.shape[-1] == side:
-        return ids
-    return F.interpolate(ids[:, None].float(), size=side, mode="nearest-exact")[:, 0].to(torch.uint8)
 
 
 def confusion(found: Tensor, truth: Tensor) -> Tensor:

@@ -16,12 +16,6 @@ COLUMNS = ("photo", "label map", "render", "other labels", "their render")
 """What stands in the columns of ``sample_sheet``."""
 
 
-def psnr(image: Tensor, target: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB, (N,) float64, of (N, 3, H, W) in [-1, 1]; at most 100 (equal pictures)."""
-    errors = ((image.double() - target.double()) / 2).square().mean(dim=(1, 2, 3))
-    return -10 * torch.log10(errors.clamp_min(1e-10))
-
-
 @torch.inference_mode()
 def reconstruct(
     network: Generator,
