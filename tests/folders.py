@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from maskedit.labels import palette
+from maskedit.labels import BY_NAME, NUM_LABELS, palette
 from tests.faces import draw_face
 
 
@@ -27,3 +27,12 @@ def write_map(path: Path, labels: np.ndarray) -> None:
     picture = Image.fromarray(labels)
     picture.putpalette(palette().tobytes())
     picture.save(path)
+
+
+def swapped(labels: np.ndarray, *names: str) -> np.ndarray:
+    """The map with ``l_{name}`` and ``r_{name}`` exchanged."""
+    table = np.arange(NUM_LABELS, dtype=np.uint8)
+    for name in names:
+        left, right = BY_NAME[f"l_{name}"].id, BY_NAME[f"r_{name}"].id
+        table[left], table[right] = right, left
+    return table[labels]

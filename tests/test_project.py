@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from maskedit import imaging, resources
-from maskedit.dataset import mend_left_right
+from maskedit.data.folder import mend_left_right
 from maskedit.gui.files import BUNDLED
 from maskedit.labels import LABELS, palette
 from maskedit.models.checkpoint import read_header

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from maskedit.bench.report import HEADER, Job, Row, in_a_process, line, stroke_l
 from maskedit.errors import UserError
 from maskedit.models.config import PRESETS, DmnConfig
 from maskedit.processes import processor_name
+from maskedit.shell import check_parent, command_parser, run_command, whole_number, write_json
 
 EXAMPLE = """examples:
   maskedit-bench                                        every preset but tiny, with untrained weights
@@ -28,18 +28,11 @@ them. Each ratio is how many times faster a row is, on the same device in the sa
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status, 1 after one sentence for what a person can mend."""
     given = _parser().parse_args(arguments)
-    try:
-        _bench(given)
-    except UserError as error:
-        print(f"maskedit-bench: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_command("maskedit-bench", lambda: _bench(given))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="maskedit-bench", description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("maskedit-bench", __doc__, EXAMPLE)
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--preset", type=_several(_preset), default=("paper", "compact", "small"), metavar="NAMES",
@@ -53,14 +46,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="of the renderer (default: auto)"
     )
-    parser.add_argument("--size", type=_side, metavar="PIXELS", help="side to render at (default: the weights' own)")
+    parser.add_argument(
+        "--size",
+        type=whole_number(1, check=DmnConfig.check_side),
+        metavar="PIXELS",
+        help="side to render at (default: the weights' own)",
+    )
     parser.add_argument(
         "--seconds", type=_seconds, default=5.0, metavar="S",
         help="at least so long for each row, and three measurements (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--threads", type=_count, default=0, metavar="N", help="of torch (default: torch's choice)")
     parser.add_argument(
-        "--edits", type=_several(_count), default=(16, 64, 128, 256), metavar="PIXELS",
+        "--threads", type=whole_number(1), default=0, metavar="N", help="of torch (default: torch's choice)"
+    )
+    parser.add_argument(
+        "--edits", type=_several(whole_number(1)), default=(16, 64, 128, 256), metavar="PIXELS",
         help="sides of the edited squares; larger ones than the render are left out (default: 16,64,128,256)",
     )  # fmt: skip
     parser.add_argument(
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         help="paint a recorded stroke of 3 seconds in the editor's window as well",
     )  # fmt: skip
     parser.add_argument(
-        "--load", type=_count, default=0, metavar="N",
+        "--load", type=whole_number(1), default=0, metavar="N",
         help="paint the stroke once more with N busy processes beside it, as on a machine that does something else too",
     )  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
@@ -88,12 +88,6 @@ def _preset(text: str) -> str:
     return text
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
-    return int(text)
-
-
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -104,18 +98,8 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _side(text: str) -> int:
-    side = _count(text)
-    try:
-        DmnConfig.check_side(side)
-    except UserError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return side
-
-
 def _bench(given: argparse.Namespace) -> None:
-    if given.json is not None and not given.json.parent.is_dir():
-        raise UserError(f"--json {given.json}: there is no folder {given.json.parent}.")
+    check_parent("--json", given.json)
     devices = _devices(given.device)
     hardware = _hardware(devices, given.threads)
     print(hardware)
@@ -125,11 +109,7 @@ def _bench(given: argparse.Namespace) -> None:
             for job in _jobs(given, name, devices, Path(folder)):
                 rows += _measured(job, loads=sorted({0, given.load}) if given.stroke else ())
     if given.json is not None:
-        result = {"hardware": hardware, "rows": [asdict(row) for row in rows]}
-        try:
-            given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"--json {given.json} could not be written: {error.strerror}.") from error
+        write_json("--json", given.json, {"hardware": hardware, "rows": [asdict(row) for row in rows]})
 
 
 def _jobs(given: argparse.Namespace, preset: str | None, devices: Sequence[str], folder: Path) -> list[Job]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from maskedit.errors import UserError
+from maskedit import workers
 from maskedit.processes import follow_parent
 
 T = TypeVar("T")
@@ -127,23 +125,13 @@ def stroke_line(row: Row) -> str:
 
 
 def in_a_process(work: Callable[[Job], T], job: Job) -> T:
-    """``work(job)`` in a process of its own, whose peak memory and window are its own.
-
-    Raises:
-        UserError: of ``work``; or the process was ended from outside.
-    """
-    context = multiprocessing.get_context("spawn")
-    with (
-        tempfile.TemporaryDirectory() as caches,
-        ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(caches,)) as process,
-    ):
-        try:
-            return process.submit(work, job).result()
-        except BrokenProcessPool as error:
-            raise UserError(
-                f"The process that measured {job.preset} at {job.size} px on {job.device} was ended before it was "
-                "done, as systems do when memory is full: give a smaller --size."
-            ) from error
+    """``work(job)`` as `maskedit.workers.in_a_process` does it; caches of earlier runs are out of its reach."""
+    killed = (
+        f"The process that measured {job.preset} at {job.size} px on {job.device} was ended before it was done, as "
+        "systems do when memory is full: give a smaller --size."
+    )
+    with tempfile.TemporaryDirectory() as caches:
+        return workers.in_a_process(work, job, killed=killed, start=partial(_begin, caches))
 
 
 def _begin(caches: str) -> None:

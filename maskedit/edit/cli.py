@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maskedit.data_folder import SUFFIXES
 from maskedit.errors import UserError, explain
-from maskedit.imaging import Square
+from maskedit.imaging import SUFFIXES, Square
 from maskedit.labels import BY_NAME, FACE_PARTS
 from maskedit.logs import logging_to
 from maskedit.processes import follow_parent
+from maskedit.shell import command_parser, run_command, whole_number
 
 if TYPE_CHECKING:
     from maskedit.edit.jobs import Job, Options
@@ -57,26 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check(given)
     except UserError as error:
         parser.error(str(error))
-    try:
+
+    def work() -> int:
         jobs = _jobs(given)
-        if given.workers == 1:
-            return _run(given, jobs, 0)
-        return _in_processes(given, jobs)
-    except UserError as error:
-        print(f"maskedit-edit: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("maskedit-edit: stopped; the same command goes on from there.", file=sys.stderr)
-        return 130
+        return _run(given, jobs, 0) if given.workers == 1 else _in_processes(given, jobs)
+
+    return run_command("maskedit-edit", work, stopped=lambda: "; the same command goes on from there.")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="maskedit-edit",
-        description=DESCRIPTION,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("maskedit-edit", DESCRIPTION, EXAMPLE)
     parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO", help="photos, or folders of them")
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="OUT",
@@ -108,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--whole-face", action="store_true", help="show the render everywhere in the square")
     how.add_argument("--no-detail", action="store_true", help="match colours only, without the photo's fine detail")
     how.add_argument(
-        "--learn", type=_number, nargs="?", const=0, metavar="STEPS",
+        "--learn", type=whole_number(1), nargs="?", const=0, metavar="STEPS",
         help="learn each face first, so that renders show this very person: minutes a face on a CPU",
     )  # fmt: skip
     how.add_argument("--crop-only", action="store_true", help="write the edited square of 512 px, not the whole photo")
@@ -123,7 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     networks.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)")
     networks.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     many = parser.add_argument_group("many photos")
-    many.add_argument("--workers", type=_number, default=1, metavar="N", help="processes here (default: %(default)s)")
+    many.add_argument(
+        "--workers", type=whole_number(1), default=1, metavar="N", help="processes here (default: %(default)s)"
+    )
     many.add_argument(
         "--rank", type=int, metavar="R", help="which of several machines or processes this is (default: $RANK, else 0)"
     )
@@ -136,14 +128,8 @@ def _parser() -> argparse.ArgumentParser:
 # Arguments ------------------------------------------------------------------------------------------------------
 
 
-def _number(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"wanted a whole number from 1 on, not {text!r}")
-    return int(text)
-
-
 def _face(text: str) -> int:
-    return 0 if text == "all" else _number(text)
+    return 0 if text == "all" else whole_number(1)(text)
 
 
 def _classes(text: str) -> tuple[int, ...]:
@@ -329,11 +315,7 @@ def _in_processes(given: argparse.Namespace, jobs: list[Job]) -> int:
 def _worker(given: argparse.Namespace, jobs: list[Job], index: int) -> None:
     follow_parent()
     with contextlib.suppress(KeyboardInterrupt):  # which the process that started this one tells
-        try:
-            sys.exit(_run(given, jobs, index))
-        except UserError as error:
-            print(f"maskedit-edit: {error}", file=sys.stderr)
-            sys.exit(1)
+        sys.exit(run_command("maskedit-edit", lambda: _run(given, jobs, index)))
 
 
 if __name__ == "__main__":

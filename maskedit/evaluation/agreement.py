@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from maskedit.dataset import Pairs
-from maskedit.evaluation.metrics import Distance, Means
+from maskedit.data.pairs import Pairs
+from maskedit.measures.metrics import Distance, Means
+from maskedit.measures.segmentation import confusion, confusion_figures
 from maskedit.models.dense_mapping import Generator
 from maskedit.models.mask_vae import MaskVAE, perturbed_maps
-from maskedit.models.parser import Parser
-from maskedit.models.parsing import parse
-from maskedit.models.segmentation import confusion, confusion_figures, scaled_labels
-from maskedit.models.tensors import normalised, one_hot
+from maskedit.models.parser import Parser, parse
+from maskedit.models.tensors import normalised, one_hot, scaled_labels
 
 
 @torch.inference_mode()

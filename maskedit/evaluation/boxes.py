@@ -18,7 +18,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from maskedit import imaging
-from maskedit.dataset import Pairs, find_split, load_pairs
+from maskedit.data.folder import find_split
+from maskedit.data.pairs import Pairs, load_pairs
 from maskedit.document.history import bounds
 from maskedit.errors import UserError
 from maskedit.evaluation.strokes import KINDS, Edit, make_edit

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maskedit.errors import UserError
+from maskedit.errors import UserError, disk_errors
 from maskedit.models.config import PERCEPTUAL, DmnConfig
+from maskedit.shell import check_parent, command_parser, run_command, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,19 +32,16 @@ EXAMPLE = """example:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status, 1 after one sentence for what a person can mend."""
     given = _parser().parse_args(arguments)
-    try:
+
+    def work() -> None:
         _check(given)
         _RUNS[given.protocol](given)
-    except UserError as error:
-        print(f"maskedit-eval: {error}", file=sys.stderr)
-        return 1
-    return 0
+
+    return run_command("maskedit-eval", work)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="maskedit-eval", description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("maskedit-eval", __doc__, EXAMPLE)
     protocols = parser.add_subparsers(dest="protocol", required=True, metavar="PROTOCOL")
     weights, figures, perceptual, size, grid = (argparse.ArgumentParser(add_help=False) for _ in range(5))
     weights.add_argument("--weights", type=Path, metavar="FILE", help="a .safetensors file (default: the shipped one)")
@@ -178,23 +175,19 @@ def _check(given: argparse.Namespace) -> None:
             raise UserError(f"--size: {error}") from error
     # The other commands make a folder of --out, or write nothing else.
     for name in ("json", "grid", "out") if given.protocol in _SHEETS else ("json", "grid"):
-        path = getattr(given, name, None)
-        if path is not None and not path.parent.is_dir():
-            raise UserError(f"--{name} {path}: there is no folder {path.parent}.")
+        check_parent(f"--{name}", getattr(given, name, None))
 
 
 def _write(given: argparse.Namespace, figures: dict, path: Path | None, sheet: Callable[[], np.ndarray]) -> None:
     """Write ``--json``, and the sheet to ``path``, where they were asked for."""
     from maskedit import imaging
 
-    try:
-        if given.json is not None:
-            given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-        if path is not None:
+    if given.json is not None:
+        write_json("--json", given.json, figures)
+    if path is not None:
+        with disk_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             print(imaging.write_photo(path, sheet(), overwrite=True))
-    except OSError as error:
-        raise UserError(f"{error.filename} could not be written ({error.strerror}).") from error
 
 
 # torch takes seconds to load: --help and wrong usage need not wait for it, so every protocol imports its own.
@@ -210,7 +203,8 @@ def _measure(given: argparse.Namespace) -> None:
 
 
 def _person(given: argparse.Namespace) -> None:
-    from maskedit.dataset import find_split, load_pairs
+    from maskedit.data.folder import find_split
+    from maskedit.data.pairs import load_pairs
     from maskedit.evaluation.person import person_figures, sheet
     from maskedit.models.perceptual import make_perceptual
     from maskedit.render.renderer import Renderer

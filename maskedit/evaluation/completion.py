@@ -17,7 +17,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from maskedit import imaging
-from maskedit.dataset import Pairs, find_split, load_pairs
+from maskedit.data.folder import find_split
+from maskedit.data.pairs import Pairs, load_pairs
 from maskedit.document.transfer import transfer_labels
 from maskedit.evaluation.edits import (
     COMPLETION,
@@ -36,12 +37,11 @@ from maskedit.evaluation.edits import (
     weight_files,
 )
 from maskedit.labels import FACE_PARTS, NUM_LABELS, ids_of
+from maskedit.measures.segmentation import confusion
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.holes import edit_hole, label_hole
-from maskedit.models.parser import Parser
-from maskedit.models.parsing import parse
+from maskedit.models.parser import Parser, parse
 from maskedit.models.perceptual import PerceptualLoss, make_perceptual
-from maskedit.models.segmentation import confusion
 from maskedit.models.tensors import normalised, spread, tensor_to_photo
 from maskedit.resources import default_weights
 

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from maskedit import imaging
 from maskedit.errors import UserError
-from maskedit.evaluation.metrics import SIGMA, WINDOW
 from maskedit.face.align import NOSE, find_landmarks
 from maskedit.labels import NUM_LABELS
+from maskedit.measures.metrics import SIGMA, WINDOW
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.context import ContextNetwork
 from maskedit.models.dense_mapping import Generator
@@ -188,7 +188,7 @@ def ssim_inside(image: Tensor, photo: Tensor, hole: Tensor) -> float:
 
 
 def ssim_map(image: Tensor, target: Tensor) -> Tensor:
-    """What `maskedit.evaluation.metrics.ssim` averages: (N, 1, H, W) float64, the mean of R, G and B at every pixel.
+    """What `maskedit.measures.metrics.ssim` averages: (N, 1, H, W) float64, the mean of R, G and B at every pixel.
 
     Windows that reach over the edge see the picture's reflection: a hole may lie at the edge.
     """

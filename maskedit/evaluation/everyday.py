@@ -17,13 +17,14 @@ import torch
 from tqdm import tqdm
 
 from maskedit import imaging
-from maskedit.data_folder import SUFFIXES
-from maskedit.dataset import Pairs, find_split, load_pairs
+from maskedit.data.folder import find_split
+from maskedit.data.pairs import Pairs, load_pairs
 from maskedit.document.transfer import nearest_ids, transfer_labels
 from maskedit.errors import UserError
 from maskedit.evaluation.edits import COMPLETION, PRESENT, load_systems
 from maskedit.face.locate import FaceFinder
 from maskedit.face.parser import FaceParser
+from maskedit.imaging import SUFFIXES
 from maskedit.labels import BY_NAME, FACE_PARTS, NUM_LABELS
 from maskedit.models.holes import edit_hole
 from maskedit.models.tensors import photo_to_tensor, tensor_to_photo

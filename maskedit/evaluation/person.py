@@ -15,13 +15,12 @@ import torch
 from tqdm import tqdm
 
 from maskedit import imaging
-from maskedit.dataset import Pairs
+from maskedit.data.pairs import Pairs
 from maskedit.document.transfer import transfer_labels
-from maskedit.evaluation.metrics import Distance, Means
 from maskedit.labels import FACE_PARTS
-from maskedit.models.parser import Parser
-from maskedit.models.parsing import parse
-from maskedit.models.segmentation import confusion, confusion_figures
+from maskedit.measures.metrics import Distance, Means
+from maskedit.measures.segmentation import confusion, confusion_figures
+from maskedit.models.parser import Parser, parse
 from maskedit.models.tensors import photo_to_tensor, spread
 from maskedit.render.compositing import WHOLE_FACE
 from maskedit.render.edit_renderer import EditRenderer

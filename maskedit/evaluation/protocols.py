@@ -12,17 +12,18 @@ import numpy as np
 import torch
 
 from maskedit import resources
-from maskedit.dataset import Pairs, find_split, load_pairs
+from maskedit.data.folder import find_split
+from maskedit.data.pairs import Pairs, load_pairs
 from maskedit.evaluation.agreement import agreement_figures
 from maskedit.evaluation.reconstruction import floor_figures, mean_photo, network_figures
 from maskedit.labels import LABELS
+from maskedit.measures.masks import masks_figures, masks_sheet
+from maskedit.measures.parsing import parsing_figures, parsing_sheet
+from maskedit.measures.reconstruction import sample_sheet
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.mask_vae import MaskVAE
-from maskedit.models.masks import masks_figures, masks_sheet
 from maskedit.models.parser import Parser
-from maskedit.models.parsing import parsing_figures, parsing_sheet
 from maskedit.models.perceptual import make_perceptual
-from maskedit.models.reconstruction import sample_sheet
 
 Rows = dict[str, dict[str, float]]
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from maskedit.dataset import Pairs, load_pairs
-from maskedit.evaluation.metrics import Distance, Means
+from maskedit.data.pairs import Pairs, load_pairs
+from maskedit.measures.metrics import Distance, Means
+from maskedit.measures.reconstruction import reconstruct
 from maskedit.models.dense_mapping import Generator
-from maskedit.models.reconstruction import reconstruct
 from maskedit.models.tensors import normalised
 
 

@@ -18,7 +18,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from maskedit import imaging
-from maskedit.data_folder import SUFFIXES
 from maskedit.document.transfer import transfer_labels
 from maskedit.errors import UserError
 from maskedit.evaluation.edits import (
@@ -33,6 +32,7 @@ from maskedit.evaluation.edits import (
     weight_files,
 )
 from maskedit.face.parser import FaceParser
+from maskedit.imaging import SUFFIXES
 from maskedit.labels import FACE_PARTS
 from maskedit.models.holes import EDIT_GROWTH, edit_hole, grown
 from maskedit.models.perceptual import PerceptualLoss, make_perceptual

@@ -14,8 +14,7 @@ from maskedit.errors import UserError
 from maskedit.imaging import Square
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.device import choose_device, choose_precision
-from maskedit.models.parser import Parser
-from maskedit.models.parsing import parser_logits
+from maskedit.models.parser import Parser, parser_logits
 from maskedit.models.tensors import photo_to_tensor
 from maskedit.resources import default_weights
 

@@ -10,11 +10,12 @@ from maskedit.imaging.metadata import PhotoMetadata, read_metadata
 from maskedit.imaging.photos import MAX_PIXELS, MIN_SIDE, read_photo, read_size, read_source
 from maskedit.imaging.pictures import before_after_sheet, captioned_sheet, colourise, cutout
 from maskedit.imaging.squares import Square, cut_labels, cut_square
-from maskedit.imaging.writing import atomic_write_bytes, png_bytes, write_labels, write_photo
+from maskedit.imaging.writing import SUFFIXES, atomic_write_bytes, png_bytes, write_labels, write_photo
 
 __all__ = [
     "MAX_PIXELS",
     "MIN_SIDE",
+    "SUFFIXES",
     "LabelFile",
     "LossyLabelsError",
     "PhotoMetadata",

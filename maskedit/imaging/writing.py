@@ -21,6 +21,8 @@ from maskedit.labels import palette
 
 _WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 _WRITABLE[".bmp"] = "BMP"
+SUFFIXES = frozenset(_WRITABLE)
+"""Of photos, in lower case; label maps are .png only."""
 
 
 def write_photo(

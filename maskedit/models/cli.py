@@ -10,6 +10,7 @@ from pathlib import Path
 
 from maskedit.errors import UserError
 from maskedit.models.config import DmnConfig
+from maskedit.shell import command_parser, run_command, whole_number
 
 EXAMPLE = """example:
   maskedit-weights import latest_net_G.pth -o weights/official.safetensors
@@ -20,12 +21,7 @@ LICENCE = "non-commercial research (MaskGAN authors)"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status, 1 after one sentence for what a person can mend."""
-    parser = argparse.ArgumentParser(
-        prog="maskedit-weights",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("maskedit-weights", __doc__, EXAMPLE)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     importing = commands.add_parser("import", help="convert the MaskGAN authors' latest_net_G.pth")
     importing.add_argument("source", type=Path, metavar="FILE", help="the published checkpoint; no code in it is run")
@@ -34,30 +30,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     importing.add_argument("--force", action="store_true", help="replace the output if it exists")
     importing.add_argument(
-        "--size", type=_side, default=512, metavar="PIXELS", help="side it was trained at (default: %(default)s)"
-    )
+        "--size", type=whole_number(1, check=DmnConfig.check_side), default=512, metavar="PIXELS",
+        help="side it was trained at (default: %(default)s)",
+    )  # fmt: skip
     info = commands.add_parser("info", help="print a weight file's network and model card")
     info.add_argument("file", type=Path, metavar="FILE", help="a .safetensors file")
     given = parser.parse_args(arguments)
-    try:
-        if given.command == "import":
-            import_official(given.source, given.output, force=given.force, size=given.size)
-            print(f"{given.output}: converted from {given.source.name}; {LICENCE}")
-        else:
-            print("\n".join(describe(given.file)))
-    except UserError as error:
-        print(f"maskedit-weights: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_command("maskedit-weights", lambda: _run(given))
 
 
-def _side(text: str) -> int:
-    side = int(text)
-    try:
-        DmnConfig.check_side(side)
-    except UserError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return side
+def _run(given: argparse.Namespace) -> None:
+    if given.command == "import":
+        import_official(given.source, given.output, force=given.force, size=given.size)
+        print(f"{given.output}: converted from {given.source.name}; {LICENCE}")
+    else:
+        print("\n".join(describe(given.file)))
 
 
 def import_official(source: Path, output: Path, *, force: bool = False, size: int = 512) -> None:

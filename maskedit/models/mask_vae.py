@@ -15,8 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskedit.models.config import MaskVaeConfig
-from maskedit.models.segmentation import scaled_labels
-from maskedit.models.tensors import one_hot
+from maskedit.models.tensors import one_hot, scaled_labels
 
 SPREAD = 2.5
 """Algorithm 1: the inner and outer codes lie this fraction of the way toward and away from the reference."""

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from maskedit.labels import MIRROR
 from maskedit.models.config import ParserConfig
 
 
@@ -34,6 +35,32 @@ class Parser(nn.Module):
     def features(self, photo: Tensor) -> list[Tensor]:
         """What the way down sees in a photo (N, 3, H, W) in [-1, 1], fine to coarse: (N, C, h, w) per level, >= 0."""
         raise NotImplementedError
+
+
+@torch.inference_mode()
+def parser_logits(parser: Parser, photos: Tensor, *, side: int | None = None, mirror: bool = False) -> Tensor:
+    """Logits (N, 19, side, side) float32 of square photos (N, 3, S, S) float in [-1, 1].
+
+    Photos of another side than the parser's are scaled to it; its logits are scaled bilinearly to ``side``.
+
+    Args:
+        side: in pixels; the parser's own when None.
+        mirror: average the logits with those of the mirrored photo, left and right classes exchanged.
+    """
+    own = parser.config.size
+    if photos.shape[-1] != own:
+        photos = F.interpolate(photos, size=own, mode="bilinear", antialias=True)
+    logits = parser(photos)
+    if mirror:
+        logits = (logits + parser(photos.flip(-1)).flip(-1)[:, MIRROR.tolist()]) / 2
+    if side not in (None, own):
+        logits = F.interpolate(logits, size=side, mode="bilinear")
+    return logits
+
+
+def parse(parser: Parser, photos: Tensor, *, side: int | None = None, mirror: bool = False) -> Tensor:
+    """Label maps (N, side, side) uint8: the likeliest class of each pixel by `parser_logits`, of the same arguments."""
+    return parser_logits(parser, photos, side=side, mirror=mirror).argmax(dim=1).to(torch.uint8)
 
 
 def build_parser(config: ParserConfig) -> Parser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from maskedit.labels import NUM_LABELS
@@ -39,6 +40,13 @@ def one_hot(labels: np.ndarray | Tensor, *, classes: int = NUM_LABELS, dtype: to
     # Compared, not scattered: the same on every device, and no int64 copy of the map.
     ids = torch.arange(classes, dtype=tensor.dtype, device=tensor.device)
     return (tensor[:, None] == ids[:, None, None]).to(dtype)
+
+
+def scaled_labels(ids: Tensor, side: int) -> Tensor:
+    """Label maps (N, S, S) uint8 -> (N, side, side) uint8 by nearest neighbour, sampled at the pixels' centres."""
+    if ids.shape[-1] == side:
+        return ids
+    return F.interpolate(ids[:, None].float(), size=side, mode="nearest-exact")[:, 0].to(torch.uint8)
 
 
 def spread(count: int, rows: int) -> list[int]:

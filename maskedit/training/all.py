@@ -13,26 +13,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from maskedit.data_folder import brief_folder, folder_texts
+from maskedit.data.folder import brief_folder, folder_texts
 from maskedit.errors import UserError
 from maskedit.models.perceptual import make_perceptual
-from maskedit.training.config import (
-    AllOptions,
-    ContextOptions,
-    DmnOptions,
-    EbstOptions,
-    ParserOptions,
-    RunOptions,
-    VaeOptions,
-)
-from maskedit.training.context import ContextStage
-from maskedit.training.dmn import DmnStage
-from maskedit.training.ebst import EbstStage
+from maskedit.training.config import STAGES, AllOptions, RunOptions, imported
 from maskedit.training.loop import on_signal, train
-from maskedit.training.parser import ParserStage
 from maskedit.training.run_folder import LATEST, RunFolder
 from maskedit.training.stage import Stage
-from maskedit.training.vae import VaeStage
 
 
 @dataclass(frozen=True)
@@ -61,6 +48,11 @@ class Recipe:
     dmn: tuple[Leg, ...]
     ebst: Leg
     context: tuple[Leg, ...]
+
+    def of(self, stage: str) -> tuple[Leg, ...]:
+        """The legs of a stage, in order."""
+        legs = getattr(self, stage)
+        return legs if isinstance(legs, tuple) else (legs,)
 
 
 RECIPES: dict[str, Recipe] = {
@@ -144,37 +136,26 @@ def plan(options: AllOptions) -> list[tuple[type[Stage], RunOptions]]:
     recipe, out = RECIPES[options.preset], Path(options.out)
     legs: list[tuple[type[Stage], RunOptions]] = []
 
-    def add(stage: type[Stage], kind: type[RunOptions], leg: Leg, run: Path, **given: str) -> Path:
+    def add(name: str, start: Path | None = None, **given: str) -> Path:
+        # Each leg from the one before, in 1-parser-1-64, 1-parser-2-128 ..; a stage that does not grow in 2-vae.
+        kind, place = STAGES[name]
+        run, prefix = start, f"{list(STAGES).index(name) + 1}-{name}"
         shared = {field.name for field in fields(kind)} & {field.name for field in fields(options)}
-        values = {name: getattr(options, name) for name in shared}
-        values |= {name: value for name, value in vars(leg).items() if value is not None}
-        steps = max(1, round(leg.steps * options.share))
-        values |= {"out": str(run), "steps": steps, "validate_every": min(options.validate_every, steps), **given}
-        legs.append((stage, kind(**values)))
+        for number, leg in enumerate(recipe.of(name), start=1):
+            values = {name: getattr(options, name) for name in shared - {"out"}}
+            values |= {name: value for name, value in vars(leg).items() if value is not None}
+            steps = max(1, round(leg.steps * options.share))
+            values |= {"steps": steps, "validate_every": min(options.validate_every, steps), **given}
+            values["init"] = "" if run is None else str(run)
+            run = out / (f"{prefix}-{number}-{leg.size}" if leg is not getattr(recipe, name) else prefix)
+            legs.append((imported(place), kind(**values, out=str(run))))
         return run
 
-    def grow(
-        stage: type[Stage],
-        kind: type[RunOptions],
-        stage_legs: tuple[Leg, ...],
-        name: str,
-        start: str = "",
-        **given: str,
-    ) -> Path:
-        # Each from the one before, in name-1-64, name-2-128 ...
-        earlier = start
-        for number, leg in enumerate(stage_legs, start=1):
-            earlier = str(add(stage, kind, leg, out / f"{name}-{number}-{leg.size}", init=earlier, **given))
-        return Path(earlier)
-
-    parser = grow(ParserStage, ParserOptions, recipe.parser, "1-parser")
-    vae = add(VaeStage, VaeOptions, recipe.vae, out / "2-vae")
+    parser, vae = add("parser"), add("vae")
     own = options.perceptual == "parser"
     losses = {"perceptual": f"parser:{parser / LATEST}" if own else options.perceptual}
-    dmn = grow(DmnStage, DmnOptions, recipe.dmn, "3-dmn", **losses)
-    ebst = add(EbstStage, EbstOptions, recipe.ebst, out / "4-ebst", init=str(dmn), vae=str(vae / LATEST), **losses)
-    judge = {"parser": str(parser / LATEST)}
-    grow(ContextStage, ContextOptions, recipe.context, "5-context", start=str(ebst), **losses, **judge)
+    ebst = add("ebst", add("dmn", **losses), vae=str(vae / LATEST), **losses)
+    add("context", ebst, parser=str(parser / LATEST), **losses)
     return legs
 
 

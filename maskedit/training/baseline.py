@@ -21,15 +21,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from maskedit.data.order import batch_indices
+from maskedit.data.source import Source
 from maskedit.models.tensors import normalised
 from maskedit.training.config import RunOptions
 from maskedit.training.context import ContextStage
-from maskedit.training.data import batch_indices
 from maskedit.training.dmn import DmnStage
 from maskedit.training.ebst import EbstStage
 from maskedit.training.losses import adversarial_loss, feature_matching_loss
 from maskedit.training.parser import ParserStage
-from maskedit.training.source import Source
 from maskedit.training.stage import Losses, Stage
 from maskedit.training.vae import VaeStage
 

@@ -16,13 +16,9 @@ compared with:
 from __future__ import annotations
 
 import gc
-import json
-import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -31,7 +27,9 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from maskedit.dataset import Pairs, find_split
+from maskedit.data.folder import find_split
+from maskedit.data.pairs import Pairs
+from maskedit.data.source import DeviceSource, Source, make_source
 from maskedit.errors import UserError
 from maskedit.labels import NUM_LABELS
 from maskedit.models.checkpoint import save_checkpoint
@@ -47,37 +45,17 @@ from maskedit.models.device import (
 from maskedit.models.mask_vae import MaskVAE
 from maskedit.models.parser import build_parser
 from maskedit.processes import keep_freed_memory, processor_name
+from maskedit.shell import write_json
 from maskedit.training.all import RECIPES
 from maskedit.training.baseline import ReleasedLoop
-from maskedit.training.config import (
-    BenchOptions,
-    ContextOptions,
-    DmnOptions,
-    EbstOptions,
-    ParserOptions,
-    RunOptions,
-    VaeOptions,
-)
-from maskedit.training.context import ContextStage
-from maskedit.training.dmn import DmnStage
-from maskedit.training.ebst import EbstStage
+from maskedit.training.config import STAGES, BenchOptions, RunOptions, imported
 from maskedit.training.loop import Trainer, make_accelerator
-from maskedit.training.parser import ParserStage
 from maskedit.training.run_folder import RunFolder
-from maskedit.training.source import DeviceSource, Source, make_source
-from maskedit.training.stage import Stage
-from maskedit.training.vae import VaeStage
+from maskedit.workers import in_a_process
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-STAGES: dict[str, tuple[type[Stage], type[RunOptions]]] = {
-    "parser": (ParserStage, ParserOptions),
-    "vae": (VaeStage, VaeOptions),
-    "dmn": (DmnStage, DmnOptions),
-    "ebst": (EbstStage, EbstOptions),
-    "context": (ContextStage, ContextOptions),
-}
 PHOTOS = 1000
 """Of a --data folder: more are read no faster or slower."""
 WARM_UP = 2
@@ -178,10 +156,7 @@ def bench(options: BenchOptions) -> list[Row]:
             "rows": [asdict(row) for row in rows],
             "recipe": [{**asdict(job), "hours": value} for job, value in hours],
         }
-        try:
-            Path(options.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"--json {options.json} could not be written: {error.strerror}.") from error
+        write_json("--json", Path(options.json), result)
     return rows
 
 
@@ -189,15 +164,9 @@ def jobs(options: BenchOptions) -> list[Job]:
     """What the options ask to be measured: stages, or the legs of the preset's recipe."""
     names = options.stage_names
     if not options.recipe:
-        return [Job(name, options.size, options.batch or STAGES[name][1].batch) for name in names]
+        return [Job(name, options.size, options.batch or STAGES[name][0].batch) for name in names]
     recipe = RECIPES[options.preset]
-    legs = [
-        *(("parser", leg) for leg in recipe.parser),
-        ("vae", recipe.vae),
-        *(("dmn", leg) for leg in recipe.dmn),
-        ("ebst", recipe.ebst),
-        *(("context", leg) for leg in recipe.context),
-    ]
+    legs = [(name, leg) for name in STAGES for leg in recipe.of(name)]
     return [Job(name, leg.size, leg.batch, leg.steps) for name, leg in legs if name in names]
 
 
@@ -265,7 +234,7 @@ def _prepared(job: Job, options: BenchOptions) -> Iterator[tuple[Accelerator, Ru
 def _trainer(job: Job, options: BenchOptions, run: RunOptions, folder: Path, accelerator: Accelerator) -> Trainer:
     """Ready for its first step."""
     device = accelerator.device
-    stage = STAGES[job.stage][0](run, device)
+    stage = imported(STAGES[job.stage][1])(run, device)
     trainer = Trainer(stage, run, RunFolder(folder), accelerator)
     trainer.begin(_source(options, job.batch, stage.size, device))
     return trainer
@@ -308,18 +277,18 @@ def _operations(trainer: Trainer, steps: int) -> float:
 
 def _run_options(job: Job, options: BenchOptions, folder: Path) -> RunOptions:
     """Options of the job's stage, with untrained networks where it builds on trained ones: they take as long."""
-    kind = STAGES[job.stage][1]
+    kind = STAGES[job.stage][0]
     shared = {field.name for field in fields(kind)} & {field.name for field in fields(options)}
     values = {name: getattr(options, name) for name in shared}
     values |= {"size": job.size, "batch": job.batch, "steps": ENDLESS}
     recipe = RECIPES[options.preset]
-    if kind is EbstOptions:
+    if job.stage == "ebst":
         vae = MaskVAE(replace(MASK_VAE_PRESETS[options.preset], size=recipe.vae.size))
         values["vae"] = str(save_checkpoint(folder / "vae.safetensors", vae, {}))
-    if kind is ContextOptions or values.get("perceptual") == "parser":
+    if job.stage == "context" or values.get("perceptual") == "parser":
         parser = build_parser(replace(PARSER_PRESETS[options.preset], size=recipe.parser[-1].size))
         path = save_checkpoint(folder / "parser.safetensors", parser, {})
-        if kind is ContextOptions:
+        if job.stage == "context":
             values["parser"] = str(path)
         if values.get("perceptual") == "parser":
             values["perceptual"] = f"parser:{path}"
@@ -346,11 +315,7 @@ def _synchronise(device: torch.device) -> None:
 
 
 def _in_a_process(function: Callable[[Job, BenchOptions], T], job: Job, options: BenchOptions) -> T:
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        try:
-            return process.submit(function, job, options).result()
-        except BrokenProcessPool as error:  # killed, as Linux does when its memory is full
-            raise UserError(_too_large(job)) from error
+    return in_a_process(function, job, options, killed=_too_large(job))
 
 
 def _too_large(job: Job) -> str:

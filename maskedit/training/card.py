@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from maskedit.data_folder import brief_folder
+from maskedit.data.folder import brief_folder
 from maskedit.models.checkpoint import read_header
 from maskedit.training.config import RunOptions
 from maskedit.training.run_folder import LATEST

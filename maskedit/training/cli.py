@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from maskedit.errors import UserError
-from maskedit.training.config import (
-    AllOptions,
-    BenchOptions,
-    ContextOptions,
-    DmnOptions,
-    EbstOptions,
-    ParserOptions,
-    RunOptions,
-    VaeOptions,
-)
+from maskedit.shell import command_parser, run_command
+from maskedit.training.config import STAGES, AllOptions, BenchOptions, RunOptions, imported
 
 EXAMPLE = """example:
   maskedit-train dmn --data celebamask-hq --preset paper --perceptual vgg19 --out runs/paper
@@ -32,16 +23,12 @@ BENCH_EXAMPLE = """example:
 """
 
 Options = RunOptions | AllOptions | BenchOptions
-STAGES: dict[str, tuple[type[Options], str]] = {
-    "parser": (ParserOptions, "maskedit.training.parser:ParserStage"),
-    "vae": (VaeOptions, "maskedit.training.vae:VaeStage"),
-    "dmn": (DmnOptions, "maskedit.training.dmn:DmnStage"),
-    "ebst": (EbstOptions, "maskedit.training.ebst:EbstStage"),
-    "context": (ContextOptions, "maskedit.training.context:ContextStage"),
+WORK: dict[str, tuple[type[Options], str]] = {
+    **STAGES,
     "all": (AllOptions, "maskedit.training.all:train_all"),
     "bench": (BenchOptions, "maskedit.training.bench:bench"),
 }
-"""Stage, or what is done with all of them -> options, and where it is: torch loads only when a run begins."""
+"""Stage, or what is done with all of them -> options, and where it is."""
 
 
 def add_options(parser: argparse.ArgumentParser, options: type) -> None:
@@ -62,43 +49,34 @@ def add_options(parser: argparse.ArgumentParser, options: type) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status, 1 after one sentence for what a person can mend."""
-    parser = argparse.ArgumentParser(
-        prog="maskedit-train", description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("maskedit-train", __doc__, EXAMPLE)
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
-    for name, (options_type, _) in STAGES.items():
+    for name, (options_type, _) in WORK.items():
         stage = stages.add_parser(
             name, help=options_type.__doc__, description=options_type.__doc__,
-            epilog=BENCH_EXAMPLE if name == "bench" else None, formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog=BENCH_EXAMPLE if name == "bench" else None, formatter_class=parser.formatter_class,
         )  # fmt: skip
         add_options(stage, options_type)
         stage.add_argument("--dry-run", action="store_true", help="print options and networks' sizes, and stop")
     given = vars(parser.parse_args(arguments))
-    name = given.pop("stage")
-    options_type, place = STAGES[name]
-    dry_run = given.pop("dry_run")
-    try:
-        options = options_type(**given)
-        options.check()
-        module, _, attribute = place.partition(":")
-        stage_or_function = getattr(importlib.import_module(module), attribute)
-        if dry_run:
-            _describe(stage_or_function, options)
-            return 0
-        if name == "bench":
-            stage_or_function(options)
-            return 0
-        if name == "all":
-            run = stage_or_function(options)
-        else:
-            from maskedit.training.loop import train
+    name, dry_run = given.pop("stage"), given.pop("dry_run")
+    return run_command("maskedit-train", lambda: _run(name, given, dry_run=dry_run))
 
-            run = train(stage_or_function, options)
-    except UserError as error:
-        print(f"maskedit-train: {error}", file=sys.stderr)
-        return 1
-    print(f"{run}: latest.safetensors and best.safetensors hold the trained network")
-    return 0
+
+def _run(name: str, given: dict[str, Any], *, dry_run: bool) -> None:
+    options_type, place = WORK[name]
+    options = options_type(**given)
+    options.check()
+    stage_or_function = imported(place)
+    if dry_run:
+        _describe(stage_or_function, options)
+    elif name == "bench":
+        stage_or_function(options)
+    else:
+        from maskedit.training.loop import train
+
+        run = stage_or_function(options) if name == "all" else train(stage_or_function, options)
+        print(f"{run}: latest.safetensors and best.safetensors hold the trained network")
 
 
 def _describe(stage_type, options: Options) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from maskedit.data_folder import folder_and_weight, folder_texts
+from maskedit.data.folder import folder_and_weight, folder_texts
 from maskedit.errors import UserError
 from maskedit.models.config import PERCEPTUAL, DmnConfig
 
@@ -219,7 +221,20 @@ def _common(name: str):
     return field(default=same.default, metadata=same.metadata)
 
 
-BENCH_STAGES = ("parser", "vae", "dmn", "ebst", "context")
+STAGES: dict[str, tuple[type[RunOptions], str]] = {
+    "parser": (ParserOptions, "maskedit.training.parser:ParserStage"),
+    "vae": (VaeOptions, "maskedit.training.vae:VaeStage"),
+    "dmn": (DmnOptions, "maskedit.training.dmn:DmnStage"),
+    "ebst": (EbstOptions, "maskedit.training.ebst:EbstStage"),
+    "context": (ContextOptions, "maskedit.training.context:ContextStage"),
+}
+"""Every stage in the order of `all` -> its options, and where it is: torch loads only when a run begins."""
+
+
+def imported(place: str) -> Any:
+    """What a place, ``module:name``, holds."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 @dataclass(frozen=True)
@@ -230,7 +245,7 @@ class BenchOptions:
     preset: str = _common("preset")
     size: int = _option(0, "side of the training squares in pixels, a multiple of 32; 0: the preset's")
     batch: int = _option(0, "photos a step; 0: each stage's own default")
-    stages: str = _option(",".join(BENCH_STAGES), "stages to measure, with commas between them")
+    stages: str = _option(",".join(STAGES), "stages to measure, with commas between them")
     recipe: bool = _option(False, "measure every leg of `maskedit-train all` and add up its hours")
     seconds: float = _option(10.0, "seconds that each loop is measured for at least, after warming up")
     json: str = _option("", "file to write all figures to", path=True)
@@ -254,9 +269,9 @@ class BenchOptions:
 
     def check(self) -> None:
         """Raise a UserError that names the flag for anything that could not be measured."""
-        unknown = [name for name in self.stage_names if name not in BENCH_STAGES]
+        unknown = [name for name in self.stage_names if name not in STAGES]
         if unknown:
-            raise UserError(f"--stages {unknown[0]!r} is no stage; give some of {','.join(BENCH_STAGES)}.")
+            raise UserError(f"--stages {unknown[0]!r} is no stage; give some of {','.join(STAGES)}.")
         if self.size < 0 or self.size % 32:
             raise UserError(f"--size {self.size} is not a multiple of 32, which the networks need.")
         if self.recipe and (self.size or self.batch):

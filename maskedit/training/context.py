@@ -22,26 +22,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maskedit import imaging
-from maskedit.dataset import Pairs
+from maskedit.data.order import repeats
+from maskedit.data.pairs import Pairs
+from maskedit.data.source import Source
 from maskedit.errors import UserError
+from maskedit.measures.metrics import psnr
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.colours import TINT, label_guess
 from maskedit.models.config import PRESETS, DmnConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.models.holes import mean_inside, merge
 from maskedit.models.parser import Parser
-from maskedit.models.reconstruction import psnr
-from maskedit.models.segmentation import scaled_labels
-from maskedit.models.tensors import normalised, spread, tensor_to_photo
+from maskedit.models.tensors import normalised, scaled_labels, spread, tensor_to_photo
 from maskedit.models.views import View, random_view, regions_of, view_of
 from maskedit.resources import default_weights
 from maskedit.training.augmentation import DiffAugment
 from maskedit.training.config import ContextOptions
-from maskedit.training.data import repeats
 from maskedit.training.dmn import DmnStage
 from maskedit.training.holes import Task, draw_task
 from maskedit.training.losses import Outputs, adversarial_loss_inside, feature_matching_loss_inside
-from maskedit.training.source import Source
 from maskedit.training.stage import Losses
 
 COLUMNS = ("photo", "hole", "completion", "edited labels", "hole", "edit")

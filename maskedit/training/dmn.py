@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskedit.dataset import Pairs
+from maskedit.data.pairs import Pairs
+from maskedit.measures.reconstruction import sample_sheet
 from maskedit.models.config import PRESETS, DmnConfig
 from maskedit.models.dense_mapping import Generator
 from maskedit.models.discriminator import MultiscaleDiscriminator
 from maskedit.models.perceptual import make_perceptual
-from maskedit.models.reconstruction import sample_sheet
 from maskedit.models.variants import build_generator
 from maskedit.training.config import DmnOptions
 from maskedit.training.losses import adversarial_loss, feature_matching_loss

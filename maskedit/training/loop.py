@@ -24,17 +24,18 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from maskedit.dataset import Pairs, load_pairs
+from maskedit.data.batch import prepare_batch
+from maskedit.data.order import WeightedOrder
+from maskedit.data.pairs import Pairs, load_pairs
+from maskedit.data.source import Source, make_source
+from maskedit.data.training_photos import TrainingPhotos, find_photos
 from maskedit.errors import UserError
 from maskedit.models.checkpoint import NETWORKS, load_checkpoint, save_checkpoint
 from maskedit.models.device import choose_device
 from maskedit.processes import keep_freed_memory
 from maskedit.training.card import Progress, model_card
 from maskedit.training.config import RunOptions
-from maskedit.training.data import WeightedOrder, prepare_batch
-from maskedit.training.folders import TrainingPhotos, find_photos
 from maskedit.training.run_folder import BEST, LATEST, RunFolder
-from maskedit.training.source import Source, make_source
 from maskedit.training.stage import Losses, Stage
 
 if TYPE_CHECKING:

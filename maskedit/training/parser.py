@@ -9,15 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskedit.dataset import Pairs
+from maskedit.data.batch import STRONG
+from maskedit.data.order import repeats
+from maskedit.data.pairs import Pairs
+from maskedit.data.source import Source
 from maskedit.labels import NUM_LABELS
+from maskedit.measures.parsing import parsing_figures, parsing_sheet
 from maskedit.models.config import PARSER_PRESETS
 from maskedit.models.parser import build_parser
-from maskedit.models.parsing import parsing_figures, parsing_sheet
 from maskedit.training.config import ParserOptions
-from maskedit.training.data import STRONG, repeats
 from maskedit.training.losses import dice_loss
-from maskedit.training.source import Source
 from maskedit.training.stage import Losses, Phase, Stage
 
 

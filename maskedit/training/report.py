@@ -8,9 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from maskedit.dataset import Pairs
+from maskedit.data.pairs import Pairs
+from maskedit.measures.metrics import psnr
+from maskedit.measures.reconstruction import reconstruct
 from maskedit.models.dense_mapping import Generator
-from maskedit.models.reconstruction import psnr, reconstruct
 
 
 def validate(

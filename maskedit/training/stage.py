@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from maskedit.dataset import Pairs
+from maskedit.data.batch import MILD, Augmentation
+from maskedit.data.pairs import Pairs
+from maskedit.data.source import Source
 from maskedit.models.device import choose_memory_format, choose_precision
 from maskedit.models.tensors import one_hot
 from maskedit.training.config import RunOptions
-from maskedit.training.data import MILD, Augmentation
-from maskedit.training.source import Source
 
 Losses = dict[str, Tensor]
 

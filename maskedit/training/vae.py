@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskedit import imaging
-from maskedit.dataset import Pairs
+from maskedit.data.pairs import Pairs
+from maskedit.measures.masks import masks_figures
 from maskedit.models.config import MASK_VAE_PRESETS
 from maskedit.models.mask_vae import MaskVAE, interpolate
-from maskedit.models.masks import masks_figures
 from maskedit.models.tensors import one_hot, spread
 from maskedit.training.config import VaeOptions
 from maskedit.training.stage import Losses, Phase, Stage

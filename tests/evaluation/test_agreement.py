@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from maskedit.evaluation.agreement import agreement_figures
+from maskedit.measures.segmentation import confusion, confusion_figures
 from maskedit.models.config import MASK_VAE_PRESETS
 from maskedit.models.mask_vae import MaskVAE, perturbed_maps
-from maskedit.models.segmentation import confusion, confusion_figures
-from tests.evaluation.oracles import PerfectGenerator, PerfectParser, StubbornGenerator, pairs
+from tests.oracles import PerfectGenerator, PerfectParser, StubbornGenerator, pairs
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from maskedit import imaging
 from maskedit.evaluation import cli, completion, edits
 from maskedit.evaluation.completion import ALL, HIDDEN, PHOTO, TAKEN, Section, glasses_zone, hide_and_redraw, take_parts
 from maskedit.evaluation.edits import COMPLETION, PRESENT, Edited, PresentComposite
-from maskedit.evaluation.metrics import ssim
 from maskedit.labels import BY_NAME, LABELS
+from maskedit.measures.metrics import ssim
 from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import PARSER_PRESETS, DmnConfig
 from maskedit.models.context import ContextNetwork
@@ -23,9 +23,9 @@ from maskedit.models.parser import build_parser
 from maskedit.models.perceptual import PerceptualLoss
 from maskedit.models.tensors import normalised, photo_to_tensor
 from maskedit.render.compositing import compose
-from tests.evaluation.oracles import PerfectGenerator, PerfectParser, pairs, shown
 from tests.faces import draw_face
 from tests.folders import write_faces
+from tests.oracles import PerfectGenerator, PerfectParser, pairs, shown
 from tests.squeezenet import write_squeezenet
 
 

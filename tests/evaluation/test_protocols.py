@@ -9,18 +9,19 @@ import torch
 from PIL import Image
 
 from maskedit import resources
-from maskedit.dataset import find_pairs, load_pairs
+from maskedit.data.folder import find_pairs
+from maskedit.data.pairs import load_pairs
 from maskedit.evaluation import cli, protocols
 from maskedit.evaluation.agreement import agreement_figures
 from maskedit.labels import LABELS
+from maskedit.measures.parsing import parsing_figures
 from maskedit.models.checkpoint import load_checkpoint, save_checkpoint
 from maskedit.models.config import MASK_VAE_PRESETS, PARSER_PRESETS, PRESETS
 from maskedit.models.dense_mapping import DenseMappingNetwork, Generator
 from maskedit.models.mask_vae import MaskVAE
 from maskedit.models.parser import Parser, build_parser
-from maskedit.models.parsing import parsing_figures
-from tests.evaluation.oracles import PerfectGenerator, PerfectParser
 from tests.folders import write_faces
+from tests.oracles import PerfectGenerator, PerfectParser
 from tests.squeezenet import write_squeezenet
 
 PROTOCOLS = ("agreement", "parsing", "masks")

@@ -8,14 +8,15 @@ import torch
 from PIL import Image
 
 from maskedit import imaging, resources
-from maskedit.dataset import find_pairs, load_pairs
+from maskedit.data.folder import find_pairs
+from maskedit.data.pairs import load_pairs
 from maskedit.document.document import Document
 from maskedit.evaluation import cli, showcase
 from maskedit.evaluation.reconstruction import mean_photo
+from maskedit.measures.metrics import psnr
 from maskedit.models.checkpoint import load_checkpoint, save_checkpoint
 from maskedit.models.config import PRESETS
 from maskedit.models.dense_mapping import DenseMappingNetwork
-from maskedit.models.reconstruction import psnr
 from maskedit.models.tensors import one_hot
 from maskedit.resources import portrait
 from tests.faces import draw_face

@@ -19,8 +19,8 @@ from maskedit.models.context import ContextNetwork
 from maskedit.models.holes import edit_hole, grown
 from maskedit.models.perceptual import PerceptualLoss
 from maskedit.models.tensors import photo_to_tensor
-from tests.evaluation.oracles import STEP
 from tests.faces import draw_face
+from tests.oracles import STEP
 from tests.squeezenet import write_squeezenet
 
 SHIFT = (3, -2)

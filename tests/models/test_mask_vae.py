@@ -6,10 +6,12 @@ import torch
 import torch.nn.functional as F
 
 from maskedit.errors import UserError
+from maskedit.measures.masks import through
 from maskedit.models.config import MASK_VAE_PRESETS, MaskVaeConfig
-from maskedit.models.mask_vae import MaskVAE, _double, inner_outer, interpolate
-from maskedit.models.tensors import one_hot
+from maskedit.models.mask_vae import MaskVAE, _double, inner_outer, interpolate, perturbed_maps
+from maskedit.models.tensors import one_hot, scaled_labels
 from tests.faces import draw_face
+from tests.oracles import maps
 
 
 @pytest.fixture
@@ -120,3 +122,17 @@ def test_inner_and_outer_lie_on_either_side():
     inner, outer = inner_outer(z_t, z_ref)
     torch.testing.assert_close(inner, torch.tensor([[3.0, -2.0]]))
     torch.testing.assert_close(outer, torch.tensor([[-1.0, 2.0]]))
+
+
+def test_perturbed_maps_are_algorithm_1s(network):
+    vae, ids = network.eval(), maps(3)
+    others = ids.roll(-1, dims=0)
+    with torch.inference_mode():
+        codes = [vae.encode(one_hot(some))[0] for some in (ids, others)]
+        wanted = [vae.decode(z).argmax(dim=1) for z in inner_outer(*codes)]
+        found = perturbed_maps(vae, ids, others)
+        assert all((ours == theirs).all() for ours, theirs in zip(found, wanted, strict=True))
+        # Between a map and itself lies what its own code gives.
+        assert all((map == through(vae, ids)).all() for map in perturbed_maps(vae, ids, ids))
+        larger = perturbed_maps(vae, scaled_labels(ids, 128), scaled_labels(others, 128))
+        assert all((ours == scaled_labels(theirs, 128)).all() for ours, theirs in zip(larger, found, strict=True))

@@ -7,7 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from maskedit.dataset import Pairs
+from maskedit.data.pairs import Pairs
+from maskedit.data.source import DeviceSource
 from maskedit.labels import NUM_LABELS
 from maskedit.models.layers import instance_norm
 from maskedit.training import bench, cli
@@ -16,7 +17,6 @@ from maskedit.training.baseline import InstanceNormKernels, ReleasedLoop
 from maskedit.training.bench import Job, Own, Row, jobs, matmul_tflops, measure, measure_others
 from maskedit.training.config import BenchOptions, DmnOptions
 from maskedit.training.dmn import DmnStage
-from maskedit.training.source import DeviceSource
 from tests.folders import write_faces
 
 QUICK = ["bench", "--preset", "tiny", "--seconds", "0.05", "--device", "cpu", "--threads", "1"]

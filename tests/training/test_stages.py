@@ -8,18 +8,18 @@ import pytest
 import torch
 
 from maskedit import Renderer
+from maskedit.data.source import DeviceSource
 from maskedit.labels import NUM_LABELS
+from maskedit.measures.segmentation import confusion_figures
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.mask_vae import MaskVAE
 from maskedit.models.parser import Parser
-from maskedit.models.segmentation import confusion_figures
 from maskedit.training import cli
 from maskedit.training.config import EbstOptions, ParserOptions
 from maskedit.training.ebst import EbstStage
 from maskedit.training.losses import dice_loss
 from maskedit.training.parser import ParserStage
 from maskedit.training.run_folder import RunFolder
-from maskedit.training.source import DeviceSource
 from tests.folders import write_faces
 
 STEPS = 60
@@ -166,7 +166,8 @@ def test_dry_run_prints_the_networks_sizes(stage, capsys):
 
 
 def test_rare_classes_weigh_more(faces):
-    from maskedit.dataset import find_pairs, load_pairs
+    from maskedit.data.folder import find_pairs
+    from maskedit.data.pairs import load_pairs
 
     stage = ParserStage(ParserOptions(data=str(faces), preset="tiny"), torch.device("cpu"))
     pairs = load_pairs(find_pairs(faces)[:4], 64, quiet=True)

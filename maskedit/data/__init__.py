@@ -1,0 +1,1 @@
+"""The data set: folders of training pairs, made, checked, and read as tensors."""
