@@ -8,13 +8,13 @@ import numpy as np
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
-from maskedit import imaging
 from maskedit.document.document import Document
 from maskedit.gui import dialogs
 from maskedit.gui.editor import Editor
 from maskedit.gui.jobs import Services
 from maskedit.gui.states import Level
-from maskedit.imaging import Square
+from maskedit.imaging import SourcePhoto, Square
+from maskedit.opening.documents import parsed_document, source_photo
 
 
 class Faces(QObject):
@@ -35,70 +35,54 @@ class Faces(QObject):
         """Another document is open: what was asked for before is not wanted any more."""
         self._asked += 1
 
-    def document_of(self, data: bytes, name: str, then: Callable[[Document], None]) -> None:
+    def document_of(self, photo: SourcePhoto, then: Callable[[Document], None]) -> None:
         """Find the face in a photo's file, ask where there is a choice or none, and call ``then`` with its document.
 
         Whoever asks for another photo meanwhile, or opens something else, does not want this one any more.
         """
         self._asked += 1
         asked = self._asked
-        self._editor.message.emit(Level.INFO, f"Looking for faces in {name}…")
+        self._editor.message.emit(Level.INFO, f"Looking for faces in {photo.name}…")
 
-        def find(services: Services) -> tuple[np.ndarray, list[Square]]:
+        def find(services: Services) -> list[Square]:
             def given_up() -> bool:
                 return asked != self._asked or services.leaving.is_set()
 
-            photo = imaging.read_photo(data, name=f"'{name}'")
-            return photo, [face.square for face in services.finder.find(photo, given_up=given_up)]
+            return [face.square for face in services.finder.find(photo.pixels, given_up=given_up)]
 
-        def found(result: tuple[np.ndarray, list[Square]]) -> None:
+        def found(squares: list[Square]) -> None:
             if asked != self._asked:
                 return
-            photo, squares = result
-            square, by_hand = self._chosen(photo, squares, name=name)
+            square, by_hand = self._chosen(photo, squares)
             if square is None:
-                self._editor.message.emit(Level.INFO, f"{name} was not opened.")
+                self._editor.message.emit(Level.INFO, f"{photo.name} was not opened.")
             else:
-                self._parse(data, square, name, then, photo=photo, by_hand=by_hand)
+                self._parse(photo, square, then, by_hand=by_hand)
 
         self._editor.run(find, found)
 
-    def _chosen(self, photo: np.ndarray, squares: list[Square], *, name: str) -> tuple[Square | None, bool]:
+    def _chosen(self, photo: SourcePhoto, squares: list[Square]) -> tuple[Square | None, bool]:
         """The one face there is, the one the person picks, or the square that the person places; whether the last."""
         choice: int | str | None = 0
         if len(squares) > 1:
-            choice = dialogs.ask_face(self._window, photo, squares)
+            choice = dialogs.ask_face(self._window, photo.pixels, squares)
         if not squares:
-            note = f"No face was found in {name}: place the square so that eyes and mouth lie on the marks."
-            return dialogs.ask_crop(self._window, photo, None, note), True
+            note = f"No face was found in {photo.name}: place the square so that eyes and mouth lie on the marks."
+            return dialogs.ask_crop(self._window, photo.pixels, None, note), True
         if choice == "crop":
-            return dialogs.ask_crop(self._window, photo, squares[0]), True
+            return dialogs.ask_crop(self._window, photo.pixels, squares[0]), True
         return None if choice is None else squares[choice], False
 
     def place(self, document: Document, then: Callable[[Document], None]) -> None:
         """Let the person move the square of an open document; ``then`` gets the newly parsed one."""
-        data, square = _origin(document)
-        photo = imaging.read_photo(data)
-        square = dialogs.ask_crop(self._window, photo, square)
+        photo, origin = source_photo(document), document.origin
+        square = Square.middle(document.width, document.height) if origin is None else origin.square
+        square = dialogs.ask_crop(self._window, photo.pixels, square)
         if square is not None:
-            self._parse(data, square, document.name, then, photo=photo, by_hand=True)
+            self._parse(photo, square, then, by_hand=True)
 
-    def _parse(
-        self,
-        data: bytes,
-        square: Square,
-        name: str,
-        then: Callable[[Document], None],
-        *,
-        photo: np.ndarray,
-        by_hand: bool,
-    ) -> None:
+    def _parse(self, photo: SourcePhoto, square: Square, then: Callable[[Document], None], *, by_hand: bool) -> None:
         asked = self._asked
-
-        def parse(services: Services) -> Document:
-            from maskedit.face.opening import parsed_document
-
-            return parsed_document(data, square, services.finder.parser, name=name, photo=photo)
 
         def parsed(document: Document) -> None:
             if asked == self._asked:
@@ -106,7 +90,7 @@ class Faces(QObject):
                     document.mark_unsaved()  # a hand has placed it
                 then(document)
 
-        self._editor.run(parse, parsed)
+        self._editor.run(lambda services: parsed_document(photo, square, services.finder.parser), parsed)
 
     def parse(self, document: Document, then: Callable[[np.ndarray], None]) -> None:
         """The label map that the parser sees in the open document's photo, (S, S) uint8, goes to ``then``."""
@@ -146,7 +130,7 @@ class Faces(QObject):
         def parse(services: Services) -> np.ndarray:
             if origin is None:
                 return services.finder.parser.parse_part(photo, Square.middle(document.width, document.height), part)
-            return services.finder.parser.parse_part(imaging.read_photo(origin.data), origin.square, part)
+            return services.finder.parser.parse_part(source_photo(document).pixels, origin.square, part)
 
         def parsed(labels: np.ndarray) -> None:
             if document is not self._editor.document:
@@ -157,10 +141,3 @@ class Faces(QObject):
                 self._editor.message.emit(Level.INFO, "The parser sees there what is painted already.")
 
         self._editor.run(parse, parsed)
-
-
-def _origin(document: Document) -> tuple[bytes, Square]:
-    """The photo file and the square of a document; its own photo where it came from none."""
-    if document.origin is not None:
-        return document.origin.data, document.origin.square
-    return imaging.png_bytes(document.photo), Square.middle(document.width, document.height)

@@ -15,15 +15,18 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
 from maskedit import imaging
-from maskedit.document import orders, session
+from maskedit.document import session
 from maskedit.document.document import Document
 from maskedit.errors import UserError
-from maskedit.gui import dialogs, reading
+from maskedit.gui import dialogs
 from maskedit.gui.editor import Editor
 from maskedit.gui.faces import Faces
 from maskedit.gui.qimage import image_photo
 from maskedit.gui.recovery import Recovery
 from maskedit.gui.states import Level
+from maskedit.imaging import SourcePhoto
+from maskedit.opening.documents import bundled_document, renewed, square_document, with_labels
+from maskedit.opening.files import FoundLabels, inspect, inspect_source, is_label_map
 from maskedit.render.full_size import full_size, square_metadata
 
 RECENT = 8
@@ -62,24 +65,14 @@ class Files(QObject):
             return False
         return True
 
-    def read_labels(self, path: Path) -> np.ndarray:
-        """A label map file; what was not exact about it is told, and a lossy one is read if the person wants it.
-
-        Asks about a map that is in another project's class order.
-        """
-        try:
-            file = imaging.read_label_file(path)
-        except imaging.LossyLabelsError as error:
-            if not dialogs.ask_lossy(self._window, str(error)):
-                raise
-            file = imaging.read_label_file(path, allow_lossy=True)
-        labels, notes = file.labels, list(file.notes)
-        order = orders.likely_order(labels)
-        if order is not None and dialogs.ask_order(self._window, order):
-            labels = orders.remapped(labels, order)
-            notes.append(f"The label map was in the class order of {order} and has been remapped.")
+    def _taken(self, found: FoundLabels) -> np.ndarray:
+        """A label map that was found, by what the person decides about it; what was not exact about it is told."""
+        if found.lossy and not dialogs.ask_lossy(self._window, found.lossy):
+            raise UserError(found.lossy)
+        remap = found.order is not None and dialogs.ask_order(self._window, found.order)
+        labels, notes = found.taken(lossy=True, remap=remap)
         if notes:
-            self._editor.message.emit(Level.INFO, f"{path.name}: {' '.join(notes)}")
+            self._editor.message.emit(Level.INFO, f"{found.name}: {' '.join(notes)}")
         return labels
 
     def open_dialog(self) -> None:
@@ -96,19 +89,20 @@ class Files(QObject):
             return False
 
         def work() -> None:
-            document = reading.read_document(path, labels, read_labels=self.read_labels)
-            if isinstance(document, bytes):
-                self._open_face(document, path.stem, path)
-            else:
-                self._remember(path)
-                self.show_document(document)
+            found = inspect(path, labels)
+            if found.photo is not None and found.labels is None:
+                self._open_face(found.photo, path)
+                return
+            document = found.session or square_document(found.photo, self._taken(found.labels))
+            self._remember(path)
+            self.show_document(document)
 
         before = self._editor.document
         self.guarded(work)
         return self._editor.document is not before
 
-    def _open_face(self, data: bytes, name: str, path: Path | None = None) -> None:
-        """Open the face that is in a photo's file, once it is found and parsed."""
+    def _open_face(self, photo: SourcePhoto, path: Path | None = None) -> None:
+        """Open the face that is in a photo, once it is found and parsed; ``path`` is its file, if it has one."""
 
         def show(document: Document) -> None:
             if path is not None:
@@ -116,7 +110,7 @@ class Files(QObject):
             shown(document)
 
         shown = self._showing()
-        self.faces.document_of(data, name, show)
+        self.faces.document_of(photo, show)
 
     def _showing(self) -> Callable[[Document], None]:
         """A function that shows a parsed document; call this just after the person has agreed to leave the open one.
@@ -139,7 +133,7 @@ class Files(QObject):
         elif len(paths) == 1:
             self.open(paths[0])
         elif paths:
-            swapped = reading.is_label_map(paths[0]) and not reading.is_label_map(paths[1])
+            swapped = is_label_map(paths[0]) and not is_label_map(paths[1])
             photo, labels = paths[1::-1] if swapped else paths[:2]
             self.open(photo, labels)
 
@@ -157,7 +151,7 @@ class Files(QObject):
 
     def open_bundled(self, name: str) -> None:
         if self.may_leave():
-            self.guarded(lambda: self.show_document(reading.bundled_document(name)))
+            self.guarded(lambda: self.show_document(bundled_document(name)))
 
     def open_labels_dialog(self) -> None:
         """Another label map for the open photo: it becomes the photo's own, and the map to paint."""
@@ -171,14 +165,14 @@ class Files(QObject):
             return
 
         def work() -> None:
-            self.show_document(reading.with_labels(document, self.read_labels(path)))
+            self.show_document(with_labels(document, self._taken(FoundLabels(path))))
 
         self.guarded(work)
 
     def open_pixels(self, photo: np.ndarray, name: str) -> None:
         """A photo that came without a file, from the clipboard or another program."""
         if self.may_leave():
-            self.guarded(lambda: self._open_face(imaging.png_bytes(photo), name))
+            self.guarded(lambda: self._open_face(SourcePhoto(imaging.png_bytes(photo), name)))
 
     def place_square(self) -> None:
         """Move the square of the open document over its photo, and parse what it shows then."""
@@ -191,7 +185,7 @@ class Files(QObject):
         document = self._editor.document
         if document is not None and self.may_leave():
             show = self._showing()
-            self.faces.parse(document, lambda labels: show(reading.renewed(document, labels)))
+            self.faces.parse(document, lambda labels: show(renewed(document, labels)))
 
     def adopt_labels(self) -> None:
         """What is painted is what the photo shows: the label map was wrong, and is corrected now."""
@@ -216,19 +210,20 @@ class Files(QObject):
             return
 
         def work() -> None:
-            source = reading.source_labels(path, read_labels=self.read_labels)
-            if isinstance(source, bytes):
+            found = inspect_source(path)
+            if found.photo is not None:
                 # A face that is found after another document was opened is dropped.
-                self.faces.document_of(source, path.stem, lambda face: self.take_labels(face.snapshot(), path.stem))
+                self.faces.document_of(found.photo, lambda face: self.take_labels(face.snapshot(), path.stem))
             else:
-                self.take_labels(source, path.stem)
+                labels = found.session.snapshot() if found.session else self._taken(found.labels)
+                self.take_labels(labels, path.stem)
 
         self.guarded(work)
 
     def take_bundled(self, name: str) -> None:
         """Like `take_source`, from one of the portraits that come with maskedit."""
         if self._editor.document is not None:
-            self.guarded(lambda: self.take_labels(reading.bundled_document(name).snapshot(), name))
+            self.guarded(lambda: self.take_labels(bundled_document(name).snapshot(), name))
 
     def take_labels(self, source: np.ndarray, name: str) -> None:
         """Ask which classes to take from the middle square of a label map, and take them as one edit."""
@@ -251,7 +246,7 @@ class Files(QObject):
         document = self._editor.document
         if document is None:
             return False
-        suggestion = Path(self._folder()) / f"{reading.file_stem(document)}{session.SUFFIX}"
+        suggestion = Path(self._folder()) / f"{_file_stem(document)}{session.SUFFIX}"
         path = dialogs.ask_save(self._window, "Save session", document.path or suggestion, dialogs.SESSIONS)
         return path is not None and self._save_to(path, document)
 
@@ -294,7 +289,7 @@ class Files(QObject):
                 filters.reverse()  # what the photo was is what one expects of it
         kind = {"palette": "face_labels", "ids": "face_labels", "photo": "edited"}.get(export.kind, export.kind)
         ending = "jpg" if filters[0].startswith("JPEG") else "png"
-        suggestion = Path(self._folder()) / f"{reading.file_stem(document)}_{kind}.{ending}"
+        suggestion = Path(self._folder()) / f"{_file_stem(document)}_{kind}.{ending}"
         path = dialogs.ask_save(self._window, "Export", suggestion, ";;".join(filters))
         if path is None or document is not self._editor.document:
             return
@@ -383,3 +378,8 @@ class Files(QObject):
 def _state(document: Document | None) -> tuple:
     """What a person would lose by leaving a document: the same as long as nothing is done to it."""
     return (None,) if document is None else (document, document.edit_count, document.revision, document.learned)
+
+
+def _file_stem(document: Document) -> str:
+    """What a file may be called after the document: the name in a session is a stranger's, and may be a path."""
+    return Path(document.name.replace("\\", "/")).name.replace("\0", "").strip(". ") or "face"

@@ -10,14 +10,11 @@ from PySide6.QtWidgets import QApplication
 from maskedit import imaging
 from maskedit.document import session
 from maskedit.document.document import Document
-from maskedit.document.origin import Origin
-from maskedit.errors import UserError
-from maskedit.gui import reading
 from maskedit.gui.dialogs import Export
-from maskedit.imaging import Square, png_bytes
+from maskedit.imaging import SourcePhoto
 from maskedit.labels import palette
+from maskedit.opening.documents import source_photo, square_document
 from tests.faces import draw_face
-from tests.gui.harness import make_document
 
 
 @pytest.fixture
@@ -50,17 +47,15 @@ def test_a_wide_source_is_cropped_as_a_wide_photo_is(window, answers, wide):
 @pytest.mark.parametrize("by", ["file", "pixels", "session"])
 def test_another_label_map_for_a_wide_photo(window, answers, wide, tmp_path, by):
     if by == "pixels":
-        data = imaging.png_bytes(imaging.read_photo(wide[0]))
-        window.files.show_document(
-            reading.square_document(imaging.read_photo(wide[0]), wide[2], data=data, name="wide")
-        )
+        photo = SourcePhoto(imaging.png_bytes(imaging.read_photo(wide[0])), "wide")
+        window.files.show_document(square_document(photo, wide[2]))
     else:
         window.files.open(wide[0])
     if by == "session":
         session.save_session(tmp_path / "wide.maskedit", window.editor.document)
         window.files.open(tmp_path / "wide.maskedit")
     first = window.editor.document
-    assert reading.photo_size(first) == (720, 480)
+    assert source_photo(first).size == (720, 480)
     other = wide[2].copy()
     other[:, :200] = 17
     imaging.write_labels(tmp_path / "other.png", imaging.resize_labels(other, (1440, 960)), kind="ids")
@@ -79,33 +74,6 @@ def test_another_label_map_for_a_wide_photo(window, answers, wide, tmp_path, by)
     assert level == "error"
     assert "50 x 100 px" in text
     assert "720 x 480 px" in text
-
-
-def test_a_photo_that_is_none_in_a_session_is_one_sentence():
-    document = make_document()
-    assert reading.photo_size(document) is None
-    other = reading.with_labels(document, np.full((50, 50), 3, np.uint8))
-    assert other.labels.shape == document.labels.shape
-    with pytest.raises(UserError, match=r"100 x 50 px .* 256 x 256 px"):
-        reading.with_labels(document, np.full((50, 100), 3, np.uint8))
-    hostile = Document(document.photo, document.labels, origin=Origin(b"no photo", Square(1, 1, 2)))
-    with pytest.raises(UserError, match="not an image"):
-        reading.with_labels(hostile, np.full((50, 100), 3, np.uint8))
-
-
-def test_a_label_map_of_the_whole_photo_follows_a_turned_square():
-    photo, labels = draw_face(300, 4)
-    square = Square(160, 140, 200, 15)
-    document = Document(
-        imaging.cut_square(photo, square, 128), np.zeros((128, 128), np.uint8), origin=Origin(png_bytes(photo), square)
-    )
-    other = reading.with_labels(document, labels)
-    expected = imaging.cut_labels(labels, square, 128, size=(300, 300))
-    assert np.array_equal(other.labels, expected)
-    assert len(np.unique(expected)) > 8
-    # The same as turning a picture of the labels, but for pixels on their edges.
-    picture = imaging.cut_square(imaging.colourise(labels), square, 128)
-    assert (np.abs(picture.astype(int) - imaging.colourise(expected)).max(axis=2) < 40).mean() > 0.85
 
 
 @pytest.fixture

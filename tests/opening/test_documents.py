@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskedit import UserError
-from maskedit.face.opening import parsed_document
-from maskedit.imaging import Square, cut_square, read_photo
+from maskedit import UserError, imaging
+from maskedit.document.document import Document
+from maskedit.document.origin import Origin
+from maskedit.imaging import SourcePhoto, Square, cut_square, png_bytes, read_photo
+from maskedit.opening.documents import parsed_document, with_labels
 from tests.face.conftest import wall
+from tests.faces import draw_face
 
 WHERE = Square(200, 170, 256)
 
@@ -36,7 +39,7 @@ def as_file(kind, photo):
 @pytest.mark.parametrize("kind", ["CMYK", "16-bit grey", "RGBA", "EXIF-rotated"])
 def test_every_kind_of_file(parser, collins, kind):
     data = as_file(kind, collins.laid_into(wall(420, 340), WHERE))
-    document = parsed_document(data, WHERE, parser, name="me")
+    document = parsed_document(SourcePhoto(data, "me"), WHERE, parser)
     assert document.photo.shape == (512, 512, 3)
     np.testing.assert_array_equal(document.photo, cut_square(read_photo(data), WHERE, 512))
     assert (document.labels == collins.labels).mean() > 0.88
@@ -48,7 +51,7 @@ def test_every_kind_of_file(parser, collins, kind):
 
 def test_what_is_no_photo_is_told(parser):
     with pytest.raises(UserError, match="not an image"):
-        parsed_document(b"nothing of the kind", WHERE, parser, name="me")
+        parsed_document(SourcePhoto(b"nothing of the kind", "me"), WHERE, parser)
 
 
 def test_a_turned_photo_is_found_and_opened(parser, finder, collins):
@@ -56,5 +59,32 @@ def test_a_turned_photo_is_found_and_opened(parser, finder, collins):
     photo = np.ascontiguousarray(np.rot90(collins.laid_into(wall(300, 280), Square(150, 140, 200))))
     data = encoded(Image.fromarray(photo), "PNG")
     (face,) = finder.find(read_photo(data))
-    document = parsed_document(data, face.square, parser, name="me")
+    document = parsed_document(SourcePhoto(data, "me"), face.square, parser)
     assert (document.labels == collins.labels).mean() > 0.85
+
+
+def test_a_photo_that_is_none_in_a_session_is_one_sentence():
+    photo, labels = draw_face(256, 0)
+    document = Document(photo, labels)
+    other = with_labels(document, np.full((50, 50), 3, np.uint8))
+    assert other.labels.shape == document.labels.shape
+    with pytest.raises(UserError, match=r"100 x 50 px .* 256 x 256 px"):
+        with_labels(document, np.full((50, 100), 3, np.uint8))
+    hostile = Document(document.photo, document.labels, origin=Origin(b"no photo", Square(1, 1, 2)))
+    with pytest.raises(UserError, match="not an image"):
+        with_labels(hostile, np.full((50, 100), 3, np.uint8))
+
+
+def test_a_label_map_of_the_whole_photo_follows_a_turned_square():
+    photo, labels = draw_face(300, 4)
+    square = Square(160, 140, 200, 15)
+    document = Document(
+        imaging.cut_square(photo, square, 128), np.zeros((128, 128), np.uint8), origin=Origin(png_bytes(photo), square)
+    )
+    other = with_labels(document, labels)
+    expected = imaging.cut_labels(labels, square, 128, size=(300, 300))
+    assert np.array_equal(other.labels, expected)
+    assert len(np.unique(expected)) > 8
+    # The same as turning a picture of the labels, but for pixels on their edges.
+    picture = imaging.cut_square(imaging.colourise(labels), square, 128)
+    assert (np.abs(picture.astype(int) - imaging.colourise(expected)).max(axis=2) < 40).mean() > 0.85

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maskedit.document.orders import ORDERS, likely_order, plausibility, remapped
 from maskedit.imaging import read_labels, resize_labels
 from maskedit.labels import BY_NAME, MIRROR, NUM_LABELS
+from maskedit.opening.orders import ORDERS, likely_order, plausibility, remapped
 from tests.faces import draw_face
 
 REAL = Path(__file__).parents[3] / "shared" / "celebamask-hq-mini"
