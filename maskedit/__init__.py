@@ -1,6 +1,6 @@
 """maskedit: edit a face by painting its label map.
 
-EDIT   photo file -> imaging -> face (find, align, parse) -> Document <- Stroke <- Tools <- LabelCanvas
+EDIT   photo file -> opening -> face (find, align, parse) -> Document <- Stroke <- Tools <- LabelCanvas
        Document -> RenderRequest -> RenderWorker -> EditRenderer -> Renderer: a completion of what changed, where the
        weights see the photo; else the whole face, or boxes of it while the brush moves, laid into the photo
        -> EditResult -> ResultView; the export lays it into the whole photo
@@ -8,9 +8,9 @@ TRAIN  data folders -> data -> training stages (networks, losses) -> run folder 
        -> weights -> Renderer, FaceParser
 
 CONTRIBUTING.md shows the rooms, follows one stroke, and says where to add something. Imports point one way:
-``bench`` -> ``gui | training | evaluation | edit`` -> ``data`` -> ``render | face | measures`` -> ``document |
-models`` -> ``imaging`` -> ``labels`` and the other small modules. The names below are the public surface; they load
-lazily, so that ``import maskedit`` costs neither torch nor Qt.
+``bench`` -> ``gui | training | evaluation | edit`` -> ``data`` -> ``render | face | opening | measures`` ->
+``document | models`` -> ``imaging`` -> ``labels`` and the other small modules. The names below are the public surface;
+they load lazily, so that ``import maskedit`` costs neither torch nor Qt.
 """
 
 from __future__ import annotations

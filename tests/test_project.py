@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskedit import imaging, resources
 from maskedit.data.folder import mend_left_right
-from maskedit.gui.files import BUNDLED
+from maskedit.gui.files.files import BUNDLED
 from maskedit.labels import LABELS, palette
 from maskedit.models.checkpoint import read_header
 

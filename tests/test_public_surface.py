@@ -87,6 +87,6 @@ def test_every_command_has_help_with_an_example_and_refuses_wrong_usage(module, 
 
 def test_the_marks_of_the_window_load_no_torch():
     """They are where the aligning has its eyes and mouth, and the window must open at once."""
-    code = "import maskedit.gui.square_view, sys; print('torch' in sys.modules)"
+    code = "import maskedit.gui.dialogs.square_view, sys; print('torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"

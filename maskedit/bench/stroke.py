@@ -22,7 +22,6 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from PySide6 import QtCore
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPointF, QSettings, Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication, QMouseEvent
 
@@ -181,8 +180,8 @@ def replay(make_engine: Callable[[], FaceRenderer], stroke: Sequence[Point], *, 
         players.append(Player(window, stroke, prepare, load))
         players[0].begin()
 
-    with _nothing_kept():
-        editor_main([], make_engine=make, on_window=play)
+    with _nothing_kept() as settings:
+        editor_main([], make_engine=make, on_window=play, settings=settings)
     player = players[0]
     if player.failure:
         raise UserError(f"The stroke could not be measured: {player.failure}")
@@ -190,15 +189,12 @@ def replay(make_engine: Callable[[], FaceRenderer], stroke: Sequence[Point], *, 
 
 
 @contextmanager
-def _nothing_kept() -> Iterator[None]:
-    """The window neither reads a person's settings and recovery files nor leaves any, on any system."""
+def _nothing_kept() -> Iterator[QSettings]:
+    """Settings for a window that neither reads a person's own and recovery files nor leaves any, on any system."""
     with tempfile.TemporaryDirectory() as folder:
         settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
-        with (
-            mock.patch.object(QtCore, "QSettings", return_value=settings),
-            mock.patch("maskedit.gui.recovery.recovery_folder", return_value=Path(folder) / "recovery"),
-        ):
-            yield
+        with mock.patch("maskedit.gui.files.recovery.recovery_folder", return_value=Path(folder) / "recovery"):
+            yield settings
         settings.sync()  # or it would write its file, and the folder anew, when it is thrown away
 
 

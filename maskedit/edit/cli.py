@@ -36,6 +36,9 @@ NAME_face_1.png and so on. Then
   maskedit-edit me.jpg --labels OUT/me_face_labels.png --square OUT/me_face.json -o edited.jpg
 lays the edit exactly where the square was. Without --square the face is found again.
 
+What the window asks is decided here: a label map in another project's class order is remapped, one in a lossy
+format is refused. A photo is parsed anew, whatever lies beside it: --own-labels names its label map.
+
 A photo that fails is told, and the others go on. What is there already is left out, so that the same
 command goes on where it was stopped. "changed outside the edit" is measured before JPEG compresses the result.
 Exit status: 0 all done, 1 a photo failed, 2 wrong usage."""
@@ -78,7 +81,10 @@ def _parser() -> argparse.ArgumentParser:
         help="the edited label map of the square, of any size; or a folder with NAME_face_labels.png, NAME_labels.png "
         "or NAME.png for each",
     )  # fmt: skip
-    what.add_argument("--source", type=Path, metavar="FILE", help="take labels from this label map or photo")
+    what.add_argument(
+        "--source", type=Path, metavar="FILE",
+        help="take labels from this label map or session, or from a photo: of NAME_labels.png beside it, else parsed",
+    )  # fmt: skip
     what.add_argument("--parse-only", action="store_true", help="write the aligned square and its label map")
     how = parser.add_argument_group("how")
     how.add_argument(

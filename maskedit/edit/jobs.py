@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -13,14 +12,14 @@ import numpy as np
 from tqdm import tqdm
 
 from maskedit import imaging
-from maskedit.document import orders
 from maskedit.document.document import Document
 from maskedit.document.origin import SIDE, Origin
 from maskedit.errors import UserError
 from maskedit.face.locate import FaceFinder
-from maskedit.face.opening import parsed_document
 from maskedit.face.parser import FaceParser
-from maskedit.imaging import Square
+from maskedit.imaging import SourcePhoto, Square
+from maskedit.opening.documents import parsed_document
+from maskedit.opening.files import FoundLabels, inspect_source
 from maskedit.render.compositing import Blend, Composite
 from maskedit.render.edit_renderer import EditRenderer
 from maskedit.render.pasting import paste_back
@@ -107,12 +106,11 @@ class Editor:
             UserError: the photo or its label map cannot be read, the photo shows no such face, or the disk refuses.
         """
         started = time.perf_counter()
-        data, _ = imaging.read_source(job.photo)
-        photo = imaging.read_photo(data)
-        squares, found = self._squares(photo)
+        photo = SourcePhoto(imaging.read_source(job.photo)[0], job.photo.stem)
+        squares, found = self._squares(photo.pixels)
         outputs = job.outputs(self._options, len(squares))
         work = self._parse if self._options.parse_only else self._edit
-        told = work(job, data, photo, squares, outputs)
+        told = work(job, photo, squares, outputs)
         written = ", ".join(map(str, outputs))
         return f"{job.photo}: {found} -> {written}; {told}{time.perf_counter() - started:.1f} s"
 
@@ -135,11 +133,9 @@ class Editor:
 
     # Parsing only -----------------------------------------------------------------------------------------------
 
-    def _parse(
-        self, job: Job, data: bytes, photo: np.ndarray, squares: dict[Square, float | None], outputs: list[Path]
-    ) -> str:
+    def _parse(self, job: Job, photo: SourcePhoto, squares: dict[Square, float | None], outputs: list[Path]) -> str:
         """Write the aligned squares, their label maps, and where in the photo they were."""
-        overwrite, metadata = self._options.overwrite, imaging.read_metadata(data)
+        overwrite = self._options.overwrite
         faces = [
             (square, confidence, out, out.with_name(f"{out.stem}_labels.png"))
             for (square, confidence), out in zip(squares.items(), outputs, strict=True)
@@ -154,12 +150,12 @@ class Editor:
             )
         # Each place after its pictures, the first face's last: what a cut-off run has not begun is done by the next.
         for square, confidence, out, labels in reversed(faces):
-            document = parsed_document(data, square, self._parser, name=job.photo.stem, photo=photo)
-            imaging.write_photo(out, document.photo, overwrite=overwrite, metadata=metadata)
+            document = parsed_document(photo, square, self._parser)
+            imaging.write_photo(out, document.photo, overwrite=overwrite, metadata=photo.metadata)
             imaging.write_labels(labels, document.labels, overwrite=overwrite)
             place = {
                 "photo": job.photo.name,
-                "size": [photo.shape[1], photo.shape[0]],
+                "size": list(photo.size),
                 "square": [square.x, square.y, square.side, square.degrees],
                 "confidence": confidence,
             }
@@ -170,14 +166,12 @@ class Editor:
 
     # Editing ----------------------------------------------------------------------------------------------------
 
-    def _edit(
-        self, job: Job, data: bytes, photo: np.ndarray, squares: dict[Square, float | None], outputs: list[Path]
-    ) -> str:
+    def _edit(self, job: Job, photo: SourcePhoto, squares: dict[Square, float | None], outputs: list[Path]) -> str:
         """Write the photo with its edited faces, or these alone."""
-        options, results, whole = self._options, [], photo
+        options, results, whole = self._options, [], photo.pixels
         outside, changed = 0, 0.0
         for square in squares:
-            document = self._document(job, data, photo, square)
+            document = self._document(job, photo, square)
             self._change(document, job)
             composite = self._composite(document)
             if options.crop_only:
@@ -186,18 +180,17 @@ class Editor:
                 whole = paste_back(whole, square, composite)
             outside = max(outside, composite.changed_outside)
             changed = max(changed, float(np.mean(document.labels != document.reference_labels)))
-        metadata = imaging.read_metadata(data)
+        written = {"quality": options.quality, "overwrite": options.overwrite, "metadata": photo.metadata}
         for out, image in reversed(list(zip(outputs, results if options.crop_only else [whole], strict=True))):
-            imaging.write_photo(out, image, quality=options.quality, overwrite=options.overwrite, metadata=metadata)
+            imaging.write_photo(out, image, **written)
         return f"{changed:.1%} of the label map changed, changed outside the edit: {outside}; "
 
-    def _document(self, job: Job, data: bytes, photo: np.ndarray, square: Square) -> Document:
+    def _document(self, job: Job, photo: SourcePhoto, square: Square) -> Document:
         """The face with its own label map."""
         if self._options.own_labels is None:
-            return parsed_document(data, square, self._parser, name=job.photo.stem, photo=photo)
+            return parsed_document(photo, square, self._parser)
         own = imaging.square_labels(self._square_map(self._options.own_labels, job), SIDE)
-        face = imaging.cut_square(photo, square, SIDE)
-        return Document(face, own, origin=Origin(data, square), name=job.photo.stem)
+        return Document(photo.cut(square, SIDE), own, origin=Origin(photo.data, square), name=photo.name)
 
     def _change(self, document: Document, job: Job) -> None:
         """Bring the wanted labels into a document."""
@@ -232,7 +225,7 @@ class Editor:
                     f"there is no label map of it in {path}; wanted {', '.join(names[:-1])} or {names[-1]}."
                 )
             path = found[0]
-        labels = self._read_labels(path)
+        labels = self._taken(FoundLabels(path))
         if labels.shape[0] != labels.shape[1]:
             raise UserError(
                 f"the label map {path.name} is {labels.shape[1]} x {labels.shape[0]} px; wanted that of the square "
@@ -240,29 +233,19 @@ class Editor:
             )
         return labels
 
-    def _read_labels(self, path: Path) -> np.ndarray:
-        """A label map file in our order of classes; what was not exact about it is told."""
-        file = imaging.read_label_file(path)
-        labels, notes = file.labels, list(file.notes)
-        order = orders.likely_order(labels)
-        if order is not None:
-            labels = orders.remapped(labels, order)
-            notes.append(f"The label map was in the class order of {order} and has been remapped.")
+    def _taken(self, found: FoundLabels) -> np.ndarray:
+        """A label map in our order of classes; what was not exact about it is told."""
+        labels, notes = found.taken()
         for note in notes:
-            self._say(f"{path.name}: {note}")
+            self._say(f"{found.name}: {note}")
         return labels
 
     def _read_source(self, path: Path) -> np.ndarray:
         """(512, 512) uint8: the middle of a label map, or the largest face of a photo, parsed."""
-        try:
-            return imaging.square_labels(self._read_labels(path), SIDE)
-        except UserError as error:
-            no_map = error
-        data, _ = imaging.read_source(path)
-        faces = []
-        with contextlib.suppress(UserError):
-            photo = imaging.read_photo(data)
-            faces = self._finder.find(photo)
+        found = inspect_source(path)
+        if found.photo is None:
+            return imaging.square_labels(found.session.snapshot() if found.session else self._taken(found.labels), SIDE)
+        faces = self._finder.find(found.photo.pixels)
         if not faces:
-            raise UserError(f"--source: {no_map} As a photo, {path.name} shows no face.") from no_map
-        return parsed_document(data, faces[0].square, self._parser, name=path.stem, photo=photo).labels
+            raise UserError(f"--source: {found.no_labels} As a photo, {path.name} shows no face.")
+        return parsed_document(found.photo, faces[0].square, self._parser).labels

@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING
 from maskedit.gui.states import Level
 
 if TYPE_CHECKING:
+    from PySide6.QtCore import QSettings
     from PySide6.QtWidgets import QApplication
+
+    from maskedit.gui.dialogs.dialogs import Dialogs
+    from maskedit.gui.main_window import MainWindow
 
 EXAMPLE = """examples:
   maskedit                                 a bundled portrait, ready to paint
@@ -37,7 +41,9 @@ def main(
     *,
     make_engine: Callable | None = None,
     make_finder: Callable | None = None,
-    on_window=None,
+    on_window: Callable | None = None,
+    settings: QSettings | None = None,
+    dialogs: Dialogs | None = None,
 ) -> int:
     """Open the editor; returns when its window is closed.
 
@@ -46,14 +52,21 @@ def main(
         make_engine: makes the renderer in the worker's thread; the shipped one when None.
         make_finder: makes the face finder there, likewise.
         on_window: called with the window once it is shown.
+        settings: remember folders, recent files and the window's place; the person's own when None.
+        dialogs: ask the person; on the screen when None.
     """
     options = _parser().parse_args(arguments)
     # The threads of torch, which is loaded later, sleep while they wait for one another. Waiting busily they would keep
     # the processors from the window and, beside another busy program, from each other.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from PySide6.QtCore import QSettings
     from PySide6.QtWidgets import QApplication
 
-    from maskedit.gui import recovery, theme
+    from maskedit.gui import theme
+    from maskedit.gui.editor import Editor
+    from maskedit.gui.files import recovery
+    from maskedit.gui.main_window import MainWindow
+    from maskedit.gui.rendering.worker import shipped_engine, shipped_finder
     from maskedit.logs import logging_to
 
     application = QApplication.instance() or QApplication(sys.argv[:1])
@@ -61,31 +74,24 @@ def main(
     application.setApplicationDisplayName("maskedit")
     theme.apply(application)
     with logging_to(recovery.log_file(), verbose=options.verbose):
-        return _edit(application, options, make_engine=make_engine, make_finder=make_finder, on_window=on_window)
+        device, precision = options.device, options.precision
+        editor = Editor(
+            make_engine or shipped_engine(options.weights, device, precision, options.engine),
+            make_finder or shipped_finder(device, precision),
+        )
+        window = MainWindow(editor, settings or QSettings("maskedit", "maskedit"), dialogs)
+        return _edit(application, window, options, on_window)
 
 
 def _edit(
-    application: QApplication,
-    options: argparse.Namespace,
-    *,
-    make_engine: Callable | None,
-    make_finder: Callable | None,
-    on_window: Callable | None,
+    application: QApplication, window: MainWindow, options: argparse.Namespace, on_window: Callable | None
 ) -> int:
     """Show the window and run until it is closed; arguments and result are those of `main`."""
-    from PySide6.QtCore import QSettings, QTimer
+    from PySide6.QtCore import QTimer
 
-    from maskedit.gui.editor import Editor
-    from maskedit.gui.files import BUNDLED
-    from maskedit.gui.main_window import MainWindow
-    from maskedit.gui.worker import shipped_engine, shipped_finder
+    from maskedit.gui.files.files import BUNDLED
 
-    device, precision = options.device, options.precision
-    editor = Editor(
-        make_engine or shipped_engine(options.weights, device, precision, options.engine),
-        make_finder or shipped_finder(device, precision),
-    )
-    window = MainWindow(editor, QSettings("maskedit", "maskedit"))
+    editor = window.editor
     # Under a photo that is given as well: its face is still to be found, or it may be no photo at all.
     window.files.open_bundled(BUNDLED[0][1])
     if options.photo is None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, Signal, Slot
 
 from maskedit.document.history import Box
-from maskedit.gui.preview import Preview
+from maskedit.gui.rendering.client import Preview
 from maskedit.labels import BY_NAME, NUM_LABELS
 from maskedit.render.results import FaceRenderer
 

@@ -22,22 +22,23 @@ from PySide6.QtWidgets import (
 
 from maskedit.document.document import Document
 from maskedit.gui import theme
-from maskedit.gui.brush_bar import BrushBar
-from maskedit.gui.canvas import LabelCanvas
-from maskedit.gui.commands import Commands
-from maskedit.gui.digits import DigitEntry
+from maskedit.gui.canvas.label_canvas import LabelCanvas
+from maskedit.gui.canvas.viewport import Viewport
+from maskedit.gui.canvas.views import ImageView, ResultView
+from maskedit.gui.commands.handlers import Commands
+from maskedit.gui.commands.menus import Menus
+from maskedit.gui.dialogs.dialogs import Dialogs
 from maskedit.gui.editor import TOOLS, Editor
-from maskedit.gui.files import BUNDLED, Files
-from maskedit.gui.learn_bar import LearnBar
-from maskedit.gui.menus import Menus
-from maskedit.gui.message_bar import MessageBar
-from maskedit.gui.palette_panel import PalettePanel
+from maskedit.gui.files.files import BUNDLED, Files
+from maskedit.gui.panels.brush_bar import BrushBar
+from maskedit.gui.panels.digits import DigitEntry
+from maskedit.gui.panels.learn_bar import LearnBar
+from maskedit.gui.panels.message_bar import MessageBar
+from maskedit.gui.panels.palette_panel import PalettePanel
+from maskedit.gui.panels.status import StatusLine, absence_text
 from maskedit.gui.qimage import photo_image
-from maskedit.gui.requests import LearningProgress
+from maskedit.gui.rendering.messages import LearningProgress
 from maskedit.gui.states import Level
-from maskedit.gui.status import StatusLine, absence_text
-from maskedit.gui.viewport import Viewport
-from maskedit.gui.views import ImageView, ResultView
 
 HINT = "Choose a class, paint on the middle picture, and the face on the right follows.   F1: all keys"
 HINT_SECONDS = 12.0
@@ -48,16 +49,22 @@ NEEDS_DOCUMENT = (
 
 
 class MainWindow(QMainWindow):
-    """Binds widgets to the editor; holds no state of its own but what the screen shows."""
+    """Binds widgets to the editor; holds no state of its own but what the screen shows.
 
-    def __init__(self, editor: Editor, settings: QSettings):
+    Args:
+        settings: remembers the window's place, folders and recent files.
+        dialogs: ask the person; over this window when None.
+    """
+
+    def __init__(self, editor: Editor, settings: QSettings, dialogs: Dialogs | None = None):
         super().__init__()
         self.editor = editor
+        self.dialogs = dialogs or Dialogs(self)
         self.setAcceptDrops(True)
         self.resize(QSize(1440, 760).boundedTo(self.screen().availableSize()))
         self._settings = settings
         self._close_at_once = False
-        self.files = Files(self, editor, settings)
+        self.files = Files(editor, self.dialogs, settings, self)
 
         self.viewport = Viewport(self)
         self.photo_view = ImageView(self.viewport, "Photo")

@@ -1,4 +1,4 @@
-"""What the preview and its engine are doing, and how much a message matters; `maskedit.gui.status` has the words."""
+"""What the preview and its engine are doing, and how much a message matters: what is shown, but not in which words."""
 
 from __future__ import annotations
 

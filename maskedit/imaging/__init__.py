@@ -9,6 +9,7 @@ from maskedit.imaging.label_files import LabelFile, LossyLabelsError, read_label
 from maskedit.imaging.metadata import PhotoMetadata, read_metadata
 from maskedit.imaging.photos import MAX_PIXELS, MIN_SIDE, read_photo, read_size, read_source
 from maskedit.imaging.pictures import before_after_sheet, captioned_sheet, colourise, cutout
+from maskedit.imaging.source_photo import SourcePhoto
 from maskedit.imaging.squares import Square, cut_labels, cut_square
 from maskedit.imaging.writing import SUFFIXES, atomic_write_bytes, png_bytes, write_labels, write_photo
 
@@ -19,6 +20,7 @@ __all__ = [
     "LabelFile",
     "LossyLabelsError",
     "PhotoMetadata",
+    "SourcePhoto",
     "Square",
     "atomic_write_bytes",
     "before_after_sheet",

@@ -30,6 +30,7 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PP
 _READABLE = "PNG, JPEG, WebP, TIFF, BMP or GIF"
 _WARNINGS = threading.Lock()  # catching warnings is process-wide: one decoder at a time
 _ORIENTATION = 0x0112  # the EXIF tag
+_LYING = (5, 6, 7, 8)  # its values for a picture that is a quarter turn away from upright
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,22 @@ def read_size(path: str | Path) -> tuple[int, int]:
         raise UserError(
             f"The size of '{path}' cannot be read ({reason_of(error)}); get a complete copy of it."
         ) from error
+
+
+def upright_size(data: bytes, name: str) -> tuple[int, int]:
+    """(width, height) in pixels of the photo as `read_photo` gives it, from the header of a file's bytes.
+
+    Pixels are decoded only of a PNG without an EXIF block before them: one may come behind. Raises UserError as
+    `read_photo` does where the header tells.
+    """
+    with decoding(name):
+        image = open_image(data, name)
+        width, height = image.size
+        with tolerated(logger, "The EXIF block is broken: the picture is taken as upright.", Exception):
+            # Pillow gives the size of a TIFF file as it will turn it.
+            if image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _LYING:
+                return height, width
+    return width, height
 
 
 def read_source(source: str | Path | bytes) -> tuple[bytes, str]:
@@ -139,7 +156,7 @@ def load_image(data: bytes, name: str) -> tuple[Image.Image, int, bool]:
 
 def upright(array: np.ndarray, orientation: int) -> np.ndarray:
     """Apply an EXIF orientation to (H, W, ...); values other than 2..8 leave it as it is."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in _LYING:
         array = array.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]

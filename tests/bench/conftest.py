@@ -5,7 +5,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is imported a
 import pytest
 from PySide6.QtCore import QSettings
 
-from maskedit.gui import recovery
+from maskedit.gui.files import recovery
 
 
 @pytest.fixture(autouse=True)

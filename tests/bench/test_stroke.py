@@ -11,7 +11,7 @@ from maskedit.bench.recording import PORTRAIT_SIDE, hand_stroke
 from maskedit.bench.report import Job, stroke_line
 from maskedit.bench.stroke import replay, rows
 from maskedit.errors import UserError
-from maskedit.gui import dialogs
+from maskedit.gui.dialogs.dialogs import Dialogs
 from maskedit.labels import BY_NAME
 from maskedit.resources import portrait
 from tests.gui.harness import Answers, FakeEngine
@@ -32,7 +32,7 @@ def answers(monkeypatch):
     """A question fails the test: nobody sits before a benchmark."""
     answers = Answers()
     for name in answers.NAMES:
-        monkeypatch.setattr(dialogs, name, lambda *arguments, name=name: answers.give(name, arguments))
+        monkeypatch.setattr(Dialogs, name, lambda _, *arguments, name=name: answers.give(name, *arguments))
     return answers
 
 

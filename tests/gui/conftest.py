@@ -1,4 +1,3 @@
-import importlib.util
 import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is imported anywhere
@@ -6,7 +5,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is imported a
 import pytest
 from PySide6.QtCore import QSettings
 
-from maskedit.gui import dialogs, recovery
+from maskedit.gui.dialogs.dialogs import Dialogs
+from maskedit.gui.files import recovery
 from tests.gui.harness import Answers, FakeEngine, make_window, settle
 
 
@@ -21,23 +21,21 @@ def _private_settings(monkeypatch, tmp_path):
     monkeypatch.setattr(recovery, "recovery_folder", lambda: tmp_path / "recovery")
 
 
-@pytest.fixture(autouse=True)
-def answers(monkeypatch):
-    """Answers in place of modal dialogs; a question nobody expects fails the test."""
-    answers = Answers()
-    for name in answers.NAMES:
-        monkeypatch.setattr(dialogs, name, lambda *arguments, name=name: answers.give(name, arguments))
-    return answers
+@pytest.fixture
+def answers():
+    """What the person answers; a question nobody expects fails the test."""
+    return Answers()
 
 
 @pytest.fixture
-def real_dialogs(answers, monkeypatch):
-    """The dialogs themselves, which the other tests answer for; only the question before overwriting is answered."""
-    spec = importlib.util.find_spec("maskedit.gui.dialogs")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "ask_overwrite", lambda *arguments: answers.give("ask_overwrite", arguments))
-    return module
+def real_dialogs(answers):
+    """Makes the dialogs themselves over a window; only the question before overwriting is answered."""
+
+    class RealDialogs(Dialogs):
+        def ask_overwrite(self, path):
+            return answers.dialogs.ask_overwrite(path)
+
+    return RealDialogs
 
 
 @pytest.fixture
@@ -48,7 +46,7 @@ def engine():
 @pytest.fixture
 def window(qapp, answers, engine):
     """The window on a drawn face, with a fake engine that is up to date."""
-    window = make_window(engine)
+    window = make_window(engine, dialogs=answers.dialogs)
     settle(window)
     yield window
     close(window, answers)
@@ -60,7 +58,7 @@ def open_window(qapp, answers):
     windows = []
 
     def make(engine, **options):
-        windows.append(make_window(engine, **options))
+        windows.append(make_window(engine, dialogs=answers.dialogs, **options))
         return windows[-1]
 
     yield make

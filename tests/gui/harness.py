@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from maskedit import imaging
 from maskedit.document import session
 from maskedit.document.document import Document
 from maskedit.errors import UserError
+from maskedit.gui.dialogs.dialogs import Dialogs
 from maskedit.gui.editor import Editor
 from maskedit.gui.main_window import MainWindow
 from maskedit.imaging import Square
@@ -29,6 +31,16 @@ CTRL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
 SIDE = 256
 FOUND = Square(200, 150, 160)
 """Where the fake finder finds a face."""
+
+
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
 
 
 class FakeEngine:
@@ -130,33 +142,24 @@ class FakeLearning:
 
 
 class Answers:
-    """One list of answers per function of `maskedit.gui.dialogs` that asks; ``asked`` tells what was asked."""
+    """One list of answers per question of `Dialogs`, in whose place ``dialogs`` stands; ``asked`` tells what was asked.
 
-    NAMES = (
-        "ask_open",
-        "ask_save",
-        "ask_overwrite",
-        "ask_unsaved",
-        "ask_recover",
-        "ask_export",
-        "ask_source",
-        "ask_crop",
-        "ask_face",
-        "ask_lossy",
-        "ask_order",
-        "ask_command",
-        "about",
-    )
+    A question that nobody expects fails the test.
+    """
+
+    NAMES = tuple(name for name in vars(Dialogs) if not name.startswith("_"))
 
     def __init__(self):
         self.asked: list[str] = []
+        self.dialogs = SimpleNamespace()
         for name in self.NAMES:
             setattr(self, name, [])
+            setattr(self.dialogs, name, partial(self.give, name))
 
-    def give(self, name, arguments):
+    def give(self, name, *arguments):
         self.asked.append(name)
         answers = getattr(self, name)
-        assert answers, f"nobody expected {name}{arguments[1:]}"
+        assert answers, f"nobody expected {name}{arguments}"
         answer = answers.pop(0)
         return answer(*arguments) if callable(answer) else answer
 
@@ -203,18 +206,25 @@ class FakeFinder:
 
 
 def make_window(
-    engine, *, document: Document | None = None, start: bool = True, finder=None, whole_face: bool = True
+    engine,
+    *,
+    document: Document | None = None,
+    start: bool = True,
+    finder=None,
+    whole_face: bool = True,
+    dialogs=None,
 ) -> MainWindow:
     """A window as ``main`` makes it; ``engine`` is one, or a function that makes one.
 
     Args:
         finder: finds faces and parses; one that finds ``FOUND`` when None.
         whole_face: whether the engine's picture is shown as it is, and not laid into the photo.
+        dialogs: answer for the person; every question fails the test when None.
     """
     finder = finder or FakeFinder(FOUND)
     editor = Editor(engine if callable(engine) else lambda: engine, lambda: finder)
     editor.set_option("whole_face", whole_face)
-    window = MainWindow(editor, QSettings("maskedit", "maskedit"))
+    window = MainWindow(editor, QSettings("maskedit", "maskedit"), dialogs or Answers().dialogs)
     window.files.show_document(document or make_document())
     window.resize(1200, 640)
     window.show()

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication
 
 import maskedit
 from maskedit.document import session
-from maskedit.gui import bug_report
+from maskedit.gui.commands import bug_report
 from maskedit.logs import logging_to
 from tests.gui.harness import FakeEngine, click, settle, wait
 

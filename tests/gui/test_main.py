@@ -16,17 +16,18 @@ from PySide6.QtWidgets import QApplication
 
 from maskedit import imaging, resources
 from maskedit.document import session
-from maskedit.gui import dialogs
 from maskedit.gui.app import main
-from maskedit.gui.dialogs import Export, SourceDialog
+from maskedit.gui.dialogs.dialogs import Dialogs
+from maskedit.gui.dialogs.export import Export
+from maskedit.gui.dialogs.source import SourceDialog
 from maskedit.labels import BY_NAME, FACE_PARTS
 from tests.faces import draw_face
-from tests.gui.harness import CTRL, FakeEngine, click, drag, key, leave_behind, settle, wait
+from tests.gui.harness import CTRL, Answers, FakeEngine, click, drag, key, leave_behind, settle, wait
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def run_main(arguments, scenario, **options) -> int:
+def run_main(arguments, scenario, answers=None, **options) -> int:
     """Run ``main`` and, once its window stands, ``scenario(window)``; then close. Failures come out of here."""
     failures = []
 
@@ -39,7 +40,12 @@ def run_main(arguments, scenario, **options) -> int:
             window.editor.document.mark_saved()
         window.close()
 
-    code = main(arguments, on_window=lambda window: QTimer.singleShot(0, lambda: act(window)), **options)
+    code = main(
+        arguments,
+        on_window=lambda window: QTimer.singleShot(0, lambda: act(window)),
+        dialogs=(answers or Answers()).dialogs,
+        **options,
+    )
     assert not failures, failures[0]
     return code
 
@@ -93,6 +99,7 @@ def test_a_photo_is_found_parsed_painted_and_exported_at_full_size(qapp, answers
     code = run_main(
         [str(tmp_path / "me.png"), "--weights", str(weights), "--device", "cpu", "--precision", "float32"],
         lambda window: found.append(scenario(window)),
+        answers,
     )
     assert code == 0
     square, region = found[0]
@@ -138,8 +145,8 @@ def test_end_to_end(qapp, answers, tmp_path):
         assert np.abs(editor.result.astype(int) - expected).max() <= 2
         return editor.result.copy()
 
-    def smile(parent, document, source, colour_blind):
-        dialog = SourceDialog(document, source, parent, colour_blind=colour_blind)
+    def smile(document, source, colour_blind):
+        dialog = SourceDialog(document, source, colour_blind=colour_blind)
         dialog.tick(FACE_PARTS["Smile"])
         dialog.deleteLater()
         return True, dialog.classes()
@@ -201,7 +208,7 @@ def test_end_to_end(qapp, answers, tmp_path):
         settle(window)
 
     arguments = ["--weights", str(weights), "--device", "cpu", "--precision", "float32"]
-    assert run_main(arguments, scenario) == 0
+    assert run_main(arguments, scenario, answers) == 0
     assert threading.enumerate() == [threading.main_thread()] or all(
         thread.name != "recovery" for thread in threading.enumerate()
     )
@@ -257,7 +264,9 @@ def test_nothing_runs_on_after_main(qapp):
 def process(code: str, tmp_path, **environment) -> subprocess.CompletedProcess:
     """Run code in a process of its own, which keeps its recovery files in ``tmp_path / "recovery"`` on every system."""
     variables = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
-    own = "import pathlib; from maskedit.gui import recovery; recovery.recovery_folder = lambda: pathlib.Path(%r)\n"
+    own = (
+        "import pathlib; from maskedit.gui.files import recovery; recovery.recovery_folder = lambda: pathlib.Path(%r)\n"
+    )
     return subprocess.run(
         [sys.executable, "-c", own % str(tmp_path / "recovery") + code],
         capture_output=True,
@@ -350,7 +359,6 @@ def test_ctrl_c_ends_the_editor_and_keeps_the_work(tmp_path, asking):
     code = """
 import os, signal, sys, threading
 from PySide6.QtCore import QTimer
-from maskedit.gui import dialogs
 from maskedit.gui.app import main
 from tests.gui.harness import FakeEngine, click
 
@@ -405,7 +413,7 @@ def test_lost_work_is_offered_at_every_start(qapp, answers, tmp_path, photo):
         assert window.editor.document.name == "lost"
         settle(window)
 
-    assert run_main([str(tmp_path / "me.png")] if photo else [], scenario, make_engine=FakeEngine) == 0
+    assert run_main([str(tmp_path / "me.png")] if photo else [], scenario, answers, make_engine=FakeEngine) == 0
     assert answers.asked == ["ask_recover", "ask_unsaved"]
 
 
@@ -420,5 +428,5 @@ def test_wrong_usage_exits_with_2(capsys):
 
 
 def test_dialogs_are_answered_here(answers):
-    assert dialogs.ask_open is not None
-    assert set(answers.NAMES) <= set(vars(dialogs))
+    assert answers.dialogs.ask_open is not None
+    assert {"ask_open", "ask_save", "ask_unsaved", "ask_recover", "about"} <= set(answers.NAMES) <= set(vars(Dialogs))

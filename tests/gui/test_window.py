@@ -7,8 +7,8 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QSlider
 
-from maskedit.gui.actions import COMMANDS
-from maskedit.gui.commands import Commands
+from maskedit.gui.commands.handlers import Commands
+from maskedit.gui.commands.table import COMMANDS
 from maskedit.labels import LABELS, palette
 from tests.gui.harness import CTRL, LEFT, NONE, SHIFT, at, click, drag, key, settle
 

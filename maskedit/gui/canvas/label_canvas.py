@@ -1,0 +1,312 @@
+"""The paintable label map: one widget with its own image, of which only the touched box is repainted."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Slot
+from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPainterPath, QPen, QPointingDevice, QTabletEvent
+from PySide6.QtWidgets import QApplication, QWidget
+
+from maskedit.document.history import Box
+from maskedit.gui.canvas.tools import Tools, whole
+from maskedit.gui.canvas.viewport import Viewport
+from maskedit.gui.canvas.views import ImageView, outline_path
+from maskedit.gui.editor import Editor
+from maskedit.gui.qimage import LabelImage, tint_image
+from maskedit.labels import NUM_LABELS, palette
+
+_SURE = 0.9
+"""Probability from which the parser counts as sure of a label."""
+_HATCH = np.array([[255, 0, 200], [255, 255, 255]], np.uint8)
+"""Magenta and white by turns: no class of either palette has the look of it."""
+
+
+def _hatched(confidence: np.ndarray) -> QImage:
+    """Stripes wherever a parser was unsure, the less transparent the more it was; (H, W) uint8, 255 is sure."""
+    doubt = np.clip(1 - confidence / (255 * _SURE), 0, 1)
+    opacity = np.where(doubt > 0, np.minimum(0.35 + 1.2 * doubt, 0.9), 0)
+    rows, columns = np.indices(confidence.shape)
+    stripes = (rows + columns) // max(1, confidence.shape[0] // 128) % 2
+    return tint_image(opacity, _HATCH[stripes])
+
+
+class LabelCanvas(ImageView):
+    """Shows the label map over the photo and turns the pointer into edits."""
+
+    def __init__(self, editor: Editor, viewport: Viewport, parent: QWidget | None = None):
+        super().__init__(viewport, "Labels: paint here", parent)
+        self._editor = editor
+        self.tools = Tools(editor)
+        self._labels: LabelImage | None = None
+        self._photo: QImage | None = None
+        self.opacity = 0.75
+        self.labels_hidden = False
+        self.hidden: frozenset[int] = frozenset()
+        self.isolated = False
+        self._outlined: int | None = None
+        self._outline: QPainterPath | None = None
+        self._doubt: QImage | None = None
+        self._resize_from: tuple[QPointF, int] | None = None
+        self._pen_down = False
+        self._button = Qt.MouseButton.NoButton
+        """The button that began the gesture; the other one does not end it."""
+        self._pressed_at = QPointF()
+        self._hovered_at: QPointF | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.resting_cursor = Qt.CursorShape.CrossCursor
+        self.setCursor(self.resting_cursor)
+        editor.labels_changed.connect(self._labels_changed)
+        editor.label_changed.connect(self._label_changed)
+        editor.tool_changed.connect(self._tool_changed)
+        editor.brush_changed.connect(self._brush_changed)
+        editor.history_changed.connect(self._gesture_ended)
+
+    # What it shows ----------------------------------------------------------------------------------------------
+
+    def set_photo(self, photo: QImage) -> None:
+        """Another document: its photo lies under the labels."""
+        self._photo = photo
+        document = self._editor.document
+        self._labels = LabelImage(document.labels, self._colours())
+        self._outlined = self._outline = self._doubt = None
+        self.update()
+
+    def set_confidence(self, confidence: np.ndarray | None) -> None:
+        """Hatch where the parser was unsure of its labels: (S, S) uint8, 255 is sure; None takes the hatching away.
+
+        It goes by itself when another document is shown.
+        """
+        self._doubt = None if confidence is None else _hatched(confidence)
+        self.update()
+
+    def refresh_colours(self) -> None:
+        """After a change of palette, hidden classes or isolation."""
+        if self._labels is not None:
+            self._labels.set_colours(self._colours())
+            self._labels.update(self._editor.document.labels, whole(self._editor.document))
+            self.update()
+
+    def _colours(self) -> np.ndarray:
+        alpha = np.full((NUM_LABELS, 1), 255, np.uint8)
+        alpha[list(self.hidden)] = 0
+        if self.isolated:
+            alpha[np.arange(NUM_LABELS) != self._editor.label] = 0
+        return np.concatenate([palette(colour_blind=self._editor.colour_blind), alpha], axis=1)
+
+    @Slot(object)
+    def _labels_changed(self, box: Box) -> None:
+        self._labels.update(self._editor.document.labels, box)
+        self.update(self.box_rect(box))
+        if self._outline is not None:
+            self._outline = self._outlined = None
+            self.update()
+
+    @Slot(int)
+    def _label_changed(self, label: int) -> None:
+        if self.isolated:
+            self.refresh_colours()
+
+    @Slot(str)
+    def _tool_changed(self, tool: str) -> None:
+        self._refresh_ring()
+        self.update()
+
+    @Slot(int)
+    def _brush_changed(self, diameter: int) -> None:
+        self._refresh_ring()
+
+    @Slot()
+    def _gesture_ended(self) -> None:
+        """The outline of the class under the cursor comes back without a move of the mouse."""
+        document = self._editor.document
+        if self._hovered_at is not None and document is not None and not self.tools.busy:
+            self.outline_label(document.label_at(self._hovered_at.x(), self._hovered_at.y()))
+
+    def draw_content(self, painter: QPainter, rect: QRectF) -> None:
+        if self._labels is None:
+            super().draw_content(painter, rect)
+            return
+        painter.drawImage(rect, self._photo)
+        if not self.labels_hidden:
+            painter.setOpacity(self.opacity)
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.scale < 1)
+            painter.drawImage(rect, self._labels.image)
+            painter.setOpacity(1.0)
+            if self._doubt is not None:
+                painter.drawImage(rect, self._doubt)
+        self._draw_outline(painter, rect)
+        self._draw_lasso(painter)
+
+    def _draw_outline(self, painter: QPainter, rect: QRectF) -> None:
+        """The edge of the class under the cursor: colours alone do not tell all classes apart."""
+        if self._outline is None or self.labels_hidden:
+            return
+        self.draw_outline(painter, rect, self._outline, self._labels.image.width())
+
+    def _draw_lasso(self, painter: QPainter) -> None:
+        points = [self.viewport.to_view(QPointF(*point), self.view_size()) for point in self.tools.lasso]
+        if not points:
+            return
+        line = list(points)
+        if self._hovered_at is not None and not self.tools.lasso_dragged:
+            line.append(self.viewport.to_view(self._hovered_at, self.view_size()))  # where the next corner would be
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for colour, width in ((Qt.GlobalColor.black, 3.0), (Qt.GlobalColor.white, 1.2)):
+            painter.setPen(QPen(colour, width))
+            painter.drawPolyline([*line, line[0]] if len(line) > 2 else line)
+        painter.setBrush(Qt.GlobalColor.white)
+        painter.setPen(QPen(Qt.GlobalColor.black, 1.0))
+        for point in points if not self.tools.lasso_dragged else points[:1]:
+            painter.drawEllipse(point, 3, 3)
+
+    def outline_label(self, label: int | None) -> None:
+        """Draw the edge of one class, or of none; scans the map only when the class changes."""
+        if label == self._outlined:
+            return
+        self._outlined, self._outline = label, None
+        if label is not None:
+            self._outline = outline_path(self._editor.document.labels == label)
+        self.update()
+
+    def label_under_cursor(self) -> int | None:
+        """The class under the cursor; None when the cursor is elsewhere."""
+        if self._editor.document is None or self._hovered_at is None:
+            return None
+        return self._editor.document.label_at(self._hovered_at.x(), self._hovered_at.y())
+
+    def _refresh_ring(self) -> None:
+        """The ring follows the brush's size and hides with tools that have none."""
+        if self._hovered_at is not None:
+            self._show_ring(self._hovered_at)
+            self.hovered.emit(self._hovered_at)
+
+    def _show_ring(self, point: QPointF) -> None:
+        paints = self._editor.tool in ("brush", "eraser")
+        self.set_ring(point if paints else None, self._editor.brush)
+
+    # Pointer ----------------------------------------------------------------------------------------------------
+
+    def _point(self, position: QPointF) -> tuple[float, float]:
+        point = self.to_image(position)
+        return point.x(), point.y()
+
+    def _hover(self, position: QPointF) -> None:
+        point = self._hovered_at = self.to_image(position)
+        self._show_ring(point)
+        self._update_lasso()
+        if not self.tools.busy and self._editor.document is not None:
+            self.outline_label(self._editor.document.label_at(point.x(), point.y()))
+        self.hovered.emit(point)
+
+    def abort(self) -> None:
+        """Put back what the gesture in progress did."""
+        self.tools.abort()
+        self._resize_from = None
+        self._pen_down = False
+        self._button = Qt.MouseButton.NoButton
+        self.update()
+
+    # Qt ---------------------------------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event) -> None:
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        if self._button != Qt.MouseButton.NoButton or self._resize_from is not None or self._pan_from is not None:
+            return
+        if self._editor.document is None or self.pans(event):
+            self.start_pan(event.position())
+            return
+        modifiers, point = event.modifiers(), self._point(event.position())
+        left = event.button() == Qt.MouseButton.LeftButton
+        if left and modifiers & Qt.KeyboardModifier.AltModifier:
+            self._resize_from = (event.position(), self._editor.brush)
+        elif left and modifiers & Qt.KeyboardModifier.ControlModifier:
+            self.tools.pick(point)
+        elif left or event.button() == Qt.MouseButton.RightButton:
+            self._button, self._pressed_at = event.button(), event.position()
+            self.outline_label(None)
+            shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+            self.tools.press(point, erase=not left, shift=shift)
+            self._update_lasso()
+
+    def mouseMoveEvent(self, event) -> None:
+        if self._pan_from is not None:
+            super().mouseMoveEvent(event)
+            return
+        if self._resize_from is not None:
+            start, brush = self._resize_from
+            self._editor.set_brush(brush + (event.position().x() - start.x()) / max(self.scale, 0.25))
+            self._show_ring(self.to_image(start))
+            return
+        if event.buttons() & self._button and not self._is_still_a_click(event.position()):
+            self.tools.move(self._point(event.position()))
+            self._update_lasso()
+        self._hover(event.position())
+
+    def _is_still_a_click(self, position: QPointF) -> bool:
+        """A hand trembles: a corner of the lasso that was clicked must not become a drag, which would close it."""
+        moved = (position - self._pressed_at).manhattanLength()
+        return bool(self.tools.lasso) and not self.tools.lasso_dragged and moved < QApplication.startDragDistance()
+
+    def mouseReleaseEvent(self, event) -> None:
+        if self._pan_from is not None:
+            super().mouseReleaseEvent(event)
+        elif self._resize_from is not None:
+            self._resize_from = None
+            self._hover(event.position())
+        elif event.button() == self._button:
+            self._button = Qt.MouseButton.NoButton
+            self.tools.release()
+            self._update_lasso()
+
+    def mouseDoubleClickEvent(self, event) -> None:
+        if self.tools.lasso and event.button() == Qt.MouseButton.LeftButton:
+            self.tools.close_lasso()
+            self.update()
+        else:
+            self.mousePressEvent(event)
+
+    def tabletEvent(self, event: QTabletEvent) -> None:
+        eraser = event.pointerType() == QPointingDevice.PointerType.Eraser
+        diameter = max(1.0, self._editor.brush * event.pressure()) if self._editor.pressure else None
+        point = self._point(event.position())
+        plain = event.modifiers() == Qt.KeyboardModifier.NoModifier and not self.space_held
+        if event.type() == QEvent.Type.TabletPress and plain and event.button() == Qt.MouseButton.LeftButton:
+            self.setFocus(Qt.FocusReason.MouseFocusReason)
+            self._pen_down, self._pressed_at = True, event.position()
+            self.tools.press(point, erase=eraser, diameter=diameter)
+        elif event.type() == QEvent.Type.TabletMove and self._pen_down:
+            if not self._is_still_a_click(event.position()):
+                self.tools.move(point, diameter=diameter)
+            self._hover(event.position())
+        elif event.type() == QEvent.Type.TabletRelease and self._pen_down:
+            self._pen_down = False
+            self.tools.release()
+        else:
+            event.ignore()  # Qt sends it again as a mouse event
+            return
+        self._update_lasso()
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self.tools.lasso and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.tools.close_lasso()
+        elif self.tools.lasso and event.key() == Qt.Key.Key_Backspace:
+            self.tools.step_back()
+        else:
+            super().keyPressEvent(event)
+            return
+        self.update()
+
+    def _update_lasso(self) -> None:
+        if self.tools.lasso:
+            self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hovered_at = None
+        self.set_ring(None)
+        self.outline_label(None)
+        super().leaveEvent(event)
+
+    def focusOutEvent(self, event) -> None:
+        self.abort()
+        super().focusOutEvent(event)

@@ -1,0 +1,96 @@
+"""The table of commands as QActions: in the menu bar, in the tool bar, and behind their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QPalette
+from PySide6.QtWidgets import QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
+
+from maskedit.gui import theme
+from maskedit.gui.commands.table import COMMANDS, Command
+
+
+class Menus:
+    """Owns the actions and menus: PySide6 drops a QAction or QMenu that nobody refers to.
+
+    Args:
+        window: gets the menu bar, the tool bar and the keys.
+        handler: the function of a command, by the command's id.
+        brush: the widget that follows the tools in the tool bar.
+    """
+
+    def __init__(self, window: QMainWindow, handler: Callable[[str], Callable], brush: QWidget):
+        self._window = window
+        self._menus: dict[str, QMenu] = {}
+        self._groups: dict[str, QActionGroup] = {}
+        self.by_id = {command.id: self._action(command, handler(command.id)) for command in COMMANDS}
+        self.bar = self._tool_bar(brush)
+
+    def _action(self, command: Command, handler: Callable) -> QAction:
+        action = QAction(command.text, self._window)
+        keys = f" ({command.keys[0]})" if command.keys else ""
+        tip = f"{command.text.rstrip('…')}{keys}: {command.tip}"
+        action.setToolTip(tip)
+        action.setStatusTip(tip)
+        action.setShortcuts([QKeySequence(key) for key in command.keys])
+        action.setCheckable(command.checkable)
+        # Not toggled: that fires, too, when show_state makes the action look as the editor stands.
+        action.triggered.connect(handler)
+        if command.group:
+            if command.group not in self._groups:
+                self._groups[command.group] = QActionGroup(self._window)
+            self._groups[command.group].addAction(action)
+        if command.menu not in self._menus:
+            self._menus[command.menu] = self._window.menuBar().addMenu(f"&{command.menu}")
+        menu = self._menus[command.menu]
+        if command.separated:
+            menu.addSeparator()
+        menu.addAction(action)
+        self._window.addAction(action)
+        return action
+
+    def _tool_bar(self, brush: QWidget) -> QToolBar:
+        bar = QToolBar("Tools", self._window)
+        bar.setObjectName("tools")
+        bar.setIconSize(QSize(20, 20))
+        bar.setMovable(False)
+        shown = [command for command in COMMANDS if command.bar]
+        for before, command in zip([None, *shown], shown, strict=False):
+            if before is not None and before.menu != command.menu:
+                if before.menu == "Tools":
+                    bar.addWidget(brush)
+                bar.addSeparator()
+            bar.addAction(self.by_id[command.id])
+        # A tool bar shares spare room among the widgets in it; this one takes all of it.
+        rest = QWidget()
+        rest.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        bar.addWidget(rest)
+        # All of it is in the menus too: a button that took the focus would only take it from the canvas.
+        for button in bar.findChildren(QToolButton):
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._window.addToolBar(bar)
+        return bar
+
+    def submenu(self, title: str, *, after: str) -> QMenu:
+        """A new menu in the File menu, behind one of its commands."""
+        menu = self._menus["File"]
+        actions = menu.actions()
+        following = actions[actions.index(self.by_id[after]) + 1]
+        submenu = QMenu(title, menu)
+        menu.insertMenu(following, submenu)
+        return submenu
+
+    def show_state(self, checked: dict[str, bool], enabled: dict[str, bool]) -> None:
+        """Make actions look as the editor stands, without running them."""
+        for id, on in checked.items():
+            self.by_id[id].setChecked(on)
+        for id, on in enabled.items():
+            self.by_id[id].setEnabled(on)
+
+    def draw_icons(self, palette: QPalette) -> None:
+        """Icons in the theme's colours; again after a change of theme."""
+        for command in COMMANDS:
+            if command.icon:
+                self.by_id[command.id].setIcon(theme.icon(command.icon, palette))

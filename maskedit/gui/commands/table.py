@@ -1,0 +1,125 @@
+"""The one table of commands: menus, tool bar, tooltips, shortcut sheet and command palette are made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """One thing a person can ask for; `Commands` has a method ``on_`` and ``id`` that does it."""
+
+    id: str
+    text: str
+    keys: tuple[str, ...]
+    tip: str
+    menu: str
+    icon: str = ""
+    checkable: bool = False
+    group: str = ""
+    """Commands of one group exclude each other."""
+    bar: bool = False
+    separated: bool = False
+    """Starts a new section in its menu."""
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("open_photo", "Open photo or session…", ("Ctrl+O",),
+            "any photo: its face is found and its label map drawn; or a saved session",
+            "File", "mdi6.folder-open-outline", bar=True),
+    Command("open_labels", "Open label map…", ("Ctrl+Shift+O",), "take a file as the label map of this photo",
+            "File", "mdi6.layers-outline"),
+    Command("place_square", "Place the square…", ("Ctrl+R",), "move, scale or turn what is cut out of the photo",
+            "File", "mdi6.crop-rotate"),
+    Command("open_source", "Take labels from another face…", ("Ctrl+Alt+O",),
+            "style copy and attribute transfer: all of another label map, or only the classes you tick",
+            "File", "mdi6.face-man-shimmer-outline", bar=True),
+    Command("save", "Save session", ("Ctrl+S",), "photo file, label map, history and learned face in one file", "File",
+            "mdi6.content-save-outline", bar=True, separated=True),
+    Command("save_as", "Save session as…", ("Ctrl+Shift+S",), "under another name", "File"),
+    Command("export", "Export…", ("Ctrl+E",), "the whole photo, the square, the label map, a before-after sheet",
+            "File", "mdi6.export-variant", bar=True),
+    Command("quit", "Quit", ("Ctrl+Q",), "leave maskedit", "File", separated=True),
+    Command("undo", "Undo", ("Ctrl+Z",), "take back the last edit", "Edit", "mdi6.undo", bar=True),
+    Command("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "do it again", "Edit", "mdi6.redo", bar=True),
+    Command("reset", "Back to the photo's own labels", (), "undo everything, as one edit", "Edit",
+            "mdi6.restore"),
+    Command("adopt", "These labels are the photo's own", (), "the label map was wrong and is corrected now", "Edit"),
+    Command("parse_photo", "Parse the photo anew", (), "have the parser draw the label map again", "Edit",
+            "mdi6.auto-fix"),
+    Command("abort", "Abort the stroke", ("Esc",), "put back what this stroke painted; else close the message", "Edit"),
+    Command("paste", "Paste photo", ("Ctrl+V",), "open the image on the clipboard", "Edit", separated=True),
+    Command("brush", "Brush", ("B",), "paint the chosen class; Shift+click: a straight line", "Tools",
+            "mdi6.brush", checkable=True, group="tool", bar=True),
+    Command("eraser", "Eraser", ("E",), "paint background; the right button does so with every tool", "Tools",
+            "mdi6.eraser", checkable=True, group="tool", bar=True),
+    Command("fill", "Fill", ("F",), "fill the region under the cursor; Shift: the whole class", "Tools",
+            "mdi6.format-color-fill", checkable=True, group="tool", bar=True),
+    Command("lasso", "Lasso", ("P",), "draw around a region, or click its corners; Enter closes, Backspace steps back",
+            "Tools", "mdi6.lasso", checkable=True, group="tool", bar=True),
+    Command("parse_again", "Parse again", ("R",), "draw around a region that the parser got wrong: it looks closer",
+            "Tools", "mdi6.selection-search", checkable=True, group="tool", bar=True),
+    Command("picker", "Pick class", ("I",), "take the class under the cursor; Ctrl+click does so with every tool",
+            "Tools", "mdi6.eyedropper", checkable=True, group="tool", bar=True),
+    Command("smaller", "Smaller brush", ("[",), "one step", "Tools", separated=True),
+    Command("larger", "Larger brush", ("]",), "one step; Alt+drag sets any size", "Tools"),
+    Command("much_smaller", "Much smaller brush", ("Shift+[", "{"), "five steps", "Tools"),
+    Command("much_larger", "Much larger brush", ("Shift+]", "}"), "five steps", "Tools"),
+    Command("mirror", "Mirrored brush", ("M",), "paint the other side of the face too", "Tools",
+            "mdi6.reflect-horizontal", checkable=True, bar=True),
+    Command("only_over", "Paint only over this class", ("L",),
+            "protect every class but the one under the cursor, or let go again", "Tools", "mdi6.shield-outline",
+            checkable=True, bar=True),
+    Command("pressure", "Pen pressure sets the size", (), "for graphics tablets", "Tools", checkable=True),
+    Command("previous_label", "Previous class", (",",), "in the palette's order", "Classes"),
+    Command("next_label", "Next class", (".",), "in the palette's order", "Classes"),
+    Command("swap_label", "Last class", ("X",), "back to the class used before", "Classes"),
+    Command("isolate", "Show only the chosen class", ("Shift+V",), "hide all others, or show them again", "Classes",
+            checkable=True),
+    Command("colour_blind", "Colour-blind palette", (), "other colours on the screen; files keep the published ones",
+            "Classes", checkable=True),
+    Command("fit", "Fit", ("Ctrl+F",), "show the whole face", "View", "mdi6.fit-to-page-outline", bar=True),
+    Command("actual_size", "100 %", ("Ctrl+0",), "one screen pixel for one pixel", "View"),
+    Command("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+="), "the wheel zooms at the cursor", "View"),
+    Command("zoom_out", "Zoom out", ("Ctrl+-",), "the wheel zooms at the cursor", "View"),
+    Command("photo_view", "Photo view", ("Ctrl+1",), "hide it to give the labels and the result more room", "View",
+            "mdi6.image-outline", checkable=True, bar=True, separated=True),
+    Command("hide_labels", "Hide labels", ("V",), "see the photo under them", "View", "mdi6.eye-off-outline",
+            checkable=True, bar=True),
+    Command("confidence", "Where the parser was unsure", ("U",), "look there first: the label map may be wrong", "View",
+            "mdi6.help-rhombus-outline", checkable=True),
+    Command("what_changes", "What will change", ("W",), "dim what the edit leaves as it is in the photo", "View",
+            "mdi6.select-compare", checkable=True, bar=True),
+    Command("compare", "Before-after slider", ("Shift+C",), "photo left of a line, result right; hold C for all",
+            "View", "mdi6.compare", checkable=True, bar=True),
+    Command("live", "Live preview", ("Ctrl+L",), "render while you paint", "Render", "mdi6.motion-play-outline",
+            checkable=True, bar=True),
+    Command("render", "Render now", ("F5",), "draw the face for these labels", "Render", "mdi6.refresh", bar=True),
+    Command("whole_face", "Whole face", (), "show the network's picture everywhere, not only where labels changed",
+            "Render", "mdi6.face-recognition", checkable=True, bar=True, separated=True),
+    Command("detail", "Keep the photo's detail", (), "carry freckles and hairs over where labels stayed", "Render",
+            checkable=True),
+    Command("learn", "Learn this face", ("Ctrl+Shift+L",),
+            "a minute of training on this photo, so that edits show this very person", "Render", "mdi6.school-outline",
+            bar=True, separated=True),
+    Command("stop_learning", "Stop learning", (), "as if it had never begun", "Render"),
+    Command("forget_face", "Forget this face", (), "drop what was learned of it", "Render"),
+    Command("palette", "Command palette…", ("Ctrl+Shift+P",), "find a command by its name", "Help"),
+    Command("shortcuts", "Shortcuts", ("F1",), "every key on one sheet", "Help"),
+    Command("bug_report", "Copy bug report", (), "versions, engine and the end of the log, to paste into a message",
+            "Help"),
+    Command("about", "About maskedit", (), "version, weights and their licence, where the log is", "Help"),
+)  # fmt: skip
+
+MOUSE_KEYS: tuple[tuple[str, str], ...] = (
+    ("Left button", "use the tool"),
+    ("Right button", "erase, with every tool"),
+    ("Shift+click", "straight line from the last dab; with Fill: the whole class"),
+    ("Ctrl+click", "pick the class under the cursor"),
+    ("Alt+drag", "brush size"),
+    ("Wheel", "zoom at the cursor"),
+    ("Middle button, Space+drag", "pan"),
+    ("Hold C", "see the photo in place of the result"),
+    ("0-9, two digits for 10-18", "choose a class"),
+)
+"""What is not a command but belongs on the shortcut sheet."""

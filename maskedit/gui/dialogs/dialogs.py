@@ -1,0 +1,170 @@
+"""What the window asks the person: one object, so that tests answer in its place."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QFileDialog, QMessageBox, QPushButton, QWidget
+
+import maskedit
+from maskedit.document.document import Document
+from maskedit.gui.dialogs.command_search import CommandPalette
+from maskedit.gui.dialogs.crop import CropDialog
+from maskedit.gui.dialogs.export import Export, ExportDialog
+from maskedit.gui.dialogs.face import CROP, FaceDialog
+from maskedit.gui.dialogs.source import SourceDialog
+from maskedit.imaging import Square
+
+PHOTOS = "Photos and sessions (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff *.maskedit);;All files (*)"
+LABEL_MAPS = "Label maps (*.png *.bmp *.tif *.tiff);;All files (*)"
+SESSIONS = "maskedit sessions (*.maskedit)"
+
+
+class Dialogs:
+    """Every modal question, over the window ``parent``; each waits for its answer, and Esc never loses anything."""
+
+    def __init__(self, parent: QWidget | None):
+        self._parent = parent
+
+    def ask_open(self, title: str, folder: str, filters: str) -> Path | None:
+        """A file to open, or None."""
+        name, _ = QFileDialog.getOpenFileName(self._parent, title, folder, filters)
+        return Path(name) if name else None
+
+    def ask_save(self, title: str, suggestion: Path, filters: str) -> Path | None:
+        """Where to save, or None; a missing extension is the chosen filter's. Asks before a file is replaced."""
+        # The file dialog's own question comes before the extension is added, so it is asked here instead.
+        option = QFileDialog.Option.DontConfirmOverwrite
+        name, chosen = QFileDialog.getSaveFileName(self._parent, title, str(suggestion), filters, options=option)
+        if not name:
+            return None
+        path = Path(name)
+        if path.suffix.lower() not in _suffixes(filters):
+            # Appended, not exchanged: in "anna.2024" the dot belongs to the name.
+            path = path.with_name(path.name + (_suffixes(chosen) or [suggestion.suffix])[0])
+        return None if path.exists() and not self.ask_overwrite(path) else path
+
+    def ask_overwrite(self, path: Path) -> bool:
+        """Whether an existing file may be replaced."""
+        answer = QMessageBox.question(self._parent, "Replace the file?", f"{path.name} exists already. Replace it?")
+        return answer == QMessageBox.StandardButton.Yes
+
+    def ask_unsaved(self, name: str) -> str:
+        """``"save"``, ``"discard"`` or ``"cancel"`` for a document with unsaved edits."""
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.warning(
+            self._parent,
+            "Unsaved changes",
+            f"{name} has changes that are not saved.",
+            buttons.Save | buttons.Discard | buttons.Cancel,
+            buttons.Save,
+        )
+        return {buttons.Save: "save", buttons.Discard: "discard"}.get(answer, "cancel")
+
+    def ask_recover(self, when: str) -> str:
+        """``"open"``, ``"discard"`` or ``"later"`` for work that an editor left behind which did not close properly.
+
+        Esc is "later": nobody throws work away by closing a box.
+        """
+        box = self._box("Recover unsaved work?", f"maskedit did not close properly. Open the work of {when}?")
+        box.setIcon(QMessageBox.Icon.Question)
+        open_it = box.addButton("Open", QMessageBox.ButtonRole.AcceptRole)
+        discard = box.addButton("Throw away", QMessageBox.ButtonRole.DestructiveRole)
+        later = box.addButton("Later", QMessageBox.ButtonRole.RejectRole)
+        clicked = _clicked(box, default=open_it, refuse=later)
+        return "open" if clicked is open_it else "discard" if clicked is discard else "later"
+
+    def ask_lossy(self, text: str) -> bool:
+        """Whether to read a label map from a lossy file all the same; ``text`` says what is wrong with it."""
+        box = self._box("Lossy label map", f"{text}\n\nRead it all the same, as well as it can be?")
+        box.setIcon(QMessageBox.Icon.Warning)
+        cancel = box.addButton(QMessageBox.StandardButton.Cancel)
+        read = box.addButton("Read it", QMessageBox.ButtonRole.AcceptRole)
+        return _clicked(box, default=cancel, refuse=cancel) is read
+
+    def ask_order(self, order_name: str) -> bool:
+        """Whether to bring a label map into our class order that looks like one in another project's."""
+        text = f"The label map looks like one in the class order of {order_name}: in maskedit's own it shows no face."
+        box = self._box("Another class order", f"{text}\n\nRemap its classes?")
+        box.setIcon(QMessageBox.Icon.Question)
+        leave = box.addButton("Leave as it is", QMessageBox.ButtonRole.RejectRole)
+        remap = box.addButton("Remap", QMessageBox.ButtonRole.AcceptRole)
+        return _clicked(box, default=remap, refuse=leave) is remap
+
+    def ask_export(self) -> Export | None:
+        """What to export, or None."""
+        dialog = ExportDialog(self._parent)
+        return dialog.choice() if _done(dialog) == QDialog.DialogCode.Accepted else None
+
+    def ask_source(
+        self, document: Document, source: np.ndarray, colour_blind: bool
+    ) -> tuple[bool, frozenset[int] | None]:
+        """(go on, classes): the ticked classes, or None for the whole map; in the palette that the canvas shows."""
+        dialog = SourceDialog(document, source, self._parent, colour_blind=colour_blind)
+        return _done(dialog) == QDialog.DialogCode.Accepted, dialog.classes()
+
+    def ask_crop(self, photo: np.ndarray, square: Square | None, note: str = "") -> Square | None:
+        """The square of a photo (H, W, 3) uint8 to edit, placed by hand, or None.
+
+        Args:
+            square: where it starts; None is the middle of the photo.
+            note: stands on top: why one is asked, say.
+        """
+        dialog = CropDialog(photo, square, note, self._parent)
+        return dialog.square if _done(dialog) == QDialog.DialogCode.Accepted else None
+
+    def ask_face(self, photo: np.ndarray, squares: list[Square]) -> int | str | None:
+        """The index of the face to edit among the squares of a photo (H, W, 3) uint8.
+
+        ``"crop"`` when the person wants to place a square by hand instead, None when nothing is to be opened.
+        """
+        dialog = FaceDialog(photo, squares, self._parent)
+        answer = _done(dialog)
+        if answer == CROP:
+            return "crop"
+        return dialog.chosen() if answer == QDialog.DialogCode.Accepted else None
+
+    def ask_command(self, enabled: set[str]) -> str | None:
+        """The id of a command to run, or None; ``enabled`` are those that can be run now."""
+        dialog = CommandPalette(enabled, self._parent)
+        _done(dialog)
+        return dialog.chosen
+
+    def about(self, engine: str, weights: str, log_file: Path) -> None:
+        """Version, engine, what the weights say of themselves, their licence included, and where the log is."""
+        parts = (
+            f"maskedit {maskedit.__version__}\nThe code is Apache-2.0.",
+            f"Engine: {engine}",
+            weights or "The weights are not loaded.",
+            f"Log: {log_file}\nHelp > Copy bug report puts its end on the clipboard.",
+        )
+        _done(self._box("About maskedit", "\n\n".join(parts)))
+
+    def _box(self, title: str, text: str) -> QMessageBox:
+        box = QMessageBox(self._parent)
+        box.setWindowTitle(title)
+        box.setTextFormat(Qt.TextFormat.PlainText)  # names of files and lines of model cards are no HTML
+        box.setText(text)
+        return box
+
+
+def _done(dialog: QDialog) -> int:
+    """Run a dialog; its parent keeps it no longer than this event."""
+    code = dialog.exec()
+    dialog.deleteLater()
+    return code
+
+
+def _clicked(box: QMessageBox, *, default: QPushButton, refuse: QPushButton) -> object:
+    """The button of a box that was clicked; Esc is ``refuse``."""
+    box.setDefaultButton(default)
+    box.setEscapeButton(refuse)
+    _done(box)
+    return box.clickedButton()
+
+
+def _suffixes(filters: str) -> list[str]:
+    return re.findall(r"\*(\.\w+)", filters)

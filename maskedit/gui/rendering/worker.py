@@ -1,0 +1,288 @@
+"""Rendering off the GUI thread: a worker that lives in a QThread of its own.
+
+torch is loaded by the worker's thread, so that the window stands first. Results go to slots of objects that live in the
+GUI thread; a lambda would run in the worker's.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
+
+from maskedit.errors import explain
+from maskedit.gui.qimage import photo_image
+from maskedit.gui.rendering.jobs import Job, JobQueue
+from maskedit.gui.rendering.messages import LearningProgress, Mailbox, Rendered, RenderRequest
+from maskedit.render.compositing import WHOLE_FACE
+from maskedit.render.edit_renderer import EditRenderer
+from maskedit.render.modes import BOX, FULL, Cancelled, never
+from maskedit.render.results import FaceRenderer, Learning
+
+logger = logging.getLogger(__name__)
+
+REST = 400
+"""Milliseconds without work after which the engine may do something for later renders."""
+SHOW_EVERY = 10
+"""Steps of learning between two live pictures: about four seconds at 256 px on two processor cores."""
+
+
+class RenderWorker(QObject):
+    """Makes the engine, then does what waits each time it is woken: a job, a render, a step of learning.
+
+    To jobs it is the `Services`. It takes, runs and reports; how an edit is rendered is `EditRenderer`'s business.
+
+    Args:
+        make_engine: makes what the edit renderer draws with, in this thread.
+        make_finder: makes a `maskedit.face.locate.FaceFinder`, the first time that a job asks for ``finder``.
+    """
+
+    ready = Signal(str, str)  # engine, about
+    rendered = Signal(object)
+    failed = Signal(int, str)
+    job_done = Signal(object, object)  # job, what it returned
+    job_failed = Signal(object, str)
+    learning_moved = Signal(object)  # LearningProgress
+    learning_failed = Signal(str)
+    glimpsed = Signal(object)  # Rendered: a live picture that nobody asked for
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        jobs: JobQueue,
+        make_engine: Callable[[], FaceRenderer],
+        make_finder: Callable[[], Any],
+    ):
+        super().__init__()
+        self._mailbox = mailbox
+        self._jobs = jobs
+        self._make_engine, self._make_finder = make_engine, make_finder
+        self._renderer: EditRenderer | None = None
+        self._finder: Any = None
+        self._learning: Learning | None = None
+        self._learned_face: tuple[np.ndarray, np.ndarray] | None = None
+        """The photo that is being learned, and its own label map."""
+        self._decibels: float | None = None
+        self._last: RenderRequest | None = None
+        # A timer, not a signal to itself: however often it is started, the next thing is done once.
+        self._again = QTimer(self, singleShot=True, interval=0)
+        self._again.timeout.connect(self.work)
+        self._quiet = QTimer(self, singleShot=True, interval=REST)
+        self._quiet.timeout.connect(self.improve)
+        self.leaving = threading.Event()
+
+    @Slot()
+    def start(self) -> None:
+        """Load torch and the weights; a failure is reported, and tried again at the next request."""
+        try:
+            self._ready_renderer()
+        except Exception as error:
+            logger.exception("The renderer was not made.")
+            self.failed.emit(-1, explain(error))
+
+    def _ready_renderer(self) -> EditRenderer:
+        if self._renderer is None:
+            self._renderer = EditRenderer(self._make_engine())
+            logger.info("%s\n%s", self._renderer.engine, self._renderer.about)
+            self.ready.emit(self._renderer.engine, self._renderer.about)
+        return self._renderer
+
+    @Slot()
+    def work(self) -> None:
+        """Do one thing that waits, and come again for the next: between two, the thread can be told to end."""
+        self._quiet.stop()
+        if (job := self._jobs.take()) is not None:
+            self._run(job)
+        elif (request := self._mailbox.take()) is not None:
+            self._answer(request)
+        elif self._learning is not None:
+            self._learn_on()
+        else:
+            self._quiet.start()
+            return
+        self._again.start()
+
+    @Slot()
+    def leave(self) -> None:
+        """Do what was promised, then end the thread."""
+        self._again.stop()
+        self._quiet.stop()
+        self._jobs.keep_promised()
+        while (job := self._jobs.take()) is not None:
+            self._run(job)
+        QThread.currentThread().quit()
+
+    # Jobs -------------------------------------------------------------------------------------------------------
+
+    @property
+    def finder(self) -> Any:
+        """The face finder, with its parser."""
+        if self._finder is None:
+            self._finder = self._make_finder()
+        return self._finder
+
+    def _run(self, job: Job) -> None:
+        try:
+            result = job.work(self)
+        except Exception as error:
+            logger.exception("A job failed.")
+            self.job_failed.emit(job, explain(error))
+        else:
+            self.job_done.emit(job, result)
+
+    # Rendering --------------------------------------------------------------------------------------------------
+
+    def _answer(self, request: RenderRequest) -> None:
+        try:
+            rendered = self._render(request, self._overtaken)
+        except Cancelled:
+            pass  # whoever asked has asked anew
+        except Exception as error:
+            logger.exception("A render failed.")
+            # The next run starts clean, whatever state the failed one left behind.
+            self._drop_learning()
+            if self._renderer is not None:
+                self._renderer.clear()
+            self.failed.emit(request.sequence, explain(error))
+        else:
+            self._last = request
+            self.rendered.emit(rendered)
+
+    def _render(self, request: RenderRequest, cancelled: Callable[[], bool]) -> Rendered:
+        renderer = self._target_renderer(request.photo, request.reference_labels, request.learned)
+        learns = self._learning is not None
+        # What is being learned shows in the face itself.
+        blend = WHOLE_FACE if learns else request.blend
+        # Not given up for a newer edit, which needs it as well.
+        renderer.prepare(request.labels, blend, cancelled=self.leaving.is_set)
+        result = renderer.render(request.labels, blend, FULL if learns else request.mode, cancelled=cancelled)
+        return Rendered(
+            request,
+            result.composite,
+            photo_image(result.image),
+            result.seconds,
+            result.engine,
+            result.notice,
+            mode=result.mode,
+            typical=result.typical,
+            learning=learns,
+            has_boxes=renderer.has_boxes(blend),
+            cache_bytes=renderer.cache_bytes,
+        )
+
+    @Slot()
+    def improve(self) -> None:
+        """Let the engine do something for later renders, and come again as long as there is more."""
+        if self._renderer is None or self._wanted():
+            return
+        try:
+            if self._renderer.idle(self._wanted):
+                self._quiet.start()
+        except Cancelled:
+            pass  # what it was given up for ends in another quiet time
+        except Exception:  # nobody asked for it: the log is told, and nobody else
+            logger.exception("An idle step failed.")
+            self._quiet.stop()
+
+    def _overtaken(self) -> bool:
+        """Whether a full render under way is worth nothing any more."""
+        return self._mailbox.waiting == BOX or self.leaving.is_set()
+
+    def _wanted(self) -> bool:
+        """Whether there is something else to do."""
+        return self._mailbox.waiting is not None or self._jobs.waiting or self.leaving.is_set()
+
+    def _target_renderer(
+        self, photo: np.ndarray, reference_labels: np.ndarray, face_weights: bytes | None
+    ) -> EditRenderer:
+        """The edit renderer, set to this photo and to what was learned of it, or is being learned right now."""
+        renderer, face = self._ready_renderer(), self._learned_face
+        if self._learning is None or face[0] is not photo or face[1] is not reference_labels:
+            self._drop_learning()
+            renderer.set_target(photo, reference_labels, face_weights)
+        return renderer
+
+    # Learning ---------------------------------------------------------------------------------------------------
+
+    def begin_learning(self, photo: np.ndarray, reference_labels: np.ndarray) -> None:
+        """See `Services`; the learning begins with the weights of the file."""
+        self._drop_learning()
+        self._learning = self._target_renderer(photo, reference_labels, None).learn()
+        self._learned_face, self._decibels = (photo, reference_labels), None
+        self._tell_progress()
+
+    def stop_learning(self) -> None:
+        """See `Services`."""
+        self._drop_learning()
+
+    def _learn_on(self) -> None:
+        learning = self._learning
+        try:
+            learning.step()
+            if learning.done >= learning.total:
+                face_weights, self._learning = learning.finish(), None
+                self._tell_progress(learning, learned=face_weights)
+            else:
+                if learning.done % SHOW_EVERY == 0:
+                    learning.show()
+                    self._glimpse()
+                self._tell_progress()
+        except Exception as error:
+            logger.exception("Learning a face failed.")
+            self._drop_learning()
+            self.learning_failed.emit(explain(error))
+
+    def _glimpse(self) -> None:
+        """The picture as it would be with what is learned by now."""
+        self._decibels = self._renderer.reconstruction_psnr()
+        if self._last is not None and self._last.photo is self._learned_face[0]:
+            self.glimpsed.emit(self._render(self._last, never))
+
+    def _drop_learning(self) -> None:
+        """Forget a learning under way."""
+        learning, self._learning = self._learning, None
+        if learning is not None:
+            learning.cancel()
+            self._tell_progress(learning, ended=True)
+
+    def _tell_progress(
+        self, learning: Learning | None = None, *, learned: bytes | None = None, ended: bool = False
+    ) -> None:
+        learning = learning or self._learning
+        self.learning_moved.emit(
+            LearningProgress(
+                photo=self._learned_face[0],
+                done=learning.done,
+                total=learning.total,
+                decibels=self._decibels,
+                learned=learned,
+                ended=ended or learned is not None,
+            )
+        )
+
+
+def shipped_engine(weights: str | None, device: str, precision: str, engine: str) -> Callable[[], FaceRenderer]:
+    """A function that loads torch and the weights when the worker calls it."""
+
+    def make() -> FaceRenderer:
+        from maskedit.render.renderer import Renderer
+
+        return Renderer(weights, device=device, precision=precision, engine=engine)
+
+    return make
+
+
+def shipped_finder(device: str, precision: str) -> Callable[[], Any]:
+    """A function that loads the shipped face parser when the worker calls it."""
+
+    def make() -> Any:
+        from maskedit.face.locate import FaceFinder
+        from maskedit.face.parser import FaceParser
+
+        return FaceFinder(FaceParser(device=device, precision=precision))
+
+    return make

@@ -1,0 +1,89 @@
+"""Photos and label maps as documents: the square that the editor paints on, cut out, with a label map of its own."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from maskedit import imaging, resources
+from maskedit.document.document import Document
+from maskedit.document.origin import SIDE, Origin
+from maskedit.errors import UserError
+from maskedit.imaging import SourcePhoto, Square
+
+
+class Parser(Protocol):
+    """What draws label maps: a `maskedit.face.parser.FaceParser`, which is not named, for it loads torch."""
+
+    def parse(self, photo: np.ndarray) -> np.ndarray:
+        """The label map (S, S) uint8 of a photo (S, S, 3) uint8."""
+        ...
+
+
+def parsed_document(photo: SourcePhoto, square: Square, parser: Parser) -> Document:
+    """The document of a face: what ``square`` shows of a photo, with the label map that the parser sees in it.
+
+    Args:
+        square: where in the upright photo the face is, in its pixels.
+
+    Raises:
+        UserError: the file cannot be read as a photo, or is too large to be kept.
+    """
+    aligned = photo.cut(square, SIDE)
+    return Document(aligned, parser.parse(aligned), origin=Origin(photo.data, square), name=photo.name)
+
+
+def square_document(photo: SourcePhoto, labels: np.ndarray) -> Document:
+    """The middle square of a photo and of its label map (h, w) uint8, which may be of another size.
+
+    Raises:
+        UserError: the file cannot be read as a photo, or the two are not of the same shape.
+    """
+    square, label_map = imaging.fit_square(photo.pixels, labels, SIDE)
+    return Document(square, label_map, origin=Origin(photo.data, Square.middle(*photo.size)), name=photo.name)
+
+
+def with_labels(document: Document, labels: np.ndarray) -> Document:
+    """The same photo with another label map of its own, of the square on the screen or of the whole photo.
+
+    Raises:
+        UserError: the map has the shape of neither.
+    """
+    side = document.width
+    if labels.shape == (side, side):
+        return renewed(document, labels)  # as the editor exports it
+    size = None if document.origin is None else source_photo(document).size
+    whole = size is not None and (labels.shape == size[::-1] or not same_shape(labels, (1, 1)))
+    if whole and same_shape(labels, size):
+        return renewed(document, imaging.cut_labels(labels, document.origin.square, side, size=size))
+    if same_shape(labels, (1, 1)):
+        return renewed(document, imaging.square_labels(labels, side))
+    (height, width), (photo_width, photo_height) = labels.shape, size or (side, side)
+    raise UserError(
+        f"The label map is {width} x {height} px and the photo {photo_width} x {photo_height} px, "
+        "which are not the same shape; crop one of them so that both show the same part."
+    )
+
+
+def renewed(document: Document, labels: np.ndarray) -> Document:
+    """The same photo with ``labels`` (S, S) uint8 as its own, and nothing edited yet."""
+    return Document(document.photo, labels, origin=document.origin, name=document.name)
+
+
+def source_photo(document: Document) -> SourcePhoto:
+    """The photo file that a document was cut from; its own photo as a file where it came from none."""
+    origin = document.origin
+    return SourcePhoto(imaging.png_bytes(document.photo) if origin is None else origin.data, document.name)
+
+
+def same_shape(labels: np.ndarray, size: tuple[int, int]) -> bool:
+    """Whether a map (h, w) has the aspect ratio of ``size``, (width, height), within 1 %, as `imaging.fit_square`
+    wants it."""
+    return abs(labels.shape[1] * size[1] / (labels.shape[0] * size[0]) - 1) <= 0.01
+
+
+def bundled_document(name: str) -> Document:
+    """One of the portraits that come with maskedit: ``"collins"`` or ``"hopper"``."""
+    photo, labels = resources.portrait(name)
+    return square_document(SourcePhoto(photo.read_bytes(), name), imaging.read_labels(labels))

@@ -1,0 +1,123 @@
+"""The questions the window asks, as the person sees them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel
+
+import maskedit
+from maskedit.gui.commands.table import COMMANDS
+from maskedit.gui.dialogs.command_search import CommandPalette, shortcut_sheet
+from maskedit.gui.dialogs.export import Export, ExportDialog
+from maskedit.gui.dialogs.source import SourceDialog
+from maskedit.gui.qimage import image_photo
+from maskedit.labels import FACE_PARTS, palette
+from tests.gui.harness import CTRL, SHIFT, key, make_document
+
+
+def test_the_source_dialog(window):
+    document, other = window.editor.document, make_document(seed=7)
+    dialog = SourceDialog(document, other.labels, window)
+    assert dialog.classes() == frozenset(FACE_PARTS["Smile"])
+    dialog.tick(range(19))
+    assert dialog.classes() is None
+    dialog.tick(())
+    assert dialog.classes() == frozenset()
+    assert not dialog.buttons.buttons()[0].isEnabled()
+    dialog.boxes[13].click()
+    assert dialog.classes() == {13}
+    assert "not there" in dialog.boxes[14].text()
+    shown = image_photo(dialog._after.pixmap().toImage())
+    assert shown.shape == (220, 220, 3)
+    dialog.deleteLater()
+
+
+@pytest.mark.parametrize("colour_blind", [False, True])
+def test_the_source_dialog_shows_the_palette_of_the_canvas(window, answers, colour_blind):
+    if colour_blind:
+        window.actions_by_id["colour_blind"].trigger()
+    hats = np.full((100, 100), 14, np.uint8)
+
+    def look(document, source, *palette_of):
+        dialog = SourceDialog(document, source, window, colour_blind=palette_of[0])
+        dialog.tick(range(19))
+        shown = image_photo(dialog._after.pixmap().toImage())
+        assert (shown == palette(colour_blind=colour_blind)[14]).all()
+        dialog.deleteLater()
+        return False, None
+
+    answers.ask_source = [look]
+    window.files.take_labels(hats, "hats")
+    assert answers.asked == ["ask_source"]
+
+
+def test_the_command_palette(window):
+    dialog = CommandPalette({"brush", "undo", "larger", "mirror"}, window)
+    QTest.keyClicks(dialog.line, "brush")
+    QTest.keyClick(dialog.line, Qt.Key.Key_Down)
+    assert dialog.list.currentItem().data(0, Qt.ItemDataRole.UserRole) != "brush"
+    QTest.keyClick(dialog.line, Qt.Key.Key_Up)
+    QTest.keyClick(dialog.line, Qt.Key.Key_Return)
+    assert dialog.chosen == "brush"
+    dialog.line.setText("redo")
+    dialog.chosen = None
+    QTest.keyClick(dialog.line, Qt.Key.Key_Return)  # nothing to redo
+    assert dialog.chosen is None
+    dialog.line.setText("no such command")
+    QTest.keyClick(dialog.line, Qt.Key.Key_Return)
+    assert dialog.chosen is None
+    dialog.deleteLater()
+
+
+def test_the_command_palette_runs_what_is_chosen(window, answers):
+    answers.ask_command = ["eraser", None]
+    key(window, Qt.Key.Key_P, CTRL | SHIFT)
+    assert window.editor.tool == "eraser"
+    assert window.actions_by_id["eraser"].isChecked()
+    key(window, Qt.Key.Key_P, CTRL | SHIFT)
+    assert window.editor.tool == "eraser"
+
+
+def test_the_shortcut_sheet_holds_every_key(window):
+    sheet = shortcut_sheet(window)
+    text = " ".join(label.text() for label in sheet.findChildren(QLabel))
+    assert all(command.text.rstrip("…") in text for command in COMMANDS if command.keys)
+    sheet.show()
+    sheet.close()
+
+
+def test_the_export_dialog(window):
+    dialog = ExportDialog(window)
+    assert dialog.choice() == Export("photo", 95)
+    dialog.kind.setCurrentIndex(2)
+    dialog.quality.setValue(80)
+    assert dialog.choice() == Export("palette", 80)
+    dialog.deleteLater()
+
+
+def test_about(window, answers, tmp_path):
+    told = []
+    answers.about = [lambda *arguments: told.extend(arguments)]
+    window.actions_by_id["about"].trigger()
+    assert told == ["fake", "fake.safetensors, for tests only", tmp_path / "maskedit.log"]
+
+
+@pytest.mark.parametrize("weights", ["w.safetensors\nLicence: <b>non-commercial</b>", ""])
+def test_the_about_box(window, real_dialogs, weights):
+    texts = []
+
+    def act():
+        box = QApplication.activeModalWidget()
+        assert box.textFormat() == Qt.TextFormat.PlainText  # a card's lines are a stranger's
+        texts.append(box.text())
+        box.accept()
+
+    QTimer.singleShot(50, act)
+    real_dialogs(window).about("CPU float32, 256 px", weights, Path("logs/maskedit.log"))
+    assert f"maskedit {maskedit.__version__}" in texts[0]
+    assert "Engine: CPU float32, 256 px" in texts[0]
+    assert (weights or "not loaded") in texts[0]
+    assert str(Path("logs/maskedit.log")) in texts[0]

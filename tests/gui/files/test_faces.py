@@ -1,0 +1,556 @@
+"""Photos without a label map: faces are found, chosen, placed by hand and parsed, and laid back into the photo."""
+
+import time
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMessageBox
+
+from maskedit import imaging
+from maskedit.document import session
+from maskedit.document.document import Document
+from maskedit.document.origin import Origin
+from maskedit.errors import UserError
+from maskedit.gui.dialogs.export import Export
+from maskedit.imaging import Square
+from tests.faces import draw_face
+from tests.gui.harness import (
+    CTRL,
+    FOUND,
+    LEFT,
+    NONE,
+    FakeEngine,
+    FakeFinder,
+    FakeLearning,
+    LearningEngine,
+    at,
+    click,
+    drag,
+    key,
+    make_document,
+    settle,
+    wait,
+)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A photo file of 400 x 300 px without a label map."""
+    pixels = imaging.resize_photo(draw_face(400, 5)[0], (400, 300))
+    imaging.write_photo(tmp_path / "holiday.png", pixels)
+    return tmp_path / "holiday.png", pixels
+
+
+class OffEngine(FakeEngine):
+    """Draws another person: everything lighter than the photo's labels would have it."""
+
+    def render(self, labels, *, cancelled=None):
+        result = super().render(labels)
+        result.image = (result.image // 3 + 120).astype(np.uint8)
+        return result
+
+
+def export_photo(window, answers, path):
+    answers.ask_export = [Export("photo", 95)]
+    answers.ask_save = [path]
+    window.actions_by_id["export"].trigger()
+
+
+# Finding
+
+
+def test_the_only_face_is_cut_out_and_parsed(window, answers, photo):
+    before = window.editor.document
+    assert not window.files.open(photo[0])
+    assert window.editor.document is before
+    assert ("info", "Looking for faces in holiday…") in window.messages
+    wait(lambda: window.editor.document is not before)
+    document = window.editor.document
+    assert document.name == "holiday"
+    assert document.origin.square == FOUND
+    assert document.origin.data == photo[0].read_bytes()
+    assert np.array_equal(document.photo, imaging.cut_square(photo[1], FOUND, 512))
+    assert np.array_equal(document.labels, draw_face(512, seed=3)[1])
+    assert window.files.recent() == [photo[0]]
+    settle(window)
+
+
+def test_of_several_faces_the_person_picks_one(open_window, answers, photo):
+    others = Square(100, 100, 90), Square(300, 200, 80, 20)
+    window = open_window(FakeEngine(), finder=FakeFinder(FOUND, *others))
+    seen = []
+
+    def pick(pixels, squares):
+        seen.append((pixels.shape, squares))
+        return 2
+
+    answers.ask_face = [pick]
+    window.files.open(photo[0])
+    wait(lambda: window.editor.document.name == "holiday")
+    assert seen == [((300, 400, 3), [FOUND, *others])]
+    assert window.editor.document.origin.square == others[1]
+
+
+@pytest.mark.parametrize("answer", ["place", "give up"])
+@pytest.mark.parametrize("faces", [0, 2])
+def test_a_face_that_is_not_found_is_placed_by_hand(open_window, answers, photo, faces, answer):
+    window = open_window(FakeEngine(), finder=FakeFinder(*[FOUND, Square(1, 1, 9)][:faces]))
+    before, placed = window.editor.document, Square(150, 120, 100, -10)
+    answers.ask_face = ["crop"] * (faces > 0)
+    answers.ask_crop = [placed if answer == "place" else None]
+    window.files.open(photo[0])
+    if answer == "place":
+        wait(lambda: window.editor.document is not before)
+        assert window.editor.document.origin.square == placed
+    else:
+        wait(lambda: ("info", "holiday was not opened.") in window.messages)
+        assert window.editor.document is before
+    assert answers.asked[-1] == "ask_crop"
+
+
+def test_only_the_last_photo_asked_for_opens(open_window, answers, photo, tmp_path):
+    finder = FakeFinder(FOUND)
+    window = open_window(FakeEngine(), finder=finder, start=False)
+    (tmp_path / "second.png").write_bytes(photo[0].read_bytes())
+    window.files.open(photo[0])
+    window.files.open(tmp_path / "second.png")
+    window.editor.start()
+    wait(lambda: window.editor.document.name == "second")
+    settle(window)
+    assert len(finder.photos) == 2
+    assert window.editor.document.name == "second"
+
+
+def test_a_session_opened_meanwhile_stays(open_window, answers, photo, tmp_path):
+    session.save_session(tmp_path / "work.maskedit", make_document(name="work"))
+    window = open_window(FakeEngine(), start=False)
+    window.files.open(photo[0])
+    window.files.open(tmp_path / "work.maskedit")
+    window.editor.start()
+    settle(window)
+    assert window.editor.document.name == "work"
+    assert not window.editor.has_waiting
+
+
+def test_nothing_comes_behind_an_open_dialog(window, answers, photo):
+    before = window.editor.document
+    box = QMessageBox(window)
+    box.setModal(True)
+    box.show()
+    window.files.open(photo[0])
+    QTest.qWait(400)
+    assert window.editor.document is before
+    box.close()
+    wait(lambda: window.editor.document.name == "holiday")
+
+
+def test_nothing_comes_into_the_middle_of_a_stroke(window, answers, photo):
+    before = window.editor.document
+    QTest.mousePress(window.canvas, LEFT, NONE, at(window, 60, 220))
+    answers.ask_unsaved = ["discard"]
+    window.files.open(photo[0])  # as a drop does, without letting the button go
+    QTest.qWait(400)
+    assert window.editor.document is before
+    QTest.mouseRelease(window.canvas, LEFT, NONE, at(window, 60, 220))
+    answers.ask_unsaved = ["discard"]
+    wait(lambda: window.editor.document.name == "holiday")
+
+
+def test_who_has_thrown_edits_away_is_asked_once(window, answers, photo):
+    click(window, 60, 220)
+    answers.ask_unsaved = ["discard"]
+    window.files.open(photo[0])
+    wait(lambda: window.editor.document.name == "holiday")
+    assert answers.asked.count("ask_unsaved") == 1
+
+
+def test_a_map_that_is_only_called_after_the_photo_is_not_taken_for_its_own(window, answers, photo):
+    imaging.write_labels(photo[0].with_name("holiday_labels.png"), np.ones((512, 512), np.uint8))
+    window.files.open(photo[0])
+    wait(lambda: window.editor.document.name == "holiday")
+    assert window.editor.document.origin.square == FOUND
+
+
+def test_what_was_painted_while_a_face_was_looked_for_is_not_lost(window, answers, photo):
+    before = window.editor.document
+    window.files.open(photo[0])
+    click(window, 60, 220)
+    assert before.is_modified
+    answers.ask_unsaved = ["cancel"]
+    wait(lambda: "ask_unsaved" in answers.asked)
+    assert window.editor.document is before
+
+
+def test_a_parser_that_fails_is_one_message(open_window, answers, photo):
+    class Broken(FakeFinder):
+        def find(self, photo, **options):
+            raise UserError("The parser is missing: install maskedit again.")
+
+    window = open_window(FakeEngine(), finder=Broken())
+    settle(window)
+    before = window.editor.document
+    window.files.open(photo[0])
+    wait(lambda: ("error", "The parser is missing: install maskedit again.") in window.messages)
+    assert window.editor.document is before
+    click(window, 60, 220)
+    settle(window)
+
+
+def test_a_file_that_is_no_photo_is_named(window, answers, tmp_path):
+    (tmp_path / "notes.jpg").write_bytes(b"no image at all")
+    window.files.open(tmp_path / "notes.jpg")
+    wait(lambda: window.messages[-1][0] == "error")
+    assert window.messages[-1][1].startswith("'notes' is not an image")
+
+
+def test_a_source_photo_is_parsed(window, answers, photo):
+    document = window.editor.document
+    answers.ask_source = [(True, None)]
+    window.files.take_source(photo[0])
+    wait(lambda: document.history.names == ["Take labels from holiday"])
+    assert np.array_equal(document.labels, imaging.resize_labels(draw_face(512, seed=3)[1], (256, 256)))
+
+
+# Corrections
+
+
+def test_the_square_can_be_placed_anew(window, answers, photo):
+    window.files.open(photo[0])
+    wait(lambda: window.editor.document.name == "holiday")
+    asked = []
+
+    def move(pixels, square, note=""):
+        asked.append((pixels.shape, square, note))
+        return Square(190, 150, 140, 5)
+
+    answers.ask_crop = [move]
+    key(window, Qt.Key.Key_R, CTRL)
+    wait(lambda: window.editor.document.origin.square != FOUND)
+    assert asked == [((300, 400, 3), FOUND, "")]
+    document = window.editor.document
+    assert np.array_equal(document.photo, imaging.cut_square(photo[1], Square(190, 150, 140, 5), 512))
+    # Also a document that came from no file has a square: all of it.
+    window.files.show_document(make_document())
+    answers.ask_crop = [Square(128, 128, 100)]
+    window.files.place_square()
+    wait(lambda: window.editor.document.origin is not None)
+    assert window.editor.document.width == 512
+
+
+def test_corrected_labels_become_the_photos_own(window, answers):
+    click(window, 60, 220)
+    before = window.editor.document
+    corrected = before.snapshot()
+    assert not np.array_equal(corrected, before.reference_labels)
+    window.actions_by_id["adopt"].trigger()
+    document = window.editor.document
+    assert np.array_equal(document.reference_labels, corrected)
+    assert np.array_equal(document.labels, corrected)
+    assert document.is_modified  # nothing of it is on the disk
+    assert window.isWindowModified()
+    window.files.recovery._wait()
+    assert window.files.recovery._path.is_file()
+
+
+def test_adopting_labels_throws_nothing_away(window, tmp_path):
+    document = window.editor.document
+    click(window, 60, 220)
+    document.learned, document.path, document.locked = b"x", tmp_path / "work.maskedit", {3}
+    window.files.adopt_labels()
+    adopted = window.editor.document
+    assert (adopted.learned, adopted.path, adopted.locked) == (b"x", document.path, {3})
+    assert adopted.history.names == document.history.names
+    adopted.undo()
+    assert not np.array_equal(adopted.labels, adopted.reference_labels)
+    adopted.learned = None
+
+
+def test_the_photo_is_parsed_anew(window):
+    before = window.editor.document
+    window.actions_by_id["parse_photo"].trigger()
+    wait(lambda: window.editor.document is not before)
+    assert np.array_equal(window.editor.document.reference_labels, draw_face(256, seed=3)[1])
+    assert np.array_equal(window.editor.document.photo, before.photo)
+
+
+def test_parse_again_inside_a_lasso(window):
+    document = window.editor.document
+    before = document.snapshot()
+    key(window, Qt.Key.Key_R)
+    assert window.editor.tool == "parse_again"
+    drag(window, (20, 200), (90, 200), (90, 250), (20, 250))
+    wait(lambda: document.history.names == ["Parse again"])
+    changed = document.labels != before
+    assert changed[205:245, 25:85].all()
+    assert (document.labels[changed] == 14).all()
+    rows, columns = np.nonzero(changed)
+    assert rows.min() >= 199
+    assert columns.max() <= 91
+    settle(window)
+    drag(window, (20, 200), (90, 200), (90, 250), (20, 250))
+    wait(lambda: any(text.startswith("The parser sees there") for _, text in window.messages))
+    assert document.history.names == ["Parse again"]
+
+
+def test_parse_again_with_a_lasso_outside_the_picture(window):
+    """Its box may reach into the picture where the lasso itself does not."""
+    window.files.faces.parse_again([(-90, 20), (20, -90), (-90, -90)])
+    window.files.faces.parse_again([(300, 300), (400, 300), (400, 400)])
+    settle(window)
+    assert window.editor.document.history.names == []
+    assert window.messages == []
+
+
+def test_where_the_parser_was_unsure(window):
+    settle(window)
+    plain = window.canvas.grab().toImage()
+    key(window, Qt.Key.Key_U)
+    wait(lambda: window.canvas.grab().toImage() != plain)
+    window.files.show_document(make_document())
+    assert not window.actions_by_id["confidence"].isChecked()
+    settle(window)
+    assert window.canvas.grab().toImage() == plain
+
+
+# The same person
+
+
+def test_only_the_edit_changes_and_the_status_line_says_so(open_window, answers, photo, tmp_path):
+    window = open_window(OffEngine(), whole_face=False)
+    window.files.open(photo[0])
+    wait(lambda: window.editor.document.name == "holiday")
+    settle(window)
+    editor, document = window.editor, window.editor.document
+    assert np.array_equal(editor.result, document.photo)
+    assert window.status["outside"] == "photo unchanged"
+    editor.set_brush(60)
+    click(window, 250, 250)
+    settle(window)
+    changed = (editor.result != document.photo).any(axis=2)
+    assert changed[240:260, 240:260].any()
+    assert not changed[:150].any()
+    assert not changed[:, :150].any()
+    assert window.status["outside"] == "rest of the photo: 0 changed"
+    whole = editor.result
+    window.actions_by_id["detail"].trigger()
+    settle(window)
+    assert not editor.blend.detail
+    assert not np.array_equal(editor.result, whole)
+    window.actions_by_id["whole_face"].trigger()
+    settle(window)
+    assert window.status["outside"] == "whole face redrawn"
+    assert (editor.result != document.photo).mean() > 0.9
+    window.actions_by_id["whole_face"].trigger()
+    window.actions_by_id["detail"].trigger()
+    export_photo(window, answers, tmp_path / "out.png")
+    wait(lambda: window.messages[-1][1] == "Exported out.png.")
+    edited = imaging.read_photo(tmp_path / "out.png")
+    touched = (edited != photo[1]).any(axis=2)
+    assert touched.any()
+    x, y = FOUND.matrix(512)[:, :2] @ [250, 250] + FOUND.matrix(512)[:, 2]
+    rows, columns = np.nonzero(touched)
+    assert np.abs(rows.mean() - y) < 5
+    assert np.abs(columns.mean() - x) < 5
+    assert touched.sum() < np.pi * 30**2
+
+
+def test_what_will_change_is_shown(open_window):
+    window = open_window(OffEngine(), whole_face=False)
+    settle(window)
+    window.editor.set_brush(60)
+    click(window, 128, 128)
+    settle(window)
+    plain = window.result_view.grab().toImage()
+    key(window, Qt.Key.Key_W)
+    assert window.result_view.grab().toImage() != plain
+    key(window, Qt.Key.Key_W)
+    assert window.result_view.grab().toImage() == plain
+
+
+def test_a_face_is_learned_shown_kept_and_forgotten(open_window, answers, tmp_path):
+    engine = LearningEngine()
+    window = open_window(engine)
+    settle(window)
+    editor, document = window.editor, window.editor.document
+    first, seen, pictures = editor.result.copy(), [], []
+    editor.learning_changed.connect(seen.append)
+    editor.result_changed.connect(lambda: pictures.append(editor.result.copy()))
+    window.actions_by_id["learn"].trigger()
+    wait(lambda: document.learned is not None)
+    settle(window)
+    assert [each.done for each in seen if each is not None][-1] == 24
+    assert seen[-1] is None
+    assert max(each.decibels or 0 for each in seen if each is not None) > 10
+    assert len(pictures) == 3  # after 10 and 20 steps, and at the end
+    errors = [np.abs(picture.astype(int) - document.photo).mean() for picture in (first, *pictures)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] == 0
+    assert document.learned == b"learned"
+    assert document.is_modified
+    assert engine.loaded == []  # it is in the engine already
+    session.save_session(tmp_path / "face.maskedit", document)
+    document.mark_saved()
+    window.actions_by_id["forget_face"].trigger()
+    settle(window)
+    assert np.array_equal(editor.result, first)
+    answers.ask_unsaved = ["discard"]
+    window.files.open(tmp_path / "face.maskedit")
+    settle(window)
+    assert engine.loaded == [b"learned"]
+    assert np.array_equal(editor.result, document.photo)
+
+
+def test_a_face_is_not_learned_still_where_the_document_says_nothing_of_it(open_window):
+    """The engine knows this photo already, and wears what was learned of it."""
+    engine = LearningEngine()
+    engine.set_target = lambda photo, labels: setattr(engine, "photo", photo)  # forgets nothing, as for the same photo
+    window = open_window(engine)
+    settle(window)
+    first = window.editor.result.copy()
+    window.editor.learn()
+    wait(lambda: window.editor.document.learned is not None)
+    settle(window)
+    assert not np.array_equal(window.editor.result, first)
+    window.files.show_document(make_document())
+    settle(window)
+    assert np.array_equal(window.editor.result, first)
+
+
+def test_a_learned_face_that_does_not_fit_is_told_and_the_picture_comes_all_the_same(open_window):
+    engine = LearningEngine()
+
+    def refuse(data):
+        raise UserError("The learned face belongs to other weights.")
+
+    engine.load_learned = refuse
+    window = open_window(engine)
+    settle(window)
+    first = window.editor.result.copy()
+    document = make_document()
+    document.learned = b"of other weights"
+    window.files.show_document(document)
+    settle(window)
+    assert np.array_equal(window.editor.result, first)
+    assert document.learned == b"of other weights"
+    told = [text for _, text in window.messages if "belongs to other weights" in text]
+    assert len(told) == 1
+    assert "Forget this face" in told[0]
+    click(window, 60, 220)
+    settle(window)
+    assert [text for _, text in window.messages if "belongs to other weights" in text] == told
+
+
+def test_many_renders_while_learning_do_not_multiply_its_steps(open_window, monkeypatch):
+    calls = []
+    step = FakeLearning.step
+    monkeypatch.setattr(FakeLearning, "step", lambda self: (time.sleep(0.02), step(self), calls.append(1))[1])
+    window = open_window(LearningEngine(steps=10**6))
+    settle(window)
+    window.editor.learn()
+    wait(lambda: len(calls) > 2)
+    for _ in range(30):
+        window.editor.render_now()
+        QTest.qWait(10)
+    before = len(calls)
+    assert window.editor.stop()
+    assert len(calls) - before < 10
+
+
+def test_learning_can_be_stopped_without_a_trace(open_window):
+    engine = LearningEngine(steps=10**6)
+    window = open_window(engine)
+    settle(window)
+    editor, first = window.editor, window.editor.result.copy()
+    window.actions_by_id["learn"].trigger()
+    wait(lambda: editor.learning is not None and editor.learning.done > 30)
+    assert not window.actions_by_id["learn"].isEnabled()
+    assert not editor.up_to_date  # the picture is on its way
+    click(window, 60, 220)  # painting goes on
+    assert editor.document.is_modified
+    editor.document.undo()
+    window.learn_bar.cancelled.emit()
+    wait(lambda: editor.learning is None)
+    settle(window)
+    assert engine.cancelled == 1
+    assert editor.document.learned is None
+    assert np.array_equal(editor.result, first)
+    # Another document ends a learning, too.
+    window.actions_by_id["learn"].trigger()
+    wait(lambda: editor.learning is not None and editor.learning.done > 0)
+    window.files.show_document(make_document(seed=2))
+    settle(window)
+    assert editor.learning is None
+    assert engine.cancelled == 2
+    assert editor.document.learned is None
+
+
+def test_learning_that_fails_is_one_message(open_window):
+    class Astray(LearningEngine):
+        def learn(self, steps=None):
+            learning = FakeLearning(self)
+
+            def step():
+                raise UserError("It went astray.")
+
+            learning.step = step
+            return learning
+
+    window = open_window(Astray())
+    settle(window)
+    first = window.editor.result.copy()
+    window.actions_by_id["learn"].trigger()
+    wait(lambda: ("error", "The face was not learned: It went astray.") in window.messages)
+    settle(window)
+    assert window.editor.learning is None
+    assert np.array_equal(window.editor.result, first)
+
+
+def test_the_window_closes_once_a_promised_photo_is_written(open_window, answers, tmp_path):
+    window = open_window(FakeEngine())
+    settle(window)
+    export_photo(window, answers, tmp_path / "late.png")
+    window.close()
+    assert window.isVisible()
+    wait(lambda: not window.isVisible())
+    assert (tmp_path / "late.png").is_file()
+
+
+def test_the_window_stays_when_a_promised_photo_cannot_be_written(open_window, answers, tmp_path):
+    window = open_window(FakeEngine())
+    settle(window)
+    export_photo(window, answers, tmp_path / "no folder" / "late.png")
+    window.close()
+    wait(lambda: not window.editor.has_waiting)
+    QTest.qWait(50)
+    assert window.isVisible()
+    level, text = window.messages[-1]
+    assert level == "error"
+    assert "no folder" in text
+    assert window.message_bar.text.text() == text
+
+
+def test_a_promised_photo_is_written_though_nobody_waits(open_window, answers, tmp_path):
+    window = open_window(FakeEngine(0.2))
+    settle(window)
+    export_photo(window, answers, tmp_path / "late.png")
+    window.close()
+    window.close()
+    wait((tmp_path / "late.png").is_file)
+
+
+def test_the_square_is_exported_though_the_photo_file_in_the_session_is_damaged(window, answers, tmp_path):
+    document = make_document()
+    window.files.show_document(
+        Document(document.photo, document.labels, origin=Origin(b"no photo", Square(9, 9, 9)), name="x")
+    )
+    settle(window)
+    for kind, name in (("result", "square.png"), ("photo", "photo.png")):
+        answers.ask_export = [Export(kind, 95)]
+        answers.ask_save = [tmp_path / name]
+        window.actions_by_id["export"].trigger()
+    wait(lambda: window.messages[-1][0] == "error")
+    assert "export the square instead" in window.messages[-1][1]
+    assert (tmp_path / "square.png").is_file()
+    assert not (tmp_path / "photo.png").exists()

@@ -1,0 +1,87 @@
+"""The real window with a real, tiny network that sees the photo around an edit."""
+
+import numpy as np
+import pytest
+import torch
+from PySide6.QtTest import QTest
+
+from maskedit.gui.rendering.worker import shipped_engine
+from maskedit.models.checkpoint import save_checkpoint
+from maskedit.models.config import DmnConfig
+from maskedit.models.context import ContextNetwork
+from maskedit.render import learning
+from maskedit.render.modes import BOX
+from tests.gui.harness import LEFT, NONE, at, click, settle, wait
+
+
+@pytest.fixture
+def window(open_window, tmp_path):
+    torch.manual_seed(3)
+    network = ContextNetwork(DmnConfig(width=4, size=64, blocks=1, variant="maskgan-context"))
+    weights = save_checkpoint(tmp_path / "context.safetensors", network, {}, dtype=torch.float32)
+    window = open_window(shipped_engine(str(weights), "cpu", "float32", "auto"), whole_face=False)
+    settle(window)
+    return window
+
+
+def shown(window):
+    """The picture on the screen and the photo, as integers that can be subtracted."""
+    return window.editor.result.astype(int), window.editor.document.photo.astype(int)
+
+
+def test_before_any_edit_it_shows_the_photo(window):
+    assert np.array_equal(*shown(window))
+    assert "maskgan-context" in window.editor.about
+    assert window.status["preview"].startswith("up to date, full ")
+
+
+def test_the_hole_follows_the_brush_and_the_rest_is_the_photo(window):
+    editor, modes = window.editor, []
+    editor.result_changed.connect(lambda: modes.append(editor.rendered.mode))
+    QTest.mousePress(window.canvas, LEFT, NONE, at(window, 60, 60))
+    for x in range(64, 120, 8):
+        QTest.mouseMove(window.canvas, at(window, x, 60))
+        QTest.qWait(10)
+    wait(lambda: modes)
+    assert editor.document.stroke is not None
+    QTest.mouseRelease(window.canvas, LEFT, NONE, at(window, 120, 60))
+    settle(window)
+    assert modes[0] == BOX
+    assert editor.rendered.mode == "full"
+    result, photo = shown(window)
+    assert np.abs(result - photo)[55:65, 64:110].max() > 0
+    assert np.array_equal(result[100:], photo[100:])
+    assert editor.composite.changed_outside == 0
+    editor.undo()
+    settle(window)
+    assert np.array_equal(*shown(window))
+
+
+def test_a_face_is_learned_shown_whole_and_used_for_the_edit(window, monkeypatch):
+    monkeypatch.setattr(learning, "STEPS", 21)
+    editor = window.editor
+    click(window, 60, 60)
+    settle(window)
+    before = editor.result.copy()
+    whole = []
+    editor.result_changed.connect(lambda: whole.append(editor.composite.alpha.min() == 1))
+    window.actions_by_id["learn"].trigger()
+    wait(lambda: editor.document.learned is not None)
+    settle(window)
+    assert whole[0]
+    assert not whole[-1]
+    assert not np.array_equal(editor.result, before)
+    assert np.array_equal(editor.result[120:], editor.document.photo[120:])
+    window.actions_by_id["forget_face"].trigger()
+    settle(window)
+    assert np.array_equal(editor.result, before)
+
+
+def test_the_whole_face_can_be_shown(window):
+    click(window, 60, 60)
+    settle(window)
+    window.actions_by_id["whole_face"].trigger()
+    settle(window)
+    assert window.editor.composite.alpha.min() == 1
+    result, photo = shown(window)
+    assert (result != photo).mean() > 0.9

@@ -1,0 +1,3 @@
+from tests.face.conftest import collins, finder, parser
+
+__all__ = ["collins", "finder", "parser"]  # fixtures
