@@ -28,7 +28,7 @@ from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.device import choose_precision
 from maskedit.models.tensors import one_hot, photo_to_tensor, spread
 from maskedit.render.boxes.box_engine import BoxEngine, Region
-from maskedit.render.boxes.geometry import EVERYTHING, Growth
+from maskedit.render.boxes.geometry import EVERYTHING, Halo
 from maskedit.render.compositing import Blend, compose
 from maskedit.render.engines.engine import supports
 from maskedit.resources import default_weights
@@ -37,8 +37,8 @@ CAPTIONS = ("photo", "edited labels", "unedited, full", "box", "full", "differen
             "composed, full")  # fmt: skip
 """What stands in the columns of a sheet."""
 GROWTHS = (
-    Growth(0, 0, 0), Growth(1, 1, 2), Growth(2, 1, 4), Growth(3, 1, 8), Growth(3, 2, 8), Growth(3, 4, 8),
-    Growth(3, 2, 16), Growth(3, 2, 32), Growth(3, None, 8), EVERYTHING,
+    Halo(0, 0, 0), Halo(1, 1, 2), Halo(2, 1, 4), Halo(3, 1, 8), Halo(3, 2, 8), Halo(3, 4, 8),
+    Halo(3, 2, 16), Halo(3, 2, 32), Halo(3, None, 8), EVERYTHING,
 )  # fmt: skip
 """What ``--growths`` tries."""
 GROWTH_EDITS = 40
@@ -214,8 +214,8 @@ def boxes_report(
         boxes = boxes_figures(engine, cases)
         lines, found = boxes.lines, boxes.report
     faces = len({case.stem for case in cases})
-    head = f"{len(cases)} edits of {faces} held-out faces, {weights.name}, {engine.name}, {size} px, {engine.growth}"
-    return report | {"growth": asdict(engine.growth), "faces": faces} | found | {"lines": [head, *lines]}, boxes
+    head = f"{len(cases)} edits of {faces} held-out faces, {weights.name}, {engine.name}, {size} px, {engine.halo}"
+    return report | {"growth": asdict(engine.halo), "faces": faces} | found | {"lines": [head, *lines]}, boxes
 
 
 def edits_of(pairs: Pairs, count: int) -> list[Case]:
@@ -288,8 +288,8 @@ def measure(engine: WatchedEngine, case: Case) -> tuple[dict, list[np.ndarray]]:
     return row, tiles
 
 
-def grow(engine: WatchedEngine, cases: list[Case], growths: Sequence[Growth]) -> list[dict]:
-    """What each growth costs and how far off it is, painted move by move.
+def grow(engine: WatchedEngine, cases: list[Case], growths: Sequence[Halo]) -> list[dict]:
+    """What each halo costs and how far off it is, painted move by move.
 
     Returns:
         ``down``, ``blocks``, ``up``; means of ``changed``, ``picture`` and ``composed_changed`` over the edits, and
@@ -302,21 +302,21 @@ def grow(engine: WatchedEngine, cases: list[Case], growths: Sequence[Growth]) ->
     for case in tqdm(cases, desc="trying growths", disable=None):
         labels, edited, style = case.labels, case.edit.maps[-1], style_of(engine.network, case.photo, case.labels)
         full, changed = engine.generate(edited, style), edited != labels
-        for index, growth in enumerate(growths):
+        for index, halo in enumerate(growths):
             unedited = shown = engine.generate(labels, style)
             engine.seconds["update"].clear()
             for each in case.edit.maps:
-                shown = engine.update(each, growth=growth)
+                shown = engine.update(each, halo=halo)
             seconds[index] += engine.seconds["update"]
             composed = [compose(case.photo, labels, edited, each, unedited).image for each in (shown, full)]
             found[index].append((_mean(shown, full, changed), _mean(shown, full), _mean(*composed, changed)))
     whole = np.median(engine.seconds["full"])
     rows = []
-    for growth, values, taken in zip(growths, found, seconds, strict=True):
+    for halo, values, taken in zip(growths, found, seconds, strict=True):
         row = dict(zip(("changed", "picture", "composed_changed"), np.mean(values, axis=0).tolist(), strict=True))
         row |= {"changed_95": float(np.percentile([each[0] for each in values], 95))}
         row |= {"milliseconds": float(1000 * np.median(taken)), "share": float(np.median(taken) / whole)}
-        rows.append({"down": growth.down, "blocks": growth.blocks, "up": growth.up} | row)
+        rows.append({"down": halo.down, "blocks": halo.blocks, "up": halo.up} | row)
     return rows
 
 

@@ -131,7 +131,9 @@ def laid_in(photo: np.ndarray, image: np.ndarray, inside: np.ndarray) -> Composi
         # From the middle of one pixel to the middle of another: half a pixel less to the border between them.
         distance = cv2.distanceTransform(inside[box].astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) - 0.5
         alpha[box] = np.clip(distance / max(1.0, RIM * len(photo)), 0, 1)
-        result[box] = blended(photo[box], alpha=alpha[box], layer=layer[box], change=change[box], fresh=fresh[box])
+        result[box] = blended(
+            photo[box], alpha=alpha[box], replacement=layer[box], residual=change[box], replace_mask=fresh[box]
+        )
     outside = cv2.norm(result, photo, cv2.NORM_INF, (alpha == 0).astype(np.uint8))
     return Composite(result, alpha, layer, change, fresh, int(outside))
 

@@ -57,18 +57,19 @@ WHOLE_FACE = Blend(whole_face=True)
 class Composite:
     """An edit laid into the square, and what it takes to lay it into the whole photo.
 
-    At any resolution, the result is ``photo + alpha * (fresh * (layer - photo) + (1 - fresh) * change)``.
+    At any resolution, the result is
+    ``photo + alpha * (replace_mask * (replacement - photo) + (1 - replace_mask) * residual)``.
     """
 
     image: np.ndarray
     """(S, S, 3) uint8 RGB: the result in the square."""
     alpha: np.ndarray
     """(S, S) float32, 0..1: how much of the edit shows; exactly 0 where the image is the photo, bit for bit."""
-    layer: np.ndarray
-    """(S, S, 3) float32, 0..255: what replaces the photo where ``fresh`` is 1; nothing in particular far from edits."""
-    change: np.ndarray
-    """(S, S, 3) float32, -255..255: what is added to the photo where ``fresh`` is 0."""
-    fresh: np.ndarray
+    replacement: np.ndarray
+    """(S, S, 3) float32, 0..255: what takes the photo's place where ``replace_mask`` is 1; far from edits, anything."""
+    residual: np.ndarray
+    """(S, S, 3) float32, -255..255: what is added to the photo where ``replace_mask`` is 0."""
+    replace_mask: np.ndarray
     """(S, S) float32, 0..1: where the photo's own detail cannot be kept."""
     changed_outside: int
     """The greatest difference of image and photo where ``alpha`` is 0, 0..255: measured, to be shown to the person."""
@@ -97,35 +98,43 @@ def compose(
     """
     _check(photo, reference_labels, labels, edited, unedited)
     side = photo.shape[0]
-    alpha, fresh = np.zeros((side, side), np.float32), np.zeros((side, side), np.float32)
-    layer, change = np.zeros((side, side, 3), np.float32), np.zeros((side, side, 3), np.float32)
+    alpha, replace_mask = np.zeros((side, side), np.float32), np.zeros((side, side), np.float32)
+    replacement, residual = np.zeros((side, side, 3), np.float32), np.zeros((side, side, 3), np.float32)
     image = photo.copy()
     changed = reference_labels != labels
     if blend.whole_face:
-        alpha[:], fresh[:], layer[:], image[:] = 1, 1, edited, edited
+        alpha[:], replace_mask[:], replacement[:], image[:] = 1, 1, edited, edited
     elif changed.any():
         # A little wider than what shows: whoever enlarges the fields also looks at the neighbours of what shows.
         region = _box_around(changed, margin=(blend.grow + blend.feather) * side + 4)
         distance = _distance(changed[region])
         alpha[region] = _falling(distance, start=blend.grow * side, width=blend.feather * side)
-        fresh[region] = _falling(distance, start=_GHOST * side, width=_FRESH_FEATHER * side) if blend.detail else 1
-        change[region] = cv2.subtract(edited[region], unedited[region], dtype=cv2.CV_32F)
-        layer[region] = np.clip(edited[region] + _error(photo, unedited, labels, changed, region), 0, 255)
+        replace_mask[region] = (
+            _falling(distance, start=_GHOST * side, width=_FRESH_FEATHER * side) if blend.detail else 1
+        )
+        residual[region] = cv2.subtract(edited[region], unedited[region], dtype=cv2.CV_32F)
+        replacement[region] = np.clip(edited[region] + _error(photo, unedited, labels, changed, region), 0, 255)
         image[region] = blended(
-            photo[region], alpha=alpha[region], layer=layer[region], change=change[region], fresh=fresh[region]
+            photo[region],
+            alpha=alpha[region],
+            replacement=replacement[region],
+            residual=residual[region],
+            replace_mask=replace_mask[region],
         )
     outside = (alpha == 0).astype(np.uint8)
-    return Composite(image, alpha, layer, change, fresh, int(cv2.norm(image, photo, cv2.NORM_INF, outside)))
+    return Composite(
+        image, alpha, replacement, residual, replace_mask, int(cv2.norm(image, photo, cv2.NORM_INF, outside))
+    )
 
 
 def blended(
-    photo: np.ndarray, *, alpha: np.ndarray, layer: np.ndarray, change: np.ndarray, fresh: np.ndarray
+    photo: np.ndarray, *, alpha: np.ndarray, replacement: np.ndarray, residual: np.ndarray, replace_mask: np.ndarray
 ) -> np.ndarray:
     """The formula of :class:`Composite` on fields of one size: (H, W, 3) uint8, the photo itself where alpha is 0."""
-    step = layer - photo
-    step -= change
-    step *= fresh[..., None]
-    step += change
+    step = replacement - photo
+    step -= residual
+    step *= replace_mask[..., None]
+    step += residual
     step *= alpha[..., None]
     step += photo
     return np.rint(np.clip(step, 0, 255, out=step), out=step).astype(np.uint8)

@@ -77,7 +77,7 @@ ASTRAY = "Learning this face went astray; nothing was changed. Check that the la
 
 logger = logging.getLogger(__name__)
 
-Learned = dict[str, Tensor]
+FaceWeights = dict[str, Tensor]
 """A style code (1, V) under ``style``, and the trained parameters by name: as learned, or as the file has them."""
 
 
@@ -105,7 +105,7 @@ class Learning:
         steps: how many there will be.
         precision: of autocast; float32 for none.
         fingerprint: of the file that the network came from; goes into the bytes of ``finish``.
-        wear: makes the renderer render with what it is given, or as before learning when None.
+        apply: makes the renderer render with what it is given, or as before learning when None.
     """
 
     def __init__(
@@ -117,14 +117,14 @@ class Learning:
         *,
         parser: Parser,
         edits: Sequence[Tensor],
-        base: Learned,
+        base: FaceWeights,
         steps: int,
         precision: torch.dtype,
         fingerprint: str,
-        wear: Callable[[Learned | None], None],
+        apply: Callable[[FaceWeights | None], None],
     ):
         self.total, self.done = steps, 0
-        self._precision, self._fingerprint, self._wear = precision, fingerprint, wear
+        self._precision, self._fingerprint, self._apply = precision, fingerprint, apply
         self._photo, self._labels, self._edits, self._base = photo, labels, edits, base
         self._memory_format = torch.channels_last if photo.is_cuda else torch.contiguous_format
         self._parser: Parser | None = parser.to(photo.device, memory_format=self._memory_format)
@@ -132,7 +132,7 @@ class Learning:
         self._style_before = style
         self._network: Generator | None = copy.deepcopy(network).float().requires_grad_(False)
         parameters = dict(self._network.named_parameters())
-        self._learned: Learned = {STYLE: style.clone().float()}
+        self._learned: FaceWeights = {STYLE: style.clone().float()}
         self._learned |= {name: parameters[name] for name in trained_names(network)}
         for tensor in self._learned.values():
             tensor.requires_grad_(True)
@@ -168,7 +168,7 @@ class Learning:
     def show(self) -> None:
         """Let the renderer render with the weights as they stand now."""
         self._check_open()
-        self._wear({name: tensor.detach().clone() for name, tensor in self._learned.items()})
+        self._apply({name: tensor.detach().clone() for name, tensor in self._learned.items()})
 
     def finish(self) -> bytes:
         """Let the renderer render with what was learned, and give it as safetensors for ``Renderer.load_learned``.
@@ -187,14 +187,14 @@ class Learning:
             self.cancel()
             raise UserError(ASTRAY) from None
         self._close()
-        self._wear(learned)
+        self._apply(learned)
         return data
 
     def cancel(self) -> None:
         """Let the renderer render as before learning began, bit for bit; after ``finish``, do nothing."""
         if self._optimiser is not None:
             self._close()
-            self._wear(None)
+            self._apply(None)
 
     def _check_open(self) -> None:
         if self._optimiser is None:
@@ -295,7 +295,7 @@ def unlikeness(render: Tensor, photo: Tensor) -> Tensor:
     return loss
 
 
-def pack(learned: Learned, base: Learned, fingerprint: str) -> bytes:
+def pack(learned: FaceWeights, base: FaceWeights, fingerprint: str) -> bytes:
     """What was learned as safetensors, with the fingerprint of the weights it belongs to in the header.
 
     The style code as float16; of the parameters the difference from ``base``, which is small: as int8 with a scale
@@ -315,7 +315,7 @@ def pack(learned: Learned, base: Learned, fingerprint: str) -> bytes:
     return save(tensors, metadata={HEADER_KEY: json.dumps(header)})
 
 
-def unpack(data: bytes, base: Learned, fingerprint: str, *, style_values: int) -> Learned:
+def unpack(data: bytes, base: FaceWeights, fingerprint: str, *, style_values: int) -> FaceWeights:
     """What ``pack`` packed, on the CPU; ``data`` may come from anywhere.
 
     Args:
@@ -361,7 +361,7 @@ def unpack(data: bytes, base: Learned, fingerprint: str, *, style_values: int) -
     return learned
 
 
-def _wanted(base: Learned, style_values: int) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+def _wanted(base: FaceWeights, style_values: int) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
     """Names, shapes and types of what ``pack`` writes."""
     wanted: dict[str, tuple[tuple[int, ...], torch.dtype]] = {STYLE: ((1, style_values), torch.float16)}
     for name, start in base.items():

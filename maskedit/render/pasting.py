@@ -33,7 +33,7 @@ def paste_back(original: np.ndarray, square: Square, composite: Composite) -> np
         raise ValueError(f"a photo is (H, W, 3) uint8, not {original.shape} {original.dtype}")
     height, width = original.shape[:2]
     result = original.copy()
-    fields = _sampled_down([composite.alpha, composite.fresh, composite.layer, composite.change], square)
+    fields = _sampled_down([composite.alpha, composite.replace_mask, composite.replacement, composite.residual], square)
     side = fields[0].shape[0]
     fields[0] = fields[0] * _inside(square, side, width=width, height=height)
     left, top, right, bottom = _bounds(fields[0], square, width=width, height=height)
@@ -58,16 +58,16 @@ def _paste_tile(photo: np.ndarray, fields: list[np.ndarray], to_square: np.ndarr
             borderMode=cv2.BORDER_REPLICATE,
         )
 
-    alpha, fresh, layer, change = fields
+    alpha, replace_mask, replacement, residual = fields
     # Cubic interpolation overshoots: 0 would not stay 0.
     alpha = warped(alpha, cv2.INTER_LINEAR)
     if alpha.any():
         photo[:] = blended(
             photo,
             alpha=alpha,
-            layer=warped(layer, cv2.INTER_CUBIC),
-            change=warped(change, cv2.INTER_CUBIC),
-            fresh=warped(fresh, cv2.INTER_LINEAR),
+            replacement=warped(replacement, cv2.INTER_CUBIC),
+            residual=warped(residual, cv2.INTER_CUBIC),
+            replace_mask=warped(replace_mask, cv2.INTER_LINEAR),
         )
 
 

@@ -31,8 +31,8 @@ from maskedit.render.checks import check_labels, check_photo
 from maskedit.render.completion import Completer
 from maskedit.render.compositing import Composite
 from maskedit.render.engines.selection import Engines
-from maskedit.render.engines.timing import default_memory
-from maskedit.render.learning import STYLE, Learned, Learning, trained_names
+from maskedit.render.engines.timing import default_cache_file
+from maskedit.render.learning import STYLE, FaceWeights, Learning, trained_names
 from maskedit.render.modes import BOX, ENGINES, FULL, never
 from maskedit.render.portraits import portrait_edits, portraits
 from maskedit.render.results import EditResult, RenderResult
@@ -54,7 +54,7 @@ class Renderer:
         precision: ``"auto"`` (bfloat16 where the device has it), ``"float32"`` or ``"bfloat16"``.
         size: side in pixels to render at, a multiple of 16; the side the weights were trained at when None.
         engine: one of ``maskedit.render.modes.ENGINES``; ``"auto"`` takes int8 only where precision is ``"auto"`` too.
-        memory: the file in which the choice of engines is remembered; the user's cache folder when None.
+        cache_file: the file in which the choice of engines is remembered; the user's cache folder when None.
 
     Raises:
         UserError: the file is no checkpoint, or the device is not there.
@@ -68,11 +68,11 @@ class Renderer:
         precision: str = "auto",
         size: int | None = None,
         engine: str = "auto",
-        memory: Path | None = None,
+        cache_file: Path | None = None,
     ):
         if engine not in ENGINES:
             raise UserError(f"The engine {engine!r} is unknown; give {', '.join(ENGINES)}.")
-        self._wanted_engine, self._memory = engine, default_memory() if memory is None else memory
+        self._wanted_engine, self._cache_file = engine, default_cache_file() if cache_file is None else cache_file
         self.weights = Path(default_weights() if weights is None else weights)
         self._wanted_precision = precision
         chosen = choose_device(device)
@@ -84,8 +84,8 @@ class Renderer:
         DmnConfig.check_side(self.size)
         self._target: tuple[np.ndarray, np.ndarray] | None = None
         self._style: torch.Tensor | None = None
-        self._learned: Learned | None = None
-        self._kept: Learned = {}
+        self._learned: FaceWeights | None = None
+        self._kept: FaceWeights = {}
         self._completer: Completer | None = None
         """Completes the target as the network stands; made when the first completion is asked for."""
         self._warm: Completer | None = None
@@ -303,7 +303,7 @@ class Renderer:
 
     def forget(self) -> None:
         """Render with the weights of the file again, bit for bit."""
-        self._wear(None)
+        self._apply(None)
 
     def load_learned(self, data: bytes) -> None:
         """Render with what ``Learning.finish`` gave for this target. ``data`` may come from anywhere.
@@ -314,14 +314,14 @@ class Renderer:
         if self._target is None:
             raise UserError("There is no photo that a learned face could belong to: call set_target first.")
         values = self._network.config.style_values
-        self._wear(learning.unpack(data, self._base, self._fingerprint, style_values=values))
+        self._apply(learning.unpack(data, self._base, self._fingerprint, style_values=values))
 
     def _learning(self, steps: int) -> Learning:
         target, before = self._target, self._learned
 
-        def wear(learned: Learned | None) -> None:
+        def apply(learned: FaceWeights | None) -> None:
             if self._target is target:  # what is learned of one face is nothing to another
-                self._wear(before if learned is None else learned)
+                self._apply(before if learned is None else learned)
 
         photo, labels = target
         with torch.inference_mode():
@@ -337,7 +337,7 @@ class Renderer:
             steps=steps,
             precision=self.precision,
             fingerprint=self._fingerprint,
-            wear=wear,
+            apply=apply,
         )
 
     def _calibration(self) -> list[tuple[np.ndarray, torch.Tensor]]:
@@ -349,19 +349,19 @@ class Renderer:
             pairs.append((labels, style))
         return pairs
 
-    def _wear(self, learned: Learned | None) -> None:
+    def _apply(self, learned: FaceWeights | None) -> None:
         """Put what was learned into the network, or what the file holds when None."""
         if self._learned is not learned:
             source = self._base if learned is None else learned
             with torch.no_grad():
                 for name in self._base:
                     self._network.get_parameter(name).copy_(source[name])
-            self._engines.weights_changed(as_file=learned is None)
+            self._engines.weights_changed(pristine=learned is None)
         self._learned = learned
         self._style = self._completer = None
 
     @property
-    def _base(self) -> Learned:
+    def _base(self) -> FaceWeights:
         """What learning changes, as the file has it, on the CPU; kept from the first time on that it is asked for."""
         if not self._kept:
             names = trained_names(self._network)
@@ -438,7 +438,7 @@ class Renderer:
             fingerprint=self._fingerprint,
             engine=self._wanted_engine,
             int8=self._wanted_precision == "auto",
-            memory=self._memory,
+            cache_file=self._cache_file,
             calibration=self._calibration,
-            as_file=self._learned is None,
+            pristine=self._learned is None,
         )

@@ -15,7 +15,7 @@ from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.variants import build_generator
-from maskedit.render.boxes.geometry import EVERYTHING, Growth
+from maskedit.render.boxes.geometry import EVERYTHING, Halo
 from tests.faces import draw_face
 from tests.folders import write_faces, write_map
 
@@ -40,7 +40,7 @@ def test_boxes(flags, tmp_path, capsys):
     report, strip = tmp_path / "boxes.json", tmp_path / "strip.png"
     assert cli.main([*flags, "--json", str(report), "-o", str(strip)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("8 edits of 2 held-out faces, dmn.safetensors, torch float32, 64 px, Growth(")
+    assert lines[0].startswith("8 edits of 2 held-out faces, dmn.safetensors, torch float32, 64 px, Halo(")
     assert lines[1].startswith("2 mouth, 2 brow, 2 hair, 2 glasses")
     assert "changed where nothing was rendered: 0 at most" in lines
     text = report.read_text()
@@ -65,7 +65,7 @@ def test_boxes(flags, tmp_path, capsys):
 
 def test_growths(flags, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(boxes, "GROWTH_EDITS", 3)
-    monkeypatch.setattr(boxes, "GROWTHS", (Growth(0, 0, 0), EVERYTHING))
+    monkeypatch.setattr(boxes, "GROWTHS", (Halo(0, 0, 0), EVERYTHING))
     report = tmp_path / "growths.json"
     assert cli.main([*flags, "--growths", "--json", str(report)]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -84,7 +84,7 @@ def test_it_draws_what_the_photo_completed_as_a_whole_shows(completer):
     assert np.array_equal(drawn.alpha, wanted.alpha)
     quick = completer.complete(labels, quick=True)
     assert np.array_equal(quick.image, wanted.image)
-    assert np.array_equal(quick.layer, wanted.layer)
+    assert np.array_equal(quick.replacement, wanted.replacement)
 
 
 def test_a_style_code_is_computed_once_for_what_is_looked_at(completer, monkeypatch):
@@ -156,5 +156,7 @@ def test_an_image_is_laid_in_around_the_hole_as_it_is_everywhere(place):
     composite = laid_in(photo, image, inside)
     assert np.array_equal(composite.alpha, alpha)
     layer, change, fresh = image.astype(np.float32), np.zeros_like(photo, np.float32), np.ones_like(alpha)
-    assert np.array_equal(composite.image, blended(photo, alpha=alpha, layer=layer, change=change, fresh=fresh))
-    assert np.array_equal(composite.layer, layer)
+    assert np.array_equal(
+        composite.image, blended(photo, alpha=alpha, replacement=layer, residual=change, replace_mask=fresh)
+    )
+    assert np.array_equal(composite.replacement, layer)

@@ -110,13 +110,13 @@ def test_what_changed_outside_is_measured(monkeypatch):
 @pytest.mark.parametrize("detail", [True, False])
 def test_the_image_is_what_the_fields_say(edit, detail):
     photo, *_, result = composed(edit, blend=Blend(detail=detail))
-    fields = result.alpha, result.layer, result.change, result.fresh
+    fields = result.alpha, result.replacement, result.residual, result.replace_mask
     assert all(field.dtype == np.float32 for field in fields)
     alpha, layer, change, fresh = (field if field.ndim == 3 else field[..., None] for field in fields)
     expected = photo + alpha * (fresh * (layer - photo) + (1 - fresh) * change)
     assert np.abs(np.clip(expected, 0, 255) - result.image).max() <= 0.51
     assert 0 <= layer.min() <= layer.max() <= 255
-    assert set(np.unique(result.fresh[result.alpha > 0])) != {0.0}
+    assert set(np.unique(result.replace_mask[result.alpha > 0])) != {0.0}
 
 
 @pytest.mark.parametrize("edit", [lips_away, hair_painted, hair_away])
@@ -167,7 +167,7 @@ def test_the_photos_own_detail_is_kept_where_labels_stay():
     kept, matched = (
         compose(photo, labels, edited, *renders, Blend(detail=detail, grow=0.08)) for detail in (True, False)
     )
-    band = (kept.alpha > 0.9) & (kept.fresh == 0)
+    band = (kept.alpha > 0.9) & (kept.replace_mask == 0)
     assert band.sum() > 200
 
     def grain(picture):

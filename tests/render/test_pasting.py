@@ -44,14 +44,14 @@ def square(request):
     return SQUARES[request.param]
 
 
-def composite(image, alpha=1.0, *, layer=None, change=0.0, fresh=1.0):
+def composite(image, alpha=1.0, *, replacement=None, residual=0.0, replace_mask=1.0):
     shape = image.shape[:2]
     return Composite(
         image,
         np.broadcast_to(np.float32(alpha), shape).copy(),
-        (image if layer is None else layer).astype(np.float32),
-        np.full(image.shape, change, np.float32),
-        np.full(shape, fresh, np.float32),
+        (image if replacement is None else replacement).astype(np.float32),
+        np.full(image.shape, residual, np.float32),
+        np.full(shape, replace_mask, np.float32),
         0,
     )
 
@@ -107,7 +107,9 @@ def test_nothing_beyond_the_square_changes(square, side):
 def test_a_change_is_added_to_the_photos_own_detail(square):
     photo = np.random.default_rng(0).integers(60, 196, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     alpha = disc(radius=0.25)
-    result = paste_back(photo, square, composite(np.zeros((SIDE, SIDE, 3), np.uint8), alpha, change=40, fresh=0))
+    result = paste_back(
+        photo, square, composite(np.zeros((SIDE, SIDE, 3), np.uint8), alpha, residual=40, replace_mask=0)
+    )
     step = result.astype(int) - photo
     assert step.min() == 0
     assert step.max() == 40
@@ -123,7 +125,7 @@ def test_the_edit_lands_where_it_was_seen(square):
     alpha = cv2.GaussianBlur(disc(radius=0.15), (0, 0), 3)
     image = (before + alpha[..., None] * (255.0 - before)).round().astype(np.uint8)
     white = np.full_like(before, 255)
-    again = cut_square(paste_back(photo, square, composite(image, alpha, layer=white)), square, SIDE)
+    again = cut_square(paste_back(photo, square, composite(image, alpha, replacement=white)), square, SIDE)
     y, x = np.mgrid[:SIDE, :SIDE] + 0.5
     matrix = square.matrix(SIDE)
     u, v = (matrix[i, 0] * x + matrix[i, 1] * y + matrix[i, 2] for i in (0, 1))

@@ -31,12 +31,12 @@ from maskedit.models.dense_mapping import DenseMappingNetwork, Layer
 from maskedit.models.device import precision_name
 from maskedit.models.layers import EPS, normalised
 from maskedit.models.tensors import one_hot, tensor_to_photo
-from maskedit.render.boxes.geometry import EVERYTHING, Geometry, Growth, Span, changed_boxes, spans
-from maskedit.render.boxes.sampling import SAMPLES, Sample, gather
+from maskedit.render.boxes.geometry import EVERYTHING, Geometry, Halo, Span, changed_boxes, spans
+from maskedit.render.boxes.sampling import SAMPLES, StatisticsProbe, gather
 from maskedit.render.convolution import Convolution, FourPixelConvolution
 from maskedit.render.modes import Cancelled, never
 
-GROWTH = Growth(down=3, blocks=2, up=16)
+HALO = Halo(down=3, blocks=2, up=16)
 """The best trade of error and time on trained weights (`maskedit-eval boxes --growths`): less around the blocks' cells,
 or after them, is a third to a half further off; more costs much and brings a tenth of a level at most."""
 
@@ -94,12 +94,12 @@ class BoxEngine:
 
     Args:
         network: on the CPU, in float32 or bfloat16; it is used, not copied.
-        growth: how far a box grows in each layer.
+        halo: how far a box grows in each layer.
         samples: windows outside the box that are looked at in each layer; 0 goes without.
     """
 
-    def __init__(self, network: DenseMappingNetwork, growth: Growth = GROWTH, samples: int = SAMPLES):
-        self._network, self.growth, self._count = network, growth, samples
+    def __init__(self, network: DenseMappingNetwork, halo: Halo = HALO, samples: int = SAMPLES):
+        self._network, self.halo, self._count = network, halo, samples
         self._precision = next(network.parameters()).dtype
         self.name = f"torch {precision_name(self._precision)}"
         self._layers = list(network.layers())
@@ -108,7 +108,7 @@ class BoxEngine:
         self._convolutions = [*(Convolution(layer.module) for layer in layers), FourPixelConvolution(head.module)]
         skips = {layer.skip: index for index, layer in enumerate(self._layers)}
         self._last_use = [skips.get(index, index + 1) for index in range(len(self._layers))]
-        self._samples: dict[int, Sample] = {}
+        self._probes: dict[int, StatisticsProbe] = {}
         self.clear()
 
     def clear(self) -> None:
@@ -130,7 +130,7 @@ class BoxEngine:
         """The network was changed in place."""
         for convolution in self._convolutions:
             convolution.weights_changed()
-        self._samples = {}
+        self._probes = {}
         self.clear()
 
     @property
@@ -178,17 +178,17 @@ class BoxEngine:
         side = ids.shape[0]
         states, picture = list(self._states), np.empty((side, side, 3), np.uint8)
         with torch.inference_mode():
-            self._render(ids, Box(0, 0, side, side), states, codes, picture, growth=EVERYTHING, cancelled=cancelled)
+            self._render(ids, Box(0, 0, side, side), states, codes, picture, halo=EVERYTHING, cancelled=cancelled)
         self._states, self._codes, self._ids, self.picture = states, codes, ids.copy(), picture
         self._shown, self._style, self.stale = self._ids, given, False
         return picture.copy()
 
-    def update(self, ids: np.ndarray, *, growth: Growth | None = None, frozen: bool = False) -> np.ndarray:
+    def update(self, ids: np.ndarray, *, halo: Halo | None = None, frozen: bool = False) -> np.ndarray:
         """The picture (S, S, 3) uint8 after an edit: boxes around what changed since the last render or update.
 
         Args:
             ids: (S, S) uint8, of the same side as in ``generate``.
-            growth: how far the boxes grow; this engine's when None.
+            halo: how far the boxes grow; this engine's when None.
             frozen: keep the statistics of the last full render, for comparison.
         """
         boxes = changed_boxes((self._ids != ids) | (self._shown != ids))
@@ -196,15 +196,15 @@ class BoxEngine:
         labels = self._ids
         for box in boxes:
             labels[box.slices] = ids[box.slices]
-            self.update_box(labels, box, growth=growth, frozen=frozen)
+            self.update_box(labels, box, halo=halo, frozen=frozen)
         self._shown, self.stale = self._ids, True
         return self.picture.copy()
 
-    def update_box(self, ids: np.ndarray, box: Box, *, growth: Growth | None = None, frozen: bool = False) -> Region:
+    def update_box(self, ids: np.ndarray, box: Box, *, halo: Halo | None = None, frozen: bool = False) -> Region:
         """Render anew what a box of the label map reaches; returns the region of the picture that is new."""
         with torch.inference_mode():
             region = self._render(
-                ids, box, self._states, self._codes, self.picture, growth=growth or self.growth, frozen=frozen
+                ids, box, self._states, self._codes, self.picture, halo=halo or self.halo, frozen=frozen
             )
         if ids is not self._ids:
             self._ids = self._shown = ids.copy()
@@ -218,7 +218,7 @@ class BoxEngine:
         codes: list[Code],
         picture: np.ndarray,
         *,
-        growth: Growth,
+        halo: Halo,
         frozen: bool = False,
         cancelled: Callable[[], bool] = never,
     ) -> Region:
@@ -227,8 +227,8 @@ class BoxEngine:
         A layer that is recomputed whole gets a new state; a part is put into the state there is.
         """
         side = ids.shape[0]
-        rows = spans(self._geometries, Span(box.y0, box.y1), side, growth)
-        columns = spans(self._geometries, Span(box.x0, box.x1), side, growth)
+        rows = spans(self._geometries, Span(box.y0, box.y1), side, halo)
+        columns = spans(self._geometries, Span(box.x0, box.x1), side, halo)
         whole: dict[int, Tensor] = {}  # activations of layers that this pass has computed whole
 
         def code(layer: Layer) -> tuple[Tensor | None, Tensor | None]:
@@ -253,7 +253,7 @@ class BoxEngine:
                 raise Cancelled
             geometry, region = self._geometries[index], (rows[index], columns[index])
             length = geometry.input_length(side)
-            wanted = tuple(geometry.needed(span) for span in region)
+            wanted = tuple(geometry.required_inputs(span) for span in region)
             window = tuple(span.clipped(length) for span in wanted)
             x = self._one_hot(ids, window) if index == 0 else activation(index - 1, window)
             raw = self._convolve(index, x, wanted, length)[:, :, : len(region[0]), : len(region[1])]
@@ -266,20 +266,20 @@ class BoxEngine:
                 for used in [each for each in whole if self._last_use[each] <= index]:
                     del whole[used]
             else:
-                sample = None if frozen else self._sample(index, side)
+                sample = None if frozen else self._probe(index, side)
                 change = sample and sample.fit(region, partial(activation, index - 1), states[index].raw)
-                states[index].replace(region, change.undone(raw) if change else raw, frozen=frozen)
+                states[index].replace(region, change.inverse(raw) if change else raw, frozen=frozen)
         picture[region[0].slice, region[1].slice] = tensor_to_photo(torch.tanh(raw[0].float()))
         return region
 
-    def _sample(self, index: int, side: int) -> Sample | None:
+    def _probe(self, index: int, side: int) -> StatisticsProbe | None:
         """Of one of the layers that are sampled: the residual blocks would cost more than they gain, and the first
         layer, which no statistics come before, needs none."""
         if not self._count or self._layers[index].kind == "same":
             return None
-        sample = self._samples.get(index)
+        sample = self._probes.get(index)
         if sample is None or sample.side != side:
-            sample = self._samples[index] = Sample(
+            sample = self._probes[index] = StatisticsProbe(
                 self._layers[index].module, self._geometries[index], side, self._count
             )
         return sample

@@ -61,7 +61,7 @@ class Geometry:
         length = self.length(side)
         return {"down": 2 * length, "up": length // 2}.get(self.kind, length)
 
-    def reached(self, changed: Span) -> Span:
+    def affected_outputs(self, changed: Span) -> Span:
         """Outputs that depend on a span of the input; may reach beyond the border."""
         start, stop = changed
         if self.kind == "down":
@@ -70,7 +70,7 @@ class Geometry:
             return Span(2 * start - 1, 2 * stop)
         return Span(start - self.padding, stop + self.padding)
 
-    def needed(self, wanted: Span) -> Span:
+    def required_inputs(self, wanted: Span) -> Span:
         """Inputs that a span of outputs depends on; may reach beyond the border by the padding. Spans of outputs of
         ``up`` must start at an even one."""
         start, stop = wanted
@@ -82,7 +82,7 @@ class Geometry:
 
 
 @dataclass(frozen=True)
-class Growth:
+class Halo:
     """How far the recomputed box may reach beyond the edit, in pixels of each layer's own output.
 
     What changed further out is left as it was: too small a box is cheap and wrong, too large a one slow. None is no
@@ -103,10 +103,10 @@ class Growth:
         return self.up if geometry.level or self.up is None else 2 * self.up
 
 
-EVERYTHING = Growth(down=None, blocks=None, up=None)
+EVERYTHING = Halo(down=None, blocks=None, up=None)
 
 
-def spans(layers: list[Geometry], edit: Span, length: int, growth: Growth) -> list[Span]:
+def spans(layers: list[Geometry], edit: Span, length: int, halo: Halo) -> list[Span]:
     """The span of every layer's output that is recomputed after an edit of the label map.
 
     Args:
@@ -118,8 +118,8 @@ def spans(layers: list[Geometry], edit: Span, length: int, growth: Growth) -> li
     for layer in layers:
         after_blocks |= layer.kind == "up"
         step = 1 << layer.level
-        changed = layer.reached(changed)
-        margin = growth.margin(layer, after_blocks=after_blocks)
+        changed = layer.affected_outputs(changed)
+        margin = halo.margin(layer, after_blocks=after_blocks)
         if margin is not None:
             start, stop = edit.start // step - margin, -(-edit.stop // step) + margin
             changed = Span(max(changed.start, start), min(changed.stop, stop))

@@ -35,12 +35,12 @@ class Affine(NamedTuple):
     offset: Tensor
     scale: Tensor
 
-    def undone(self, new: Tensor) -> Tensor:
+    def inverse(self, new: Tensor) -> Tensor:
         """(1, C, H, W): the values that become ``new``."""
         return F.batch_norm(new, self.offset, self.scale**2, eps=0.0)
 
 
-class Sample:
+class StatisticsProbe:
     """Some windows of one convolution's input, spread evenly at random, and the outputs made of them.
 
     Always the same ones, so that an edit that is undone gives what it gave before. None reaches over the border: what
@@ -56,7 +56,9 @@ class Sample:
     def __init__(self, module: nn.Conv2d | nn.ConvTranspose2d, geometry: Geometry, side: int, count: int):
         self.side, size = side, geometry.length(side)
         length, self._block = geometry.input_length(side), 2 if geometry.kind == "up" else 1
-        needed = [(start, geometry.needed(Span(start, start + self._block))) for start in range(0, size, self._block)]
+        needed = [
+            (start, geometry.required_inputs(Span(start, start + self._block))) for start in range(0, size, self._block)
+        ]
         within = [(start, window.start) for start, window in needed if window == window.clipped(length)]
         outputs, windows = np.array(within, np.int64).reshape(-1, 2).T
         order = np.random.default_rng(geometry.level).permutation(len(within) ** 2)[: _SPARE * count]

@@ -41,7 +41,7 @@ class CompletionEngines:
         asked = engine in ("openvino", INT8) or (engine == "auto" and weight.dtype == torch.bfloat16)
         self._to_make = possible and asked
         self._openvino: OpenVinoCompletion | None = None
-        self.as_file = True
+        self.pristine = True
         """Whether the network has the weights of its file; what was learned of a face is drawn by torch."""
 
     @property
@@ -51,7 +51,7 @@ class CompletionEngines:
 
     def prepare(self) -> bool:
         """Make what completes photos faster than torch, once, in about a second; False when nothing is left to do."""
-        if not (self._to_make and self.as_file):
+        if not (self._to_make and self.pristine):
             return False
         self._to_make = False
         try:
@@ -80,4 +80,4 @@ class CompletionEngines:
 
     @property
     def _fast(self) -> OpenVinoCompletion | None:
-        return self._openvino if self.as_file else None
+        return self._openvino if self.pristine else None

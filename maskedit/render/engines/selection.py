@@ -24,7 +24,7 @@ from maskedit.render.engines.cuda_graph import CudaGraphEngine, NoGraph
 from maskedit.render.engines.engine import Engine, TorchEngine, supports
 from maskedit.render.engines.openvino_engine import OpenVinoEngine, Pair
 from maskedit.render.engines.openvino_graph import openvino_version
-from maskedit.render.engines.timing import Contest, recall, remember
+from maskedit.render.engines.timing import Contest, load_choice, save_choice
 from maskedit.render.modes import GRAPHS, INT8, TORCH, Cancelled, never
 
 LIMIT = 2**29
@@ -43,10 +43,10 @@ class Engines:
         fingerprint: of the weight file.
         engine: one of ``maskedit.render.modes.ENGINES``.
         int8: whether ``auto`` may choose that, which draws nearly the same.
-        memory: the file in which choices are remembered, and in whose folder OpenVINO's ranges are; None remembers
+        cache_file: the file in which choices are remembered, and in whose folder OpenVINO's ranges are; None remembers
             nothing.
         calibration: label maps and style codes of some faces, for int8.
-        as_file: whether the network has the weights of its file now, and not those of a learned face.
+        pristine: whether the network has the weights of its file now, and not those of a learned face.
 
     Raises:
         UserError: an engine was asked for that cannot be had here.
@@ -60,29 +60,29 @@ class Engines:
         fingerprint: str,
         engine: str = "auto",
         int8: bool = True,
-        memory: Path | None = None,
+        cache_file: Path | None = None,
         calibration: Callable[[], list[Pair]] | None = None,
-        as_file: bool = True,
+        pristine: bool = True,
     ):
         self._network, self._size, self._fingerprint = network, size, fingerprint
-        self._engine, self._int8, self._memory, self._calibration = engine, int8, memory, calibration
+        self._engine, self._int8, self._cache_file, self._calibration = engine, int8, cache_file, calibration
         weight = next(network.parameters())
         self._device, self._precision = weight.device, weight.dtype
         self.boxes: BoxEngine | None = None
         """Renders boxes, and whole images as well; None where whole images are fast enough, or boxes cannot be done."""
-        self._own = self._own_engine()
-        self._other: Engine | None = None
+        self._torch = self._torch_engine()
+        self._faster: Engine | None = None
         """OpenVINO, where that renders whole images; it has the weights of the file."""
-        self._made: dict[str, Engine] = {}
+        self._candidates: dict[str, Engine] = {}
         """OpenVINO in the precisions that were tried by now."""
         self._contest: Contest | None = None
-        self._undecided = self._check(engine)
+        self._selection_pending = self._check(engine)
         self.completions = CompletionEngines(
             network, engine=engine, int8=int8, fingerprint=fingerprint, cache=self._openvino_folder
         )
-        self._as_file = self.completions.as_file = as_file
+        self._pristine = self.completions.pristine = pristine
         self.clear()
-        if as_file:
+        if pristine:
             self._decide()
         if engine != "auto":
             self.completions.prepare()
@@ -107,10 +107,10 @@ class Engines:
         except Exception:
             logger.exception("The engine %s failed a render.", whole.name)
             # What was fast in one version of a library may fail in the next: never a lost render.
-            if whole is self._other:
-                self._other = None
+            if whole is self._faster:
+                self._faster = None
             elif isinstance(whole, CudaGraphEngine):
-                self._own = TorchEngine(self._network, torch.channels_last)
+                self._torch = TorchEngine(self._network, torch.channels_last)
             else:
                 raise
             return self.full(ids, style, cancelled)
@@ -140,18 +140,18 @@ class Engines:
             return False
         if self.boxes.stale:
             self.boxes.refresh(cancelled)
-        elif self._undecided and self._as_file:
+        elif self._selection_pending and self._pristine:
             self._compete(cancelled)
         else:
             return False
         return True
 
-    def weights_changed(self, *, as_file: bool) -> None:
+    def weights_changed(self, *, pristine: bool) -> None:
         """The network was changed in place, to what its file holds, or to what was learned of a face."""
-        self._own.weights_changed()
-        self._as_file = self.completions.as_file = as_file
+        self._torch.weights_changed()
+        self._pristine = self.completions.pristine = pristine
         self.clear()
-        if as_file:
+        if pristine:
             self._decide()
 
     def clear(self) -> None:
@@ -163,9 +163,9 @@ class Engines:
     @property
     def _whole(self) -> Engine:
         # What was learned of a face is rendered by torch, rather than converted anew.
-        return self._own if self._other is None or not self._as_file else self._other
+        return self._torch if self._faster is None or not self._pristine else self._faster
 
-    def _own_engine(self) -> Engine:
+    def _torch_engine(self) -> Engine:
         if self._device.type == "cuda" and self._engine in GRAPHS:
             try:
                 return CudaGraphEngine(self._network, size=self._size, compiled=self._engine == "compiled")
@@ -199,15 +199,15 @@ class Engines:
 
     def _decide(self) -> None:
         """Use the engine that was asked for, or the one remembered; without either there will be a contest."""
-        if not self._undecided:
+        if not self._selection_pending:
             return
         asked = {"openvino": self._precision_name, INT8: INT8}.get(self._engine)
-        chosen = asked or recall(self._memory, self._key)
+        chosen = asked or load_choice(self._cache_file, self._key)
         if chosen == TORCH:
-            self._undecided = False
+            self._selection_pending = False
         elif chosen in self._precisions or asked:
             try:
-                self._other, self._undecided = self._openvino(chosen), False
+                self._faster, self._selection_pending = self._openvino(chosen), False
             except Exception as error:
                 if asked:
                     raise UserError(f"OpenVINO cannot render in {asked} here: {error}") from error
@@ -216,22 +216,22 @@ class Engines:
     def _compete(self, cancelled: Callable[[], bool]) -> None:
         """Time one engine more; after the last, keep the fastest and remember it."""
         if self._contest is None:
-            makers: dict[str, Callable[[], Engine]] = {TORCH: lambda: self._own}
+            makers: dict[str, Callable[[], Engine]] = {TORCH: lambda: self._torch}
             makers |= {name: lambda name=name: self._openvino(name) for name in self._precisions}
             self._contest = Contest(makers, *self.boxes.shown)
         contest = self._contest
         with self.boxes.keeping_picture():  # torch's renders are of the label map that the contest began with
             contest.step(cancelled)
         if contest.over:
-            self._undecided, self._contest = False, None
-            self._other = self._made.get(contest.winner)
-            self._made = {}
+            self._selection_pending, self._contest = False, None
+            self._faster = self._candidates.get(contest.winner)
+            self._candidates = {}
             logger.info("Of %s seconds a render, %s is chosen.", contest.seconds, contest.winner)
-            remember(self._memory, self._key, contest.winner, contest.seconds)
+            save_choice(self._cache_file, self._key, contest.winner, contest.seconds)
 
     def _openvino(self, precision: str) -> Engine:
-        if precision not in self._made:
-            self._made[precision] = OpenVinoEngine(
+        if precision not in self._candidates:
+            self._candidates[precision] = OpenVinoEngine(
                 self._network,
                 size=self._size,
                 precision=precision,
@@ -239,11 +239,11 @@ class Engines:
                 cache=self._openvino_folder,
                 calibration=self._calibration,
             )
-        return self._made[precision]
+        return self._candidates[precision]
 
     @property
     def _openvino_folder(self) -> Path | None:
-        return None if self._memory is None else self._memory.parent / "openvino"
+        return None if self._cache_file is None else self._cache_file.parent / "openvino"
 
     @property
     def _precision_name(self) -> str:

@@ -108,34 +108,34 @@ class Contest:
         self._timings[name] = Timing(min(taken), float(np.abs(picture - self._picture).mean()))
 
 
-def recall(memory: Path | None, key: str) -> str | None:
+def load_choice(cache_file: Path | None, key: str) -> str | None:
     """The winner that was remembered under a key; None where there is none, or the file cannot be read."""
     try:
-        chosen = json.loads(memory.read_text(encoding="utf-8"))[key]["chosen"]
+        chosen = json.loads(cache_file.read_text(encoding="utf-8"))[key]["chosen"]
     except (AttributeError, OSError, ValueError, LookupError, TypeError, RecursionError):
-        logger.debug("No engine is remembered in %s.", memory, exc_info=True)
+        logger.debug("No engine is remembered in %s.", cache_file, exc_info=True)
         return None
     return chosen if isinstance(chosen, str) else None
 
 
-def remember(memory: Path | None, key: str, chosen: str, seconds: dict[str, float]) -> None:
+def save_choice(cache_file: Path | None, key: str, chosen: str, seconds: dict[str, float]) -> None:
     """Write it beside what the file holds already; where that cannot be done, it is measured again."""
-    if memory is None:
+    if cache_file is None:
         return
     try:
-        known = json.loads(memory.read_text(encoding="utf-8"))
+        known = json.loads(cache_file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         known = {}
     known = known if isinstance(known, dict) else {}
     known[key] = {"chosen": chosen, "seconds": seconds}
     try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write_bytes(memory, json.dumps(known, indent=1).encode(), overwrite=True)
+        cache_file.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_bytes(cache_file, json.dumps(known, indent=1).encode(), overwrite=True)
     except (OSError, UserError):
-        logger.warning("The chosen engine could not be remembered in %s.", memory, exc_info=True)
+        logger.warning("The chosen engine could not be remembered in %s.", cache_file, exc_info=True)
 
 
-def default_memory() -> Path | None:
+def default_cache_file() -> Path | None:
     """``engines.json`` in ``MASKEDIT_CACHE``, or in the folder that this system has for what programs may make again.
 
     None where there is no such folder, as for a user without a home.

@@ -11,7 +11,7 @@ from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.layers import EPS
 from maskedit.models.tensors import one_hot, tensor_to_photo
 from maskedit.render.boxes.box_engine import BoxEngine, kept_bytes
-from maskedit.render.boxes.geometry import EVERYTHING, Growth
+from maskedit.render.boxes.geometry import EVERYTHING, Halo
 from maskedit.render.convolution import Convolution
 from maskedit.render.modes import Cancelled
 from tests.faces import draw_face
@@ -68,7 +68,7 @@ def test_a_box_as_large_as_the_image_is_a_full_render_to_the_last_bit(dtype):
     engine.generate(labels, style)
     for seed in (1, 2):
         other = draw_face(SIDE, seed)[1]
-        engine.update_box(other, Box(0, 0, SIDE, SIDE), growth=EVERYTHING)
+        engine.update_box(other, Box(0, 0, SIDE, SIDE), halo=EVERYTHING)
         np.testing.assert_array_equal(engine.picture, fresh.generate(other, style))
         for ours, theirs in zip(engine._states, fresh._states, strict=True):
             assert torch.equal(ours.raw, theirs.raw)
@@ -108,7 +108,7 @@ def test_with_frozen_statistics_any_box_gives_what_the_whole_image_gives():
     for number, box in enumerate(random_boxes(200)):
         engine.generate(labels, style)
         after = edited(labels, box, number % 19)
-        engine.update_box(after, box, growth=_almost_everything(), frozen=True)
+        engine.update_box(after, box, halo=_almost_everything(), frozen=True)
         with torch.inference_mode():
             raws, picture = frozen_render(network, after, style, engine._states)
         for index, (state, raw) in enumerate(zip(engine._states, raws, strict=True)):
@@ -120,13 +120,13 @@ def test_with_frozen_statistics_any_box_gives_what_the_whole_image_gives():
 
 def _almost_everything():
     """No limit that matters; but no layer is recomputed whole with new statistics either: see the next test."""
-    return Growth(down=10**6, blocks=10**6, up=10**6)
+    return Halo(down=10**6, blocks=10**6, up=10**6)
 
 
 def test_outside_its_region_nothing_changes_at_all():
     network = make_network()
     style, labels = make_style(network), draw_face(SIDE, 0)[1]
-    engine = BoxEngine(network, Growth(down=2, blocks=1, up=3))
+    engine = BoxEngine(network, Halo(down=2, blocks=1, up=3))
     for number, box in enumerate(random_boxes(60, seed=1)):
         before = engine.generate(labels, style)
         rows, columns = engine.update_box(edited(labels, box, number % 19), box)
@@ -140,7 +140,7 @@ def test_outside_its_region_nothing_changes_at_all():
 def test_running_statistics_are_those_of_what_is_kept(dtype):
     network = make_network(dtype)
     labels = draw_face(SIDE, 0)[1]
-    engine = BoxEngine(network, Growth(down=2, blocks=0, up=3))
+    engine = BoxEngine(network, Halo(down=2, blocks=0, up=3))
     engine.generate(labels, make_style(network))
     random = np.random.default_rng(0)
     for number in range(60):
@@ -169,7 +169,7 @@ def test_two_edits_far_apart_are_two_boxes():
     torch.manual_seed(3)
     network = DenseMappingNetwork(DmnConfig(width=4, size=256, blocks=1)).eval()
     labels = draw_face(256, 0)[1]
-    engine = BoxEngine(network, Growth(down=1, blocks=0, up=2))
+    engine = BoxEngine(network, Halo(down=1, blocks=0, up=2))
     before = engine.generate(labels, make_style(network))
     after = edited(edited(labels, Box(20, 20, 40, 40), 13), Box(200, 200, 230, 230), 3)
     changed = (engine.update(after) != before).any(axis=2)

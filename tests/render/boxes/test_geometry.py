@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from maskedit.document.history import Box
-from maskedit.render.boxes.geometry import EVERYTHING, GRID, Geometry, Growth, Span, changed_boxes, spans
+from maskedit.render.boxes.geometry import EVERYTHING, GRID, Geometry, Halo, Span, changed_boxes, spans
 
 KINDS = [Geometry("same", 0, 3), Geometry("same", 4, 1), Geometry("down", 1, 1), Geometry("up", 3, 0)]
 
@@ -23,11 +23,11 @@ def test_what_is_reached_and_what_is_needed(geometry):
     for start in range(0, 9):
         for stop in range(start + 1, 12):
             reached = [o for o in range(-9, 40) if inputs(geometry, o) & set(range(start, stop))]
-            assert geometry.reached(Span(start, stop)) == (reached[0], reached[-1] + 1)
+            assert geometry.affected_outputs(Span(start, stop)) == (reached[0], reached[-1] + 1)
             if geometry.kind != "up" or start % 2 == 0 == stop % 2:
                 needed = set().union(*(inputs(geometry, o) for o in range(start, stop)))
-                assert needed <= set(range(*geometry.needed(Span(start, stop))))
-                assert len(range(*geometry.needed(Span(start, stop)))) <= len(needed) + 1
+                assert needed <= set(range(*geometry.required_inputs(Span(start, stop))))
+                assert len(range(*geometry.required_inputs(Span(start, stop)))) <= len(needed) + 1
 
 
 LAYERS = [
@@ -50,10 +50,10 @@ def test_the_box_grows_as_far_as_the_edit_reaches_and_ends_at_the_border():
 
 
 def test_growth_is_limited_in_each_layers_own_pixels():
-    found = spans(LAYERS, Span(32, 48), 128, Growth(down=1, blocks=2, up=2))
+    found = spans(LAYERS, Span(32, 48), 128, Halo(down=1, blocks=2, up=2))
     assert found[:4] == [(31, 49), (15, 25), (7, 13), (6, 14)]
     assert found[4:] == [(14, 26), (28, 52), (28, 52)]  # 2 at half the resolution, 4 at full
-    still = spans(LAYERS, Span(32, 48), 128, Growth(down=0, blocks=0, up=0))
+    still = spans(LAYERS, Span(32, 48), 128, Halo(down=0, blocks=0, up=0))
     assert still == [(32, 48), (16, 24), (8, 12), (8, 12), (16, 24), (32, 48), (32, 48)]
 
 

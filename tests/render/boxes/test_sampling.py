@@ -8,7 +8,7 @@ from torch import nn
 from maskedit.document.history import Box
 from maskedit.render.boxes.box_engine import BoxEngine
 from maskedit.render.boxes.geometry import Geometry, Span
-from maskedit.render.boxes.sampling import Affine, Sample, affine, gather
+from maskedit.render.boxes.sampling import Affine, StatisticsProbe, affine, gather
 from tests.faces import draw_face
 from tests.render.boxes.test_box_engine import edited, make_network, make_style, random_boxes
 
@@ -43,7 +43,7 @@ def test_an_affine_change_is_found_and_undone():
     kept, change = torch.randn(40, CHANNELS), known_change()
     new = change.offset + change.scale * kept
     assert_alike(affine(new, kept), change)
-    undone = change.undone(new.T[None, :, :, None])
+    undone = change.inverse(new.T[None, :, :, None])
     torch.testing.assert_close(undone, kept.T[None, :, :, None])
 
 
@@ -58,19 +58,19 @@ def test_a_deviation_is_never_changed_much():
 @pytest.mark.parametrize("kind", ["down", "up"])
 def test_a_layers_change_is_found(kind, dtype):
     module, geometry, x, output = make_layer(kind, dtype)
-    sample = Sample(module, geometry, SIDE, 32)
+    sample = StatisticsProbe(module, geometry, SIDE, 32)
     tolerance = 1e-3 if dtype == torch.float32 else 0.02
     same = sample.fit(NOWHERE, lambda pixels: gather(x, pixels), output)
     assert_alike(same, Affine(torch.zeros(CHANNELS), torch.ones(CHANNELS)), tolerance)
     change = known_change()
-    found = sample.fit(NOWHERE, lambda pixels: gather(x, pixels), change.undone(output))
+    found = sample.fit(NOWHERE, lambda pixels: gather(x, pixels), change.inverse(output))
     assert_alike(found, change, tolerance)
 
 
 @pytest.mark.parametrize("kind", ["down", "up"])
 def test_what_lies_in_the_box_is_not_looked_at(kind):
     module, geometry, x, output = make_layer(kind)
-    sample, size, looked = Sample(module, geometry, SIDE, 32), SIDE // 2, 0
+    sample, size, looked = StatisticsProbe(module, geometry, SIDE, 32), SIDE // 2, 0
     for box in random_boxes(200, side=size):
         # Regions of a layer that doubles begin and end with a block.
         rows, columns = (Span(a // 2 * 2, -(-b // 2) * 2) for a, b in ((box.y0, box.y1), (box.x0, box.x1)))
@@ -85,10 +85,10 @@ def test_what_lies_in_the_box_is_not_looked_at(kind):
 
 def test_hardly_anything_outside_tells_nothing():
     module, geometry, x, output = make_layer("down")
-    sample = Sample(module, geometry, SIDE, 32)
+    sample = StatisticsProbe(module, geometry, SIDE, 32)
     for region in ((Span(0, 48), Span(0, 48)), (Span(0, 48), Span(0, 47)), (Span(1, 48), Span(0, 48))):
         assert sample.fit(region, lambda pixels: gather(x, pixels), output) is None
-    tiny = Sample(module, geometry, 6, 32)
+    tiny = StatisticsProbe(module, geometry, 6, 32)
     assert tiny.fit(NOWHERE, lambda pixels: gather(x[:, :, :6, :6], pixels), output[:, :, :3, :3]) is None
 
 
@@ -140,12 +140,12 @@ def test_without_a_fit_it_is_as_without_a_sample(monkeypatch):
     network = make_network()
     plain, sampled = painted(network, samples=0), painted(network)
     assert (plain != sampled).any()
-    monkeypatch.setattr(Sample, "fit", lambda *_: None)
+    monkeypatch.setattr(StatisticsProbe, "fit", lambda *_: None)
     np.testing.assert_array_equal(painted(network), plain)
 
 
 def test_frozen_statistics_take_no_sample(monkeypatch):
-    monkeypatch.setattr(Sample, "fit", lambda *_: pytest.fail("there was one"))
+    monkeypatch.setattr(StatisticsProbe, "fit", lambda *_: pytest.fail("there was one"))
     network = make_network()
     np.testing.assert_array_equal(painted(network, frozen=True), painted(network, samples=0, frozen=True))
 

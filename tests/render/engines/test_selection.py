@@ -13,11 +13,11 @@ from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.variants import build_generator
 from maskedit.models.views import by_torch
-from maskedit.render.boxes.geometry import Growth
+from maskedit.render.boxes.geometry import Halo
 from maskedit.render.engines import completions, selection, timing
 from maskedit.render.engines.engine import TorchEngine
 from maskedit.render.engines.selection import Engines
-from maskedit.render.engines.timing import Timing, default_memory, fastest
+from maskedit.render.engines.timing import Timing, default_cache_file, fastest
 from maskedit.render.modes import BOX, FULL, Cancelled
 from tests.faces import draw_face
 
@@ -95,8 +95,8 @@ def _float32(monkeypatch):
 
 
 def make(weights, tmp_path, engine="auto", precision="auto"):
-    memory = tmp_path / "cache" / "engines.json"
-    renderer = Renderer(weights, device="cpu", precision=precision, engine=engine, memory=memory)
+    cache_file = tmp_path / "cache" / "engines.json"
+    renderer = Renderer(weights, device="cpu", precision=precision, engine=engine, cache_file=cache_file)
     renderer.set_target(*draw_face(SIDE, 0))
     return renderer
 
@@ -307,7 +307,7 @@ def test_updates_render_boxes_in_the_picture_of_whichever_made_the_last_full_one
     full = renderer.render(labels).image
     assert rest(renderer) == 1
     assert renderer.cache_bytes > 0
-    renderer._engines.boxes.growth = Growth(down=0, blocks=0, up=0)
+    renderer._engines.boxes.halo = Halo(down=0, blocks=0, up=0)
     result = renderer.update(edited())
     assert result.mode == BOX
     changed = (result.image != full).any(axis=2)
@@ -384,7 +384,7 @@ def test_a_learned_face_is_torchs_and_leaves_no_trace(weights, tmp_path, rival, 
         learning.step()
     learning.finish()
     renderer._network.head.weight.data.mul_(-1)  # two steps learn nothing that is seen
-    renderer._engines.weights_changed(as_file=False)
+    renderer._engines.weights_changed(pristine=False)
     assert renderer.engine == "CPU float32, 64 px"
     assert renderer.update(edited()).mode == FULL
     assert renderer.update(draw_face(SIDE, 0)[1]).mode == BOX
@@ -426,21 +426,21 @@ def test_other_networks_and_very_large_ones_render_whole_images_only(weights, mo
 
 def test_the_memory_lies_in_the_systems_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("MASKEDIT_CACHE", str(tmp_path))
-    assert default_memory() == tmp_path / "engines.json"
+    assert default_cache_file() == tmp_path / "engines.json"
     monkeypatch.delenv("MASKEDIT_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     if sys.platform == "linux":  # files of earlier versions are still found
-        assert default_memory() == tmp_path / "maskedit" / "engines.json"
+        assert default_cache_file() == tmp_path / "maskedit" / "engines.json"
         for value in ("", "relative"):
             monkeypatch.setenv("XDG_CACHE_HOME", value)
-            assert default_memory() == tmp_path / "home" / ".cache" / "maskedit" / "engines.json"
+            assert default_cache_file() == tmp_path / "home" / ".cache" / "maskedit" / "engines.json"
 
     def homeless(*given, **options):
         raise RuntimeError("could not determine the home directory")
 
     monkeypatch.setattr(timing, "user_cache_path", homeless)
-    assert default_memory() is None
+    assert default_cache_file() is None
 
 
 class CompletionRival:
