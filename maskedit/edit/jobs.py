@@ -177,6 +177,7 @@ class Editor:
             if options.crop_only:
                 results.append(composite.image)
             else:
+                composite = self._renderer.at_full_size(photo.pixels, square, document.labels, composite, options.blend)
                 whole = paste_back(whole, square, composite)
             outside = max(outside, composite.changed_outside)
             changed = max(changed, float(np.mean(document.labels != document.reference_labels)))
