@@ -323,7 +323,7 @@ def train(stage_type: type[Stage], options: RunOptions) -> Path:
         trainer.resume()
         tqdm.write(f"{folder.path}: going on from step {trainer.progress.step}")
     size, quiet = trainer.stage.size, not accelerator.is_main_process
-    photos = find_photos(options.data, validation=options.validation, size=size)
+    photos = find_photos(options.data, validation=options.validation, size=trainer.stage.smallest)
     # Only now: a command that cannot run leaves no empty run folder, and an older run's options as they were.
     if accelerator.is_main_process:
         folder.create(options.to_dict(), step=trainer.progress.step)

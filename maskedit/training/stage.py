@@ -105,6 +105,11 @@ class Stage(ABC):
     def size(self) -> int:
         """Side of the training squares in pixels."""
 
+    @property
+    def smallest(self) -> int:
+        """The shorter side in pixels of the smallest photos that are trained on."""
+        return self.size
+
     @abstractmethod
     def validate(self, network: nn.Module, pairs: Pairs) -> dict[str, float]:
         """Figures of the kept network on held-out pairs."""

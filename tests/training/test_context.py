@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from maskedit.models.checkpoint import load_checkpoint, save_checkpoint
 from maskedit.models.colours import GROUPS, TINT
@@ -13,11 +14,11 @@ from maskedit.models.context import ContextNetwork
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.parser import build_parser
 from maskedit.models.tensors import one_hot
-from maskedit.models.views import random_view
+from maskedit.models.views import View, random_view
 from maskedit.training import cli
 from maskedit.training.augmentation import DiffAugment
 from maskedit.training.config import ContextOptions
-from maskedit.training.context import ContextStage
+from maskedit.training.context import ContextStage, sharp_photos
 from maskedit.training.holes import Task
 from maskedit.training.losses import adversarial_loss_inside, feature_matching_loss_inside
 from maskedit.training.run_folder import RunFolder
@@ -153,6 +154,20 @@ def test_what_is_seen_is_the_same_part_of_photo_labels_and_hole(plain, parser, f
         # To a pixel at the border, which may lie in the hole in part.
         assert float((((own[:, None] == 10).float() - wanted.hole).abs()).mean()) < 0.06
         assert float((((own[:, None] == 10).float() * 2 - 1 - seen).abs()).mean()) < 0.06
+
+
+def test_photos_that_show_no_more_from_near_are_seen_whole(plain, parser, folder):
+    stage = stage_of(plain, parser, folder, size=96, view=64)
+    sharp = (torch.rand(1, 3, 96, 96) * 2 - 1) * 0.07
+    enlarged = F.interpolate(F.avg_pool2d(sharp, 2), size=96, mode="bilinear")
+    photos = torch.cat([sharp, enlarged])
+    assert sharp_photos(photos) == [True, False]
+    task = Task(torch.zeros(2, 1, 96, 96), torch.zeros(2, 96, 96, dtype=torch.uint8), torch.zeros(2, dtype=torch.bool))
+    seen, _, _ = stage._seen(photos, task.ids, task, lambda hole: View(8, 8, 64))
+    assert seen[0].equal(sharp[0, :, 8:72, 8:72])
+    assert seen[1].equal(View(0, 0, 96).photo(enlarged, 64)[0])
+    assert stage.smallest == 64
+    assert stage_of(plain, parser, folder, size=96).smallest == 96
 
 
 def test_colours_of_edits_are_held_to_where_the_photo_shows_the_label():
