@@ -22,6 +22,8 @@ WIDTHS = (0.0012, 0.0024, 0.0048, 0.0096)
 """Standard deviations of the noise: from single strands to locks."""
 DETAIL = 0.02
 """The standard deviation of the blur that parts strands from colour and shade, which are the network's."""
+SMOOTH = 0.008
+"""The standard deviation of the blur of what the network drew, whose own strands are a weave."""
 LENGTH = 0.05
 """How far a strand is drawn out on either side."""
 DIRECTION = 0.028
@@ -30,6 +32,8 @@ HANGING = 0.1
 """So far from the photo's own strands, new ones hang down as much as they go on."""
 UNRULY = ((0.05, 0.1), (0.006, 0.04))
 """Over which width strands stray together, and the standard deviation of their angle in radians: locks, single ones."""
+STRENGTH = 0.7
+"""Of the photo's contrast: what the network drew has some of its own."""
 WISPS = 0.01
 """So far beyond its painted edge single strands reach, and so far inside there are gaps between them."""
 PLAIN = 0.08, np.array([0.5, 0.6, 0.8, 1.0], np.float32)
@@ -61,12 +65,12 @@ def with_strands(
     box = slice(max(0, y - room), y + height + room), slice(max(0, x - room), x + width + room)
     here, seen, part = target[box], source[box], result[box]
     picture, shown = np.where(here[..., None], drawn[box], photo[box]), (here | seen).astype(np.float32)
-    smooth = blurred(picture, shown, DETAIL * side)
+    smooth = blurred(picture, shown, SMOOTH * side)
     bands = _drawn_out(_directions(grey_of(photo), source, side)[box], side)
     bands /= np.maximum(bands[here].std(axis=0), 1e-6)
     contrast, shares, tint = _look(photo, source, side)
     light, strands = grey_of(smooth), bands @ shares
-    strands *= contrast * light / max(float(strands[here].std()), 1e-6)
+    strands *= STRENGTH * contrast * light / max(float(strands[here].std()), 1e-6)
     tint = smooth / np.maximum(light, 1)[..., None] if tint is None else tint
     share = _cover(here | seen, strands, here, reach)
     behind = blurred(part, (~here & ~seen).astype(np.float32), max(1.0, reach / 2))

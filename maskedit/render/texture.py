@@ -95,10 +95,10 @@ def textured(
         if target.any() and source.any():
             _add(result, drawn, original, target, source, texture, check)
     # Last: wisps of hair lie over what is behind it.
-    target = hole & np.isin(labels, HAIR)
-    if target.any():
+    target, source = hole & np.isin(labels, HAIR), ~hole & np.isin(reference_labels, HAIR)
+    if target.any() and source.any():
         check()
-        with_strands(result, drawn, original, hole, target, ~hole & np.isin(reference_labels, HAIR))
+        with_strands(result, drawn, original, hole, target, source)
     result = np.rint(np.clip(result, 0, 255)).astype(np.uint8)
     return np.where(hole[..., None], result, completion)
 

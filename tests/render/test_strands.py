@@ -29,14 +29,6 @@ def test_strands_far_from_any_hang_down():
     assert across > 1.3 * down
 
 
-def test_hair_of_which_the_photo_shows_none_has_strands_as_well():
-    photo, ids, hole = picture(SKIN)
-    labels = np.where(hole, np.uint8(HAIR), ids)
-    down, across = runs(textured(flat(photo, hole), photo, hole, labels, ids), np.s_[162:258, 102:218])
-    assert across > 2 * down
-    assert across > 1
-
-
 def test_strands_have_the_tint_of_the_photos_own():
     photo, ids, hole = picture(waves=0.0)
     red = (photo.astype(np.float32) - 150) * np.array([1.0, 0.3, 0.3]) + 150
