@@ -26,7 +26,7 @@ OVERLAID_GROWTH = 0.01
 FRAME = 0.014
 """Of the side: how wide the frame of eyeglasses is, which the network draws; through the lenses one sees the photo."""
 
-_BROWS, _SKIN = ids_of("l_brow", "r_brow"), ids_of("skin")
+_BROWS, _SKIN, _HAIR, _HATS = ids_of("l_brow", "r_brow"), ids_of("skin"), ids_of("hair"), ids_of("hat")
 
 
 def grown(mask: Tensor, radius: int) -> Tensor:
@@ -47,9 +47,9 @@ def edit_hole(
 ) -> Tensor:
     """The hole of an edit (N, 1, H, W) float32: where two label maps (N, H, W) differ, grown by a share of the side.
 
-    What is put on over the photo (`OVERLAYS`) needs less room around it, and so do brows that grow: the brow that was
-    there stays. Eyeglasses that are put on hide only what is under their frame: eyes and brows show through the lenses
-    as they are.
+    What is put on over the photo (`OVERLAYS`) needs less room around it, and so do hair and brows that grow: what they do
+    not cover stays as it was. Eyeglasses that are put on hide only what is under their frame: eyes and brows show through
+    the lenses as they are.
     """
     side = ids.shape[-1]
     radius, overlaid, frame = round(share * side), round(overlaid_share * side), _frame(side)
@@ -61,6 +61,7 @@ def edit_hole(
     before, after, differ = reference_ids[part], ids[part], differ[part]
     put_on = differ & _among(after, OVERLAYS) & ~_among(before, OVERLAYS)
     put_on |= differ & _among(after, _BROWS) & _among(before, _SKIN)
+    put_on |= differ & _among(after, _HAIR) & ~_among(before, _HATS)
     seen_through = _lenses(after, frame) & put_on
     hidden = grown(differ & ~put_on, radius) | grown(put_on & ~seen_through, overlaid)
     hole[part] = (hidden & ~seen_through).float()
