@@ -47,9 +47,9 @@ def edit_hole(
 ) -> Tensor:
     """The hole of an edit (N, 1, H, W) float32: where two label maps (N, H, W) differ, grown by a share of the side.
 
-    What is put on over the photo (`OVERLAYS`) needs less room around it, and so do hair and brows that grow: what they do
-    not cover stays as it was. Eyeglasses that are put on hide only what is under their frame: eyes and brows show through
-    the lenses as they are.
+    What is put on over the photo (`OVERLAYS`) needs less room around it, and so do hair and brows that grow: what they
+    do not cover stays as it was. Eyeglasses that are put on hide only what is under their frame: eyes and brows show
+    through the lenses as they are.
     """
     side = ids.shape[-1]
     radius, overlaid, frame = round(share * side), round(overlaid_share * side), _frame(side)
