@@ -134,7 +134,7 @@ def short_hair(ids: np.ndarray, sources: Sources) -> np.ndarray:
     # The border of the picture is none of the head's.
     kept = cv2.erode(head, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=1) > 0
     cut = (ids == HAIR) & (~kept | (np.arange(len(ids))[:, None] > box[3]))
-    return _laid_bare(ids, cut, (BACKGROUND, NECK, CLOTH, SKIN))
+    return _without_hair(ids, cut)
 
 
 def bald(ids: np.ndarray, sources: Sources) -> np.ndarray:
@@ -145,9 +145,10 @@ def bald(ids: np.ndarray, sources: Sources) -> np.ndarray:
     left, top, right, bottom = box
     skull = np.zeros_like(ids)
     middle, height = (left + right) // 2, bottom - top
-    cv2.ellipse(skull, (middle, top + height // 4), ((right - left) // 2, round(0.5 * height)), 0, 180, 360, 1, -1)
-    result = _laid_bare(ids, hair & (skull == 0), (BACKGROUND, NECK, CLOTH))
-    return np.where(hair & (skull > 0), np.uint8(SKIN), result)
+    # Wider than the face and whole: the temples go over into the cheeks.
+    axes = round(0.53 * (right - left)), round(0.55 * height)
+    cv2.ellipse(skull, (middle, top + round(0.33 * height)), axes, 0, 0, 360, 1, -1)
+    return np.where(hair & (skull > 0), np.uint8(SKIN), _without_hair(ids, hair & (skull == 0)))
 
 
 def hat(ids: np.ndarray, sources: Sources) -> np.ndarray:
@@ -244,6 +245,14 @@ def _box(ids: np.ndarray, members: Sequence[int]) -> tuple[int, int, int, int] |
 def _shifted(ids: np.ndarray, shift: np.ndarray) -> np.ndarray:
     matrix = np.float64([[1, 0, round(float(shift[0]))], [0, 1, round(float(shift[1]))]])
     return cv2.warpAffine(ids, matrix, ids.shape[::-1], flags=cv2.INTER_NEAREST)
+
+
+def _without_hair(ids: np.ndarray, gone: np.ndarray) -> np.ndarray:
+    """Where hair goes: beside the face what is behind it, below the chin the clothes as well."""
+    box, rows = _box(ids, FACE), np.arange(len(ids))[:, None]
+    below = rows > (len(ids) if box is None else box[3])
+    result = _laid_bare(ids, gone & below, (BACKGROUND, NECK, CLOTH))
+    return np.where(gone & ~below, np.uint8(BACKGROUND), result)
 
 
 def _laid_bare(ids: np.ndarray, gone: np.ndarray, grounds: Sequence[int]) -> np.ndarray:
