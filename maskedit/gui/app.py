@@ -115,7 +115,7 @@ def _edit(
         window.files.recovery.keep()
         application.exit(INTERRUPTED)
 
-    with _errors_to(editor.message.emit, interrupt), _ctrl_c_to(interrupt):
+    with _errors_to(editor.tell, interrupt), _ctrl_c_to(interrupt):
         code = application.exec()
     if not editor.stop():
         # A render cannot be interrupted, and a thread cannot be killed safely. Everything is saved: wait, then go.

@@ -71,6 +71,16 @@ class LabelCanvas(ImageView):
         self._outlined = self._outline = self._doubt = None
         self.update()
 
+    def set_isolated(self, on: bool) -> None:
+        """Show the chosen class alone."""
+        self.isolated = on
+        self.refresh_colours()
+
+    def hide_labels(self, on: bool) -> None:
+        """Show the photo without its labels."""
+        self.labels_hidden = on
+        self.update()
+
     def set_confidence(self, confidence: np.ndarray | None) -> None:
         """Hatch where the parser was unsure of its labels: (S, S) uint8, 255 is sure; None takes the hatching away.
 

@@ -162,13 +162,8 @@ class RenderWorker(QObject):
         result = renderer.render(request.labels, blend, FULL if learns else request.mode, cancelled=cancelled)
         return Rendered(
             request,
-            result.composite,
+            result,
             photo_image(result.image),
-            result.seconds,
-            result.engine,
-            result.notice,
-            mode=result.mode,
-            typical=result.typical,
             learning=learns,
             has_boxes=renderer.has_boxes(blend),
             cache_bytes=renderer.cache_bytes,
