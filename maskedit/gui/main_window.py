@@ -173,15 +173,15 @@ class MainWindow(QMainWindow):
         editor.preview_changed.connect(self._explain_absence)
         editor.history_changed.connect(self._update_actions)
         editor.options_changed.connect(self._update_actions)
-        editor.tool_changed.connect(self._tool_changed)
+        editor.tool_changed.connect(self._update_actions)
         editor.message.connect(self.message_bar.tell)
         editor.tuning.progressed.connect(self._learning_changed)
         editor.parse_again_wanted.connect(self.files.faces.parse_again)
         self.learn_bar.cancelled.connect(editor.tuning.stop)
         self.palette_panel.hidden_changed.connect(self._hide_classes)
         self.files.recent_changed.connect(self._list_recent)
-        self.photo_view.hovered.connect(self._hovered)
-        self.result_view.hovered.connect(self._hovered)
+        self.photo_view.hovered.connect(self.status.show_pointer)
+        self.result_view.hovered.connect(self.status.show_pointer)
         self.canvas.hovered.connect(self._canvas_hovered)
 
     # What the editor tells --------------------------------------------------------------------------------------
@@ -223,10 +223,6 @@ class MainWindow(QMainWindow):
             self.result_view.empty_text = text
             self.result_view.update()
 
-    @Slot(str)
-    def _tool_changed(self, tool: str) -> None:
-        self._update_actions()
-
     @Slot()
     def _update_actions(self) -> None:
         editor, document, actions = self.editor, self.editor.document, self.actions_by_id
@@ -252,10 +248,6 @@ class MainWindow(QMainWindow):
             names, position = document.history.names, document.history.position
             actions["undo"].setText(f"Undo {names[position - 1]}" if document.can_undo else "Undo")
             actions["redo"].setText(f"Redo {names[position]}" if document.can_redo else "Redo")
-
-    @Slot(object)
-    def _hovered(self, point: QPointF | None) -> None:
-        self.status.show_pointer(point)
 
     @Slot(object)
     def _canvas_hovered(self, point: QPointF | None) -> None:

@@ -4,14 +4,7 @@ Photos are (H, W, 3) uint8 RGB as a person sees them (EXIF orientation and trans
 not, except for CMYK); label maps are (H, W) uint8 ids of ``labels.LABELS``.
 """
 
-from maskedit.imaging.geometry import (
-    another_shape,
-    fit_square,
-    resize_labels,
-    resize_photo,
-    same_shape,
-    square_labels,
-)
+from maskedit.imaging.geometry import fit_square, resize_labels, resize_photo, square_labels
 from maskedit.imaging.label_files import LabelFile, LossyLabelsError, read_label_file, read_labels
 from maskedit.imaging.metadata import PhotoMetadata, read_metadata
 from maskedit.imaging.photos import MAX_PIXELS, MIN_SIDE, read_photo, read_size, read_source
@@ -28,7 +21,6 @@ __all__ = [
     "PhotoMetadata",
     "SourcePhoto",
     "Square",
-    "another_shape",
     "atomic_write_bytes",
     "before_after_sheet",
     "captioned_sheet",
@@ -46,7 +38,6 @@ __all__ = [
     "read_source",
     "resize_labels",
     "resize_photo",
-    "same_shape",
     "square_labels",
     "write_labels",
     "write_photo",

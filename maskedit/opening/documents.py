@@ -10,6 +10,7 @@ from maskedit import imaging, resources
 from maskedit.document.document import Document
 from maskedit.document.origin import SIDE, Origin
 from maskedit.imaging import SourcePhoto, Square
+from maskedit.imaging.geometry import another_shape, same_shape
 
 
 class Parser(Protocol):
@@ -53,11 +54,11 @@ def with_labels(document: Document, labels: np.ndarray) -> Document:
     if labels.shape == (side, side):
         return renewed(document, labels)  # as the editor exports it
     size = None if document.origin is None else source_photo(document).size
-    square = imaging.same_shape(labels, (1, 1))
-    if size is not None and (labels.shape == size[::-1] or (not square and imaging.same_shape(labels, size))):
+    square = same_shape(labels, (1, 1))
+    if size is not None and (labels.shape == size[::-1] or (not square and same_shape(labels, size))):
         return renewed(document, imaging.cut_labels(labels, document.origin.square, side, size=size))
     if not square:
-        raise imaging.another_shape(labels, size or (side, side))
+        raise another_shape(labels, size or (side, side))
     return renewed(document, imaging.square_labels(labels, side))
 
 

@@ -17,6 +17,7 @@ from maskedit.document import session
 from maskedit.document.document import Document
 from maskedit.errors import UserError
 from maskedit.imaging import LabelFile, LossyLabelsError, SourcePhoto
+from maskedit.imaging.geometry import same_shape
 from maskedit.labels import palette
 from maskedit.opening import orders
 
@@ -95,7 +96,7 @@ def inspect(path: Path, labels: Path | None = None) -> Found:
     # The picture first: nobody should be asked for anything about what is no photo.
     photo = SourcePhoto(data, path.stem, imaging.read_photo(data, name=called))
     found = FoundLabels(labels or beside)
-    if beside is not None and not imaging.same_shape(found.labels, photo.size):
+    if beside is not None and not same_shape(found.labels, photo.size):
         return Found(photo=photo)  # it is called as if it were this photo's, but shows something else
     return Found(photo=photo, labels=found)
 

@@ -24,7 +24,7 @@ class Tools:
         """Whether the lasso is drawn by hand; else its corners are clicked."""
         self._last_dab: Point | None = None
         editor.document_changed.connect(self._forget)
-        editor.tool_changed.connect(self._tool_changed)
+        editor.tool_changed.connect(self.abort)
 
     @property
     def busy(self) -> bool:
@@ -113,9 +113,6 @@ class Tools:
     def _forget(self) -> None:
         self.lasso.clear()
         self._last_dab = None
-
-    def _tool_changed(self, tool: str) -> None:
-        self.abort()
 
 
 def whole(document: Document) -> Box:

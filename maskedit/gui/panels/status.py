@@ -76,9 +76,8 @@ class StatusLine(QObject):
         self.parts["zoom"].setMinimumWidth(bar.fontMetrics().horizontalAdvance("1000 %") + 10)
         editor.preview_changed.connect(self.show_preview)
         editor.render.engine_changed.connect(self.show_engine)
-        for signal in (editor.label_changed, editor.brush_changed, editor.tool_changed):
-            signal.connect(self._brush_changed)
-        for signal in (editor.options_changed, editor.document_changed):
+        changes = editor.label_changed, editor.brush_changed, editor.tool_changed
+        for signal in (*changes, editor.options_changed, editor.document_changed):
             signal.connect(self.show_brush)
         viewport.changed.connect(self.show_zoom)
         self.show_engine()
@@ -94,6 +93,7 @@ class StatusLine(QObject):
         self.parts[part].setText(text)
         self.parts[part].setAccessibleName(f"{_PARTS[part]}: {text}" if text else _PARTS[part])
 
+    @Slot(object)
     def show_pointer(self, point: QPointF | None) -> None:
         """Where the cursor is on the image; None for elsewhere."""
         document, text = self._editor.document, ""
@@ -138,11 +138,6 @@ class StatusLine(QObject):
             parts.append("mirrored")
         parts += [LABELS[0].title if editor.tool == "eraser" else LABELS[editor.label].title, f"{editor.brush} px"]
         self._set("brush", " · ".join(parts))
-
-    @Slot(int)
-    @Slot(str)
-    def _brush_changed(self, _: object) -> None:
-        self.show_brush()
 
     @Slot()
     def show_zoom(self) -> None:

@@ -260,24 +260,16 @@ class RenderWorker(QObject):
         )
 
 
-def shipped_engine(weights: str | None, device: str, precision: str, engine: str) -> Callable[[], Engine]:
-    """A function that loads torch and the weights when the worker calls it."""
+def shipped_engine(weights: str | None, device: str, precision: str, engine: str) -> Engine:
+    """Load torch and the weights; for the worker to call."""
+    from maskedit.render.renderer import Renderer
 
-    def make() -> Engine:
-        from maskedit.render.renderer import Renderer
-
-        return Renderer(weights, device=device, precision=precision, engine=engine)
-
-    return make
+    return Renderer(weights, device=device, precision=precision, engine=engine)
 
 
-def shipped_finder(device: str, precision: str) -> Callable[[], Any]:
-    """A function that loads the shipped face parser when the worker calls it."""
+def shipped_finder(device: str, precision: str) -> Any:
+    """Load the shipped face parser, likewise."""
+    from maskedit.face.locate import FaceFinder
+    from maskedit.face.parser import FaceParser
 
-    def make() -> Any:
-        from maskedit.face.locate import FaceFinder
-        from maskedit.face.parser import FaceParser
-
-        return FaceFinder(FaceParser(device=device, precision=precision))
-
-    return make
+    return FaceFinder(FaceParser(device=device, precision=precision))

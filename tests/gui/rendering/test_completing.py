@@ -1,5 +1,7 @@
 """The real window with a real, tiny network that sees the photo around an edit."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ def window(open_window, tmp_path):
     torch.manual_seed(3)
     network = ContextNetwork(DmnConfig(width=4, size=64, blocks=1, variant="maskgan-context"))
     weights = save_checkpoint(tmp_path / "context.safetensors", network, {}, dtype=torch.float32)
-    window = open_window(shipped_engine(str(weights), "cpu", "float32", "auto"), whole_face=False)
+    window = open_window(partial(shipped_engine, str(weights), "cpu", "float32", "auto"), whole_face=False)
     settle(window)
     return window
 
