@@ -227,7 +227,9 @@ class Player(QObject):
     def begin(self) -> None:
         """Wait for the first result, then play."""
         self._editor.message.connect(self._told)
-        self._editor.when_up_to_date(lambda: self._editor.run(self._prepare, self._play, self._fail), self._fail)
+        self._editor.render.when_up_to_date(
+            lambda: self._editor.jobs.run(self._prepare, self._play, self._fail), self._fail
+        )
 
     # Playing ----------------------------------------------------------------------------------------------------
 
@@ -247,7 +249,7 @@ class Player(QObject):
         self._revision = document.revision
         for view in (canvas, self._window.result_view):
             view.installEventFilter(self)
-        self._editor.result_changed.connect(self._result_shown)
+        self._editor.render.result_changed.connect(self._result_shown)
         self._corner = canvas.mapToGlobal(QPointF(0, 0))
         self._heart.start()
         self._hand.start()
@@ -303,9 +305,9 @@ class Player(QObject):
 
     @Slot()
     def _result_shown(self) -> None:
-        rendered = self._editor.rendered
-        self.replay.modes[rendered.mode] += 1
-        self._result = rendered.request.state[0]
+        rendered = self._editor.render.rendered
+        self.replay.modes[rendered.result.mode] += 1
+        self._result = rendered.request.revision
 
     def _result_painted(self) -> None:
         if self._result is None:
@@ -330,7 +332,7 @@ class Player(QObject):
             self._fail(f"no result came within {DEADLINE:.0f} seconds.")
             return
         # A render of boxes is not up to date: the full one follows once the hand rests.
-        if editor.up_to_date and not editor.live.in_flight and self._result is None:
+        if editor.render.up_to_date and not editor.render.live.in_flight and self._result is None:
             self._close()
 
     @Slot(str, str)

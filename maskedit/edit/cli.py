@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -267,11 +268,8 @@ def _options(given: argparse.Namespace, index: int) -> Options:
         if torch.cuda.device_count() > 1:
             local = _from_environment("LOCAL_RANK", 0) * given.workers + index
             device = f"cuda:{local % torch.cuda.device_count()}"
-    names = (
-        "parse_only", "labels", "source", "classes", "own_labels", "face", "square", "learn", "crop_only", "weights",
-        "parser", "precision", "quality", "overwrite",
-    )  # fmt: skip
     blend = Blend(whole_face=given.whole_face, detail=not given.no_detail)
+    names = {field.name for field in fields(Options)} - {"blend", "device"}
     return Options(blend=blend, device=device, **{name: getattr(given, name) for name in names})
 
 

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,8 +77,8 @@ def main(
     with logging_to(recovery.log_file(), verbose=options.verbose):
         device, precision = options.device, options.precision
         editor = Editor(
-            make_engine or shipped_engine(options.weights, device, precision, options.engine),
-            make_finder or shipped_finder(device, precision),
+            make_engine or partial(shipped_engine, options.weights, device, precision, options.engine),
+            make_finder or partial(shipped_finder, device, precision),
         )
         window = MainWindow(editor, settings or QSettings("maskedit", "maskedit"), dialogs)
         return _edit(application, window, options, on_window)
@@ -115,7 +116,7 @@ def _edit(
         window.files.recovery.keep()
         application.exit(INTERRUPTED)
 
-    with _errors_to(editor.message.emit, interrupt), _ctrl_c_to(interrupt):
+    with _errors_to(editor.tell, interrupt), _ctrl_c_to(interrupt):
         code = application.exec()
     if not editor.stop():
         # A render cannot be interrupted, and a thread cannot be killed safely. Everything is saved: wait, then go.

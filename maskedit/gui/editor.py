@@ -1,4 +1,4 @@
-"""The editor's state as signals, without a widget: document, tool, brush, live preview."""
+"""The editor without a widget: the open document, tool and brush, and the parts that keep its picture up to date."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QApplication
 
+from maskedit.document.document import Document
 from maskedit.document.history import Box
-from maskedit.gui.rendering.client import Preview
+from maskedit.gui.rendering.client import RenderClient
+from maskedit.gui.rendering.face_tuning import FaceTuning
+from maskedit.gui.rendering.job_runner import JobRunner
+from maskedit.gui.rendering.thread import RenderThread
+from maskedit.gui.states import Level, PreviewState
 from maskedit.labels import BY_NAME, NUM_LABELS
 from maskedit.render.results import FaceRenderer
 
@@ -16,14 +22,24 @@ TOOLS = ("brush", "eraser", "fill", "lasso", "parse_again", "picker")
 MIN_BRUSH, MAX_BRUSH = 1, 256
 
 
-class Editor(Preview):
-    """What the window shows and the tools act on; the arguments are those of `Preview`."""
+class Editor(QObject):
+    """What the window shows and the tools act on.
 
-    labels_changed = Signal(object)  # Box
+    Args:
+        make_engine: called once, in the render thread, to load torch and the weights.
+        make_finder: called there when a face is to be found or parsed, likewise.
+    """
+
+    document_changed = Signal()
+    labels_changed = Signal(object)  # Box; emitted after every change of the label map
+    history_changed = Signal()
+    options_changed = Signal()
+    preview_changed = Signal()  # `preview_state`; ten times a second while a render runs
     tool_changed = Signal(str)
     label_changed = Signal(int)
     brush_changed = Signal(int)
     parse_again_wanted = Signal(object)  # corners (x, y) of a polygon
+    message = Signal(str, str)  # Level, text
 
     def __init__(
         self,
@@ -31,7 +47,14 @@ class Editor(Preview):
         make_finder: Callable[[], object] | None = None,
         parent: QObject | None = None,
     ):
-        super().__init__(make_engine, make_finder, parent)
+        super().__init__(parent)
+        self.thread = RenderThread(make_engine, make_finder or _no_finder)
+        self.render = RenderClient(self.thread, self.tell, self)
+        """Asks for pictures, and knows the one that is shown."""
+        self.jobs = JobRunner(self.thread, self._engaged, self.tell, self)
+        """Other work for the render thread."""
+        self.tuning = FaceTuning(self.thread.worker, self.render, self.jobs, self.tell, self)
+        """The learning of this document's face."""
         self.tool = "brush"
         self.label = BY_NAME["hair"].id
         self.last_label = BY_NAME["skin"].id
@@ -41,30 +64,44 @@ class Editor(Preview):
         self.colour_blind = False
         """Whether labels are shown in the second palette; files keep the published one."""
         self._before_choice = self.label, self.last_label
+        self._idle: list[tuple[Callable[[], None], Callable[[], None]]] = []
+        self.labels_changed.connect(self.render.labels_changed)
+        self.render.state_changed.connect(self.preview_changed)
+        self.render.live_changed.connect(self.options_changed)
+        self.tuning.progressed.connect(self.preview_changed)
+        self.tuning.learned_changed.connect(self.history_changed)
+        self.render.waiting_ended.connect(self._tell_idle)
+        self.jobs.promise_ended.connect(self._tell_idle)
+
+    def tell(self, level: Level, text: str) -> None:
+        """Have a sentence shown to the person."""
+        self.message.emit(level, text)
 
     # Document ---------------------------------------------------------------------------------------------------
 
-    def changed(self, box: Box | None) -> None:
-        """Tell everybody that the label map changed in ``box``; tools call it after every change."""
-        if box is None:
-            return
-        self.live.edited()
-        self.labels_changed.emit(box)
-        self._schedule()
-        self.preview_changed.emit()
+    @property
+    def document(self) -> Document | None:
+        """The open document."""
+        return self.render.document
 
-    def stroke_began(self) -> None:
-        self.live.stroke_began()
+    def set_document(self, document: Document) -> None:
+        """Show another document; what is still rendering for the old one will be dropped."""
+        self.render.set_document(document)
+        self.tuning.end()
+        self.document_changed.emit()
+        self.history_changed.emit()
+        self.render.give_up("another document was opened")
+        self.render.render_now()
 
     def stroke_ended(self) -> None:
         """A gesture is over: the history may have grown, and one more render is due."""
-        self.live.stroke_ended()
         self.history_changed.emit()
-        self._schedule()
+        self.render.stroke_ended()
 
     def edited(self, box: Box | None) -> None:
         """A whole edit at once: fill, lasso, transfer, undo."""
-        self.changed(box)
+        if box is not None:
+            self.labels_changed.emit(box)
         self.stroke_ended()
 
     @Slot()
@@ -76,6 +113,11 @@ class Editor(Preview):
     def redo(self) -> None:
         if self.document is not None:
             self.edited(self.document.redo())
+
+    def _engaged(self) -> bool:
+        """Whether a dialog is open or a stroke in progress, into which nothing may come."""
+        stroking = self.document is not None and self.document.stroke is not None
+        return stroking or QApplication.activeModalWidget() is not None
 
     # Tool, brush, label -----------------------------------------------------------------------------------------
 
@@ -117,8 +159,48 @@ class Editor(Preview):
         if name in ("mirror", "pressure", "colour_blind"):
             setattr(self, name, bool(value))
         elif name in ("whole_face", "detail"):
-            self.blend = replace(self.blend, **{name: bool(value)})
-            self._restyled()
+            self.render.set_blend(replace(self.render.blend, **{name: bool(value)}))
         elif self.document is not None:
             setattr(self.document, name, value)
         self.options_changed.emit()
+
+    # Picture and thread -----------------------------------------------------------------------------------------
+
+    @property
+    def preview_state(self) -> PreviewState:
+        """How the picture on the screen stands to the label map, as `RenderClient.state`, or that a face is learned."""
+        state = self.render.state
+        telling = state in (PreviewState.LOADING, PreviewState.RENDERING, PreviewState.FAILED)
+        return state if telling or self.tuning.progress is None else PreviewState.LEARNING
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether somebody waits for a result that is up to date, or for a file."""
+        return self.render.waited_for or self.jobs.promised > 0
+
+    def when_idle(self, then: Callable[[], None], otherwise: Callable[[], None]) -> None:
+        """Call ``then`` once nobody waits for a result or a file any more; ``otherwise`` when one of them failed."""
+        self._idle.append((then, otherwise))
+        self._tell_idle("")
+
+    @Slot(str)
+    def _tell_idle(self, failed: str) -> None:
+        if failed or not self.has_waiting:
+            idle, self._idle = self._idle, []
+            for then, otherwise in idle:
+                otherwise() if failed else then()
+
+    def start(self) -> None:
+        """Start the render thread; torch loads there while the window is already up."""
+        self.thread.start()
+        self.render.begin()
+
+    def stop(self, seconds: float = 5.0) -> bool:
+        """Drop what waits but promised files, and end the render thread; False when that takes longer."""
+        self.render.stop()
+        self._idle.clear()
+        return self.thread.stop(seconds)
+
+
+def _no_finder() -> object:
+    raise RuntimeError("this editor was made without a face finder")

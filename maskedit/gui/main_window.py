@@ -151,7 +151,7 @@ class MainWindow(QMainWindow):
 
     def _build_menus(self) -> None:
         self.commands = Commands(self)
-        self.menus = Menus(self, self.commands.handler, BrushBar(self.editor))
+        self.menus = Menus(self, self.commands.by_id, BrushBar(self.editor))
         self.actions_by_id = self.menus.by_id
         self._recent_menu = self.menus.submenu("Open recent", after="open_photo")
         bundled = self.menus.submenu("Bundled portraits", after="open_photo")
@@ -169,19 +169,19 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         editor = self.editor
         editor.document_changed.connect(self._document_changed)
-        editor.result_changed.connect(self._result_changed)
+        editor.render.result_changed.connect(self._result_changed)
         editor.preview_changed.connect(self._explain_absence)
         editor.history_changed.connect(self._update_actions)
         editor.options_changed.connect(self._update_actions)
-        editor.tool_changed.connect(self._tool_changed)
+        editor.tool_changed.connect(self._update_actions)
         editor.message.connect(self.message_bar.tell)
-        editor.learning_changed.connect(self._learning_changed)
+        editor.tuning.progressed.connect(self._learning_changed)
         editor.parse_again_wanted.connect(self.files.faces.parse_again)
-        self.learn_bar.cancelled.connect(editor.stop_learning)
+        self.learn_bar.cancelled.connect(editor.tuning.stop)
         self.palette_panel.hidden_changed.connect(self._hide_classes)
         self.files.recent_changed.connect(self._list_recent)
-        self.photo_view.hovered.connect(self._hovered)
-        self.result_view.hovered.connect(self._hovered)
+        self.photo_view.hovered.connect(self.status.show_pointer)
+        self.result_view.hovered.connect(self.status.show_pointer)
         self.canvas.hovered.connect(self._canvas_hovered)
 
     # What the editor tells --------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _result_changed(self) -> None:
-        self.result_view.set_image(self.editor.result_image)
+        self.result_view.set_image(self.editor.render.result_image)
         self.show_what_changes(self.actions_by_id["what_changes"].isChecked())
         self.status.show_outside()
 
@@ -223,10 +223,6 @@ class MainWindow(QMainWindow):
             self.result_view.empty_text = text
             self.result_view.update()
 
-    @Slot(str)
-    def _tool_changed(self, tool: str) -> None:
-        self._update_actions()
-
     @Slot()
     def _update_actions(self) -> None:
         editor, document, actions = self.editor, self.editor.document, self.actions_by_id
@@ -234,14 +230,14 @@ class MainWindow(QMainWindow):
         checked = {tool: editor.tool == tool for tool in TOOLS} | {
             "mirror": editor.mirror,
             "pressure": editor.pressure,
-            "whole_face": editor.blend.whole_face,
-            "detail": editor.blend.detail,
-            "live": editor.live.enabled,
+            "whole_face": editor.render.blend.whole_face,
+            "detail": editor.render.blend.detail,
+            "live": editor.render.live.enabled,
             "only_over": has_document and document.only_over is not None,
         }
         enabled = dict.fromkeys(NEEDS_DOCUMENT, has_document)
-        enabled["learn"] = has_document and editor.learning is None
-        enabled["stop_learning"] = editor.learning is not None
+        enabled["learn"] = has_document and editor.tuning.progress is None
+        enabled["stop_learning"] = editor.tuning.progress is not None
         enabled["forget_face"] = has_document and document.learned is not None
         enabled["undo"] = has_document and document.can_undo
         enabled["redo"] = has_document and document.can_redo
@@ -252,10 +248,6 @@ class MainWindow(QMainWindow):
             names, position = document.history.names, document.history.position
             actions["undo"].setText(f"Undo {names[position - 1]}" if document.can_undo else "Undo")
             actions["redo"].setText(f"Redo {names[position]}" if document.can_redo else "Redo")
-
-    @Slot(object)
-    def _hovered(self, point: QPointF | None) -> None:
-        self.status.show_pointer(point)
 
     @Slot(object)
     def _canvas_hovered(self, point: QPointF | None) -> None:
@@ -277,7 +269,7 @@ class MainWindow(QMainWindow):
 
     def show_what_changes(self, on: bool) -> None:
         """Dim in the result what is the photo, bit for bit."""
-        composite = self.editor.composite
+        composite = self.editor.render.composite
         self.result_view.set_overlay(composite.alpha if on and composite is not None else None)
 
     def show_hint(self) -> None:

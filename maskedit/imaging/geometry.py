@@ -53,13 +53,22 @@ def fit_square(photo: np.ndarray, labels: np.ndarray | None, side: int) -> tuple
     square = resize_photo(np.ascontiguousarray(photo[top : top + short, left : left + short]), (side, side))
     if labels is None:
         return square, None
-    label_height, label_width = labels.shape
-    if abs(label_width * height / (label_height * width) - 1) > 0.01:
-        raise UserError(
-            f"The label map is {label_width} x {label_height} px and the photo {width} x {height} px, "
-            "which are not the same shape; crop one of them so that both show the same part."
-        )
+    if not same_shape(labels, (width, height)):
+        raise another_shape(labels, (width, height))
     return square, _sampled_square(labels, side, height=height, width=width)
+
+
+def same_shape(labels: np.ndarray, size: tuple[int, int]) -> bool:
+    """Whether a label map (h, w) has the aspect ratio of ``size``, (width, height), within 1 %."""
+    return abs(labels.shape[1] * size[1] / (labels.shape[0] * size[0]) - 1) <= 0.01
+
+
+def another_shape(labels: np.ndarray, size: tuple[int, int]) -> UserError:
+    """What to tell where a label map (h, w) does not fit a photo of ``size``, (width, height)."""
+    return UserError(
+        f"The label map is {labels.shape[1]} x {labels.shape[0]} px and the photo {size[0]} x {size[1]} px, "
+        "which are not the same shape; crop one of them so that both show the same part."
+    )
 
 
 def square_labels(labels: np.ndarray, side: int) -> np.ndarray:

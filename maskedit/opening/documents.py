@@ -9,8 +9,8 @@ import numpy as np
 from maskedit import imaging, resources
 from maskedit.document.document import Document
 from maskedit.document.origin import SIDE, Origin
-from maskedit.errors import UserError
 from maskedit.imaging import SourcePhoto, Square
+from maskedit.imaging.geometry import another_shape, same_shape
 
 
 class Parser(Protocol):
@@ -54,16 +54,12 @@ def with_labels(document: Document, labels: np.ndarray) -> Document:
     if labels.shape == (side, side):
         return renewed(document, labels)  # as the editor exports it
     size = None if document.origin is None else source_photo(document).size
-    whole = size is not None and (labels.shape == size[::-1] or not same_shape(labels, (1, 1)))
-    if whole and same_shape(labels, size):
+    square = same_shape(labels, (1, 1))
+    if size is not None and (labels.shape == size[::-1] or (not square and same_shape(labels, size))):
         return renewed(document, imaging.cut_labels(labels, document.origin.square, side, size=size))
-    if same_shape(labels, (1, 1)):
-        return renewed(document, imaging.square_labels(labels, side))
-    (height, width), (photo_width, photo_height) = labels.shape, size or (side, side)
-    raise UserError(
-        f"The label map is {width} x {height} px and the photo {photo_width} x {photo_height} px, "
-        "which are not the same shape; crop one of them so that both show the same part."
-    )
+    if not square:
+        raise another_shape(labels, size or (side, side))
+    return renewed(document, imaging.square_labels(labels, side))
 
 
 def renewed(document: Document, labels: np.ndarray) -> Document:
@@ -75,12 +71,6 @@ def source_photo(document: Document) -> SourcePhoto:
     """The photo file that a document was cut from; its own photo as a file where it came from none."""
     origin = document.origin
     return SourcePhoto(imaging.png_bytes(document.photo) if origin is None else origin.data, document.name)
-
-
-def same_shape(labels: np.ndarray, size: tuple[int, int]) -> bool:
-    """Whether a map (h, w) has the aspect ratio of ``size``, (width, height), within 1 %, as `imaging.fit_square`
-    wants it."""
-    return abs(labels.shape[1] * size[1] / (labels.shape[0] * size[0]) - 1) <= 0.01
 
 
 def bundled_document(name: str) -> Document:

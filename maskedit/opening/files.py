@@ -17,9 +17,9 @@ from maskedit.document import session
 from maskedit.document.document import Document
 from maskedit.errors import UserError
 from maskedit.imaging import LabelFile, LossyLabelsError, SourcePhoto
+from maskedit.imaging.geometry import same_shape
 from maskedit.labels import palette
 from maskedit.opening import orders
-from maskedit.opening.documents import same_shape
 
 _NEAR = 24
 """Levels of 255: so close to a published colour a lossy label map stays."""

@@ -252,7 +252,7 @@ def wait(condition, seconds: float = 60.0) -> None:
 def settle(window) -> None:
     """Until the result belongs to the label map and nothing is on its way."""
     editor = window.editor
-    wait(lambda: editor.up_to_date and editor.live.delay() is None and not editor._ticker.isActive())
+    wait(lambda: editor.render.up_to_date and editor.render.live.delay() is None and not editor.render.rendering)
 
 
 def at(window, x: float, y: float) -> QPoint:

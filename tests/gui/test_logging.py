@@ -47,8 +47,8 @@ def test_a_render_a_job_and_an_engine_that_fail(open_window, logged):
     settle(window)  # the first render tries again
     engine.error = RuntimeError("out of luck")
     click(window, 60, 60)
-    wait(lambda: not window.editor.live.enabled)
-    window.editor.run(lambda worker: 1 / 0, print)
+    wait(lambda: not window.editor.render.live.enabled)
+    window.editor.jobs.run(lambda worker: 1 / 0, print)
     wait(lambda: len(logged()) == 3)
     assert logged() == [
         ("The renderer was not made.", OSError),

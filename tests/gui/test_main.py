@@ -78,7 +78,7 @@ def test_a_photo_is_found_parsed_painted_and_exported_at_full_size(qapp, answers
         assert 560 < square.side < 840
         settle(window)
         assert window.status["outside"] == "photo unchanged"
-        assert np.array_equal(editor.result, document.photo)
+        assert np.array_equal(editor.render.result, document.photo)
         lips = np.isin(document.labels, FACE_PARTS["Smile"])
         assert lips.sum() > 2000
         y, x = (int(place.mean()) for place in np.nonzero(lips))
@@ -91,7 +91,7 @@ def test_a_photo_is_found_parsed_painted_and_exported_at_full_size(qapp, answers
         answers.ask_save = [tmp_path / "out.png"]
         key(window, Qt.Key.Key_E, CTRL)
         wait((tmp_path / "out.png").is_file)
-        region = editor.composite.alpha > 0
+        region = editor.render.composite.alpha > 0
         answers.ask_unsaved = ["discard"]
         return square, region
 
@@ -140,10 +140,10 @@ def test_end_to_end(qapp, answers, tmp_path):
         """The result is exactly the render of the labels as they stand."""
         settle(window)
         editor = window.editor
-        assert editor.up_to_date
+        assert editor.render.up_to_date
         expected = renderer.render(editor.document.snapshot()).image
-        assert np.abs(editor.result.astype(int) - expected).max() <= 2
-        return editor.result.copy()
+        assert np.abs(editor.render.result.astype(int) - expected).max() <= 2
+        return editor.render.result.copy()
 
     def smile(document, source, colour_blind):
         dialog = SourceDialog(document, source, colour_blind=colour_blind)
@@ -193,7 +193,7 @@ def test_end_to_end(qapp, answers, tmp_path):
             answers.ask_save = [tmp_path / f"out_{kind}.png"]
             key(window, Qt.Key.Key_E, CTRL)
             wait((tmp_path / f"out_{kind}.png").is_file)
-        assert np.array_equal(imaging.read_photo(tmp_path / "out_result.png"), editor.result)
+        assert np.array_equal(imaging.read_photo(tmp_path / "out_result.png"), editor.render.result)
         for kind in ("palette", "ids"):
             assert imaging.read_labels(tmp_path / f"out_{kind}.png").tobytes() == edited
 
@@ -201,7 +201,7 @@ def test_end_to_end(qapp, answers, tmp_path):
         (tmp_path / "out_palette.png").rename(tmp_path / "out_result_labels.png")
         answers.ask_unsaved = ["discard"]
         answers.ask_open = [tmp_path / "out_result.png"]
-        result = editor.result
+        result = editor.render.result
         key(window, Qt.Key.Key_O, CTRL)
         assert np.array_equal(editor.document.photo, result)
         assert editor.document.labels.tobytes() == edited
@@ -251,9 +251,9 @@ def test_nothing_runs_on_after_main(qapp):
 
     assert run_main([], scenario, make_engine=FakeEngine) == 0
     editor = windows[0].editor
-    assert editor._thread.isFinished()
-    assert not editor._timer.isActive()
-    assert not editor._ticker.isActive()
+    assert editor.thread.isFinished()
+    assert not editor.render._timer.isActive()
+    assert not editor.render.rendering
     assert not windows[0].files.recovery._timer.isActive()
     assert {thread for thread in threading.enumerate() if thread.is_alive()} - before <= {
         thread for thread in threading.enumerate() if thread.name.startswith("Dummy")
@@ -312,7 +312,7 @@ from tests.gui.harness import FakeEngine
 
 def on_window(window):
     def close():
-        assert window.editor.live.in_flight
+        assert window.editor.render.live.in_flight
         print(time.time(), flush=True)
         window.close()
     QTimer.singleShot(300, close)

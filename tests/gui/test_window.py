@@ -32,7 +32,7 @@ def test_every_action_is_in_a_menu_with_its_keys(window):
         action = window.actions_by_id[command.id]
         assert len(action.shortcuts()) == len(command.keys)
         assert not any(sequence.isEmpty() for sequence in action.shortcuts())
-        assert callable(window.commands.handler(command.id))
+        assert callable(window.commands.by_id[command.id])
         assert command.tip in action.toolTip()
     assert isinstance(window.commands, Commands)
     menus = [action.text() for action in window.menuBar().actions()]

@@ -58,7 +58,7 @@ class LabelCanvas(ImageView):
         editor.labels_changed.connect(self._labels_changed)
         editor.label_changed.connect(self._label_changed)
         editor.tool_changed.connect(self._tool_changed)
-        editor.brush_changed.connect(self._brush_changed)
+        editor.brush_changed.connect(self._refresh_ring)
         editor.history_changed.connect(self._gesture_ended)
 
     # What it shows ----------------------------------------------------------------------------------------------
@@ -69,6 +69,16 @@ class LabelCanvas(ImageView):
         document = self._editor.document
         self._labels = LabelImage(document.labels, self._colours())
         self._outlined = self._outline = self._doubt = None
+        self.update()
+
+    def set_isolated(self, on: bool) -> None:
+        """Show the chosen class alone."""
+        self.isolated = on
+        self.refresh_colours()
+
+    def hide_labels(self, on: bool) -> None:
+        """Show the photo without its labels."""
+        self.labels_hidden = on
         self.update()
 
     def set_confidence(self, confidence: np.ndarray | None) -> None:
@@ -101,19 +111,15 @@ class LabelCanvas(ImageView):
             self._outline = self._outlined = None
             self.update()
 
-    @Slot(int)
-    def _label_changed(self, label: int) -> None:
+    @Slot()
+    def _label_changed(self) -> None:
         if self.isolated:
             self.refresh_colours()
 
-    @Slot(str)
-    def _tool_changed(self, tool: str) -> None:
+    @Slot()
+    def _tool_changed(self) -> None:
         self._refresh_ring()
         self.update()
-
-    @Slot(int)
-    def _brush_changed(self, diameter: int) -> None:
-        self._refresh_ring()
 
     @Slot()
     def _gesture_ended(self) -> None:
@@ -174,6 +180,7 @@ class LabelCanvas(ImageView):
             return None
         return self._editor.document.label_at(self._hovered_at.x(), self._hovered_at.y())
 
+    @Slot()
     def _refresh_ring(self) -> None:
         """The ring follows the brush's size and hides with tools that have none."""
         if self._hovered_at is not None:

@@ -24,7 +24,7 @@ class Tools:
         """Whether the lasso is drawn by hand; else its corners are clicked."""
         self._last_dab: Point | None = None
         editor.document_changed.connect(self._forget)
-        editor.tool_changed.connect(self._tool_changed)
+        editor.tool_changed.connect(self.abort)
 
     @property
     def busy(self) -> bool:
@@ -46,9 +46,9 @@ class Tools:
         if tool in ("brush", "eraser"):
             label = BACKGROUND if tool == "eraser" else editor.label
             stroke = document.begin_stroke(label, diameter=diameter or editor.brush, mirror=editor.mirror)
-            editor.stroke_began()
+            editor.render.stroke_began()
             if shift and self._last_dab is not None:
-                editor.changed(stroke.move_to(*self._last_dab))
+                self._changed(stroke.move_to(*self._last_dab))
             self.move(point, diameter=diameter)
         elif tool == "fill":
             editor.edited(document.fill(*point, editor.label, whole_class=shift))
@@ -62,7 +62,7 @@ class Tools:
         """The pointer moved with the button down."""
         if self._stroking:
             self._last_dab = point
-            self._editor.changed(self._editor.document.stroke.move_to(*point, diameter=diameter))
+            self._changed(self._editor.document.stroke.move_to(*point, diameter=diameter))
         elif self.lasso:
             self.lasso_dragged = True
             self.lasso.append(point)
@@ -79,8 +79,12 @@ class Tools:
         """Put back what the stroke painted; drop the lasso."""
         self.lasso.clear()
         if self._stroking:
-            self._editor.changed(self._editor.document.stroke.abort())
+            self._changed(self._editor.document.stroke.abort())
             self._editor.stroke_ended()
+
+    def _changed(self, box: Box | None) -> None:
+        if box is not None:
+            self._editor.labels_changed.emit(box)
 
     # Parts of gestures ------------------------------------------------------------------------------------------
 
@@ -109,9 +113,6 @@ class Tools:
     def _forget(self) -> None:
         self.lasso.clear()
         self._last_dab = None
-
-    def _tool_changed(self, tool: str) -> None:
-        self.abort()
 
 
 def whole(document: Document) -> Box:

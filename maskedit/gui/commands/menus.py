@@ -17,15 +17,15 @@ class Menus:
 
     Args:
         window: gets the menu bar, the tool bar and the keys.
-        handler: the function of a command, by the command's id.
+        handlers: what each command does, by its id.
         brush: the widget that follows the tools in the tool bar.
     """
 
-    def __init__(self, window: QMainWindow, handler: Callable[[str], Callable], brush: QWidget):
+    def __init__(self, window: QMainWindow, handlers: dict[str, Callable], brush: QWidget):
         self._window = window
         self._menus: dict[str, QMenu] = {}
         self._groups: dict[str, QActionGroup] = {}
-        self.by_id = {command.id: self._action(command, handler(command.id)) for command in COMMANDS}
+        self.by_id = {command.id: self._action(command, handlers[command.id]) for command in COMMANDS}
         self.bar = self._tool_bar(brush)
 
     def _action(self, command: Command, handler: Callable) -> QAction:

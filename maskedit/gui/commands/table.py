@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Command:
-    """One thing a person can ask for; `Commands` has a method ``on_`` and ``id`` that does it."""
+    """One thing a person can ask for; `Commands.by_id` says what is done then."""
 
     id: str
     text: str

@@ -41,7 +41,7 @@ class Faces(QObject):
         """
         self._asked += 1
         asked = self._asked
-        self._editor.message.emit(Level.INFO, f"Looking for faces in {photo.name}…")
+        self._editor.tell(Level.INFO, f"Looking for faces in {photo.name}…")
 
         def find(services: Services) -> list[Square]:
             def given_up() -> bool:
@@ -54,11 +54,11 @@ class Faces(QObject):
                 return
             square, by_hand = self._chosen(photo, squares)
             if square is None:
-                self._editor.message.emit(Level.INFO, f"{photo.name} was not opened.")
+                self._editor.tell(Level.INFO, f"{photo.name} was not opened.")
             else:
                 self._parse(photo, square, then, by_hand=by_hand)
 
-        self._editor.run(find, found)
+        self._editor.jobs.run(find, found)
 
     def _chosen(self, photo: SourcePhoto, squares: list[Square]) -> tuple[Square | None, bool]:
         """The one face there is, the one the person picks, or the square that the person places; whether the last."""
@@ -89,7 +89,7 @@ class Faces(QObject):
                     document.mark_unsaved()  # a hand has placed it
                 then(document)
 
-        self._editor.run(lambda services: parsed_document(photo, square, services.finder.parser), parsed)
+        self._editor.jobs.run(lambda services: parsed_document(photo, square, services.finder.parser), parsed)
 
     def parse(self, document: Document, then: Callable[[np.ndarray], None]) -> None:
         """The label map that the parser sees in the open document's photo, (S, S) uint8, goes to ``then``."""
@@ -99,17 +99,19 @@ class Faces(QObject):
             if document is self._editor.document:
                 then(labels)
 
-        self._editor.run(lambda services: services.finder.parser.parse(photo), parsed)
+        self._editor.jobs.run(lambda services: services.finder.parser.parse(photo), parsed)
 
     def confidence(self, document: Document, then: Callable[[np.ndarray], None], otherwise: Callable[[], None]) -> None:
         """How sure the parser is of each pixel of a document's photo, (S, S) uint8, goes to ``then``."""
         photo = document.photo
 
         def failed(reason: str) -> None:
-            self._editor.message.emit(Level.ERROR, reason)
+            self._editor.tell(Level.ERROR, reason)
             otherwise()
 
-        self._editor.run(lambda services: services.finder.parser.parse_with_confidence(photo).confidence, then, failed)
+        self._editor.jobs.run(
+            lambda services: services.finder.parser.parse_with_confidence(photo).confidence, then, failed
+        )
 
     def parse_again(self, points: Sequence[tuple[float, float]]) -> None:
         """Parse what a polygon of the open document encloses, closer, and take that over as one edit."""
@@ -119,7 +121,7 @@ class Faces(QObject):
             return
         if document.width != document.height:
             reason = "The parser sees squares only; place the square of this photo first."
-            self._editor.message.emit(Level.ERROR, reason)
+            self._editor.tell(Level.ERROR, reason)
             return
         box, mask = found
         part = np.zeros((document.height, document.width), bool)
@@ -137,6 +139,6 @@ class Faces(QObject):
             box = document.replace_labels(labels, where=part, name="Parse again")
             self._editor.edited(box)
             if box is None:
-                self._editor.message.emit(Level.INFO, "The parser sees there what is painted already.")
+                self._editor.tell(Level.INFO, "The parser sees there what is painted already.")
 
-        self._editor.run(parse, parsed)
+        self._editor.jobs.run(parse, parsed)

@@ -60,7 +60,7 @@ class Files(QObject):
         try:
             work()
         except UserError as error:
-            self._editor.message.emit(Level.ERROR, str(error))
+            self._editor.tell(Level.ERROR, str(error))
             return False
         return True
 
@@ -71,7 +71,7 @@ class Files(QObject):
         remap = found.order is not None and self._dialogs.ask_order(found.order)
         labels, notes = found.taken(lossy=True, remap=remap)
         if notes:
-            self._editor.message.emit(Level.INFO, f"{found.name}: {' '.join(notes)}")
+            self._editor.tell(Level.INFO, f"{found.name}: {' '.join(notes)}")
         return labels
 
     def open_dialog(self) -> None:
@@ -121,7 +121,7 @@ class Files(QObject):
         def show(document: Document) -> None:
             if _state(self._editor.document) == left or self.may_leave():
                 self.show_document(document)
-                self._editor.message.emit(Level.INFO, PARSED)
+                self._editor.tell(Level.INFO, PARSED)
 
         return show
 
@@ -146,7 +146,7 @@ class Files(QObject):
         elif data is not None and data.hasImage():
             self.open_pixels(image_photo(clipboard.image()), "pasted photo")
         else:
-            self._editor.message.emit(Level.ERROR, "There is no image on the clipboard: copy one first.")
+            self._editor.tell(Level.ERROR, "There is no image on the clipboard: copy one first.")
 
     def open_bundled(self, name: str) -> None:
         if self.may_leave():
@@ -192,7 +192,7 @@ class Files(QObject):
         if document is not None:
             self.show_document(document.copy(reference_labels=document.snapshot()))
             self.recovery.write()  # showing another document has dropped what was kept of this one
-            self._editor.message.emit(Level.INFO, "These labels are the photo's own now; edits count from here.")
+            self._editor.tell(Level.INFO, "These labels are the photo's own now; edits count from here.")
 
     def show_document(self, document: Document) -> None:
         self.recovery.forget(document.edit_count)
@@ -257,7 +257,7 @@ class Files(QObject):
             self.recovery.forget(document.edit_count)
             self._remember(path)
             self._editor.history_changed.emit()
-            self._editor.message.emit(Level.INFO, f"Saved {path.name}.")
+            self._editor.tell(Level.INFO, f"Saved {path.name}.")
 
         return self.guarded(work)
 
@@ -296,17 +296,17 @@ class Files(QObject):
             self._export(path, export)
         else:
             # Never a picture that does not belong to the labels on the screen.
-            if not self._editor.up_to_date:
-                when = "the render is up to date" if self._editor.learning is None else "the face is learned"
-                self._editor.message.emit(Level.INFO, f"{path.name} is written once {when}.")
-            tell = self._editor.message.emit
-            self._editor.when_up_to_date(
+            if not self._editor.render.up_to_date:
+                when = "the render is up to date" if self._editor.tuning.progress is None else "the face is learned"
+                self._editor.tell(Level.INFO, f"{path.name} is written once {when}.")
+            tell = self._editor.tell
+            self._editor.render.when_up_to_date(
                 lambda: self._export(path, export),
                 otherwise=lambda reason: tell(Level.ERROR, f"{path.name} was not written: {reason}."),
             )
 
     def _export(self, path: Path, export: Export) -> None:
-        document, result, composite = self._editor.document, self._editor.result, self._editor.composite
+        document, result, composite = self._editor.document, self._editor.render.result, self._editor.render.composite
         own, labels = document.reference_labels, document.snapshot()
 
         def work() -> None:
@@ -327,10 +327,10 @@ class Files(QObject):
 
         def written(_: object = None) -> None:
             self._settings.setValue("folder", str(path.parent))
-            self._editor.message.emit(Level.INFO, f"Exported {path.name}.")
+            self._editor.tell(Level.INFO, f"Exported {path.name}.")
 
         if export.kind == "photo":  # not here: a large one takes seconds
-            self._editor.run(lambda _: work(), written, promised=True)
+            self._editor.jobs.run(lambda _: work(), written, promised=True)
         elif self.guarded(work):
             written()
 

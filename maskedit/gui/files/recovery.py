@@ -119,7 +119,7 @@ class Recovery(QObject):
             session.discard_recovery(path)
         except UserError as error:
             logger.exception("A recovery file was not deleted.")
-            self._editor.message.emit(Level.ERROR, str(error))
+            self._editor.tell(Level.ERROR, str(error))
 
     def close(self) -> None:
         """The person has left properly."""
@@ -135,7 +135,7 @@ class Recovery(QObject):
     @Slot(str)
     def _write_failed(self, reason: str) -> None:
         self._written = None  # the next minute tries again
-        self._editor.message.emit(Level.ERROR, reason)
+        self._editor.tell(Level.ERROR, reason)
 
     def _wait(self) -> None:
         if self._thread is not None:

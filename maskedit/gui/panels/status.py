@@ -31,15 +31,15 @@ def preview_text(editor: Editor) -> str:
         case PreviewState.LOADING:
             return "loading"
         case PreviewState.RENDERING:
-            return f"rendering {editor.rendering_seconds:.1f} s"
+            return f"rendering {editor.render.rendering_seconds:.1f} s"
         case PreviewState.LEARNING:
             return "learning"
         case PreviewState.FAILED:
             return "render failed"
         case PreviewState.UP_TO_DATE:
-            return f"up to date, {editor.rendered.how}"
+            return f"up to date, {editor.render.rendered.how}"
         case PreviewState.FOLLOWING:
-            return f"following, {editor.rendered.how}"
+            return f"following, {editor.render.rendered.how}"
         case PreviewState.OUT_OF_DATE:
             return "out of date"
 
@@ -47,14 +47,14 @@ def preview_text(editor: Editor) -> str:
 def engine_text(editor: Editor) -> str:
     """What renders, or why nothing does."""
     without = {EngineState.STARTING: "starting", EngineState.MISSING: "no engine"}
-    return without.get(editor.engine_state, editor.engine)
+    return without.get(editor.render.engine_state, editor.render.engine)
 
 
 def absence_text(editor: Editor) -> str:
     """What stands in the place of the result while there is none."""
     if editor.preview_state is not PreviewState.FAILED:
         return LOADING
-    return NOT_LOADED if editor.engine_state is EngineState.MISSING else FAILED
+    return NOT_LOADED if editor.render.engine_state is EngineState.MISSING else FAILED
 
 
 class StatusLine(QObject):
@@ -75,10 +75,9 @@ class StatusLine(QObject):
         self.parts["preview"].setMinimumWidth(bar.fontMetrics().horizontalAdvance("up to date, full 000 ms") + 10)
         self.parts["zoom"].setMinimumWidth(bar.fontMetrics().horizontalAdvance("1000 %") + 10)
         editor.preview_changed.connect(self.show_preview)
-        editor.engine_changed.connect(self.show_engine)
-        for signal in (editor.label_changed, editor.brush_changed, editor.tool_changed):
-            signal.connect(self._brush_changed)
-        for signal in (editor.options_changed, editor.document_changed):
+        editor.render.engine_changed.connect(self.show_engine)
+        changes = editor.label_changed, editor.brush_changed, editor.tool_changed
+        for signal in (*changes, editor.options_changed, editor.document_changed):
             signal.connect(self.show_brush)
         viewport.changed.connect(self.show_zoom)
         self.show_engine()
@@ -94,6 +93,7 @@ class StatusLine(QObject):
         self.parts[part].setText(text)
         self.parts[part].setAccessibleName(f"{_PARTS[part]}: {text}" if text else _PARTS[part])
 
+    @Slot(object)
     def show_pointer(self, point: QPointF | None) -> None:
         """Where the cursor is on the image; None for elsewhere."""
         document, text = self._editor.document, ""
@@ -105,7 +105,7 @@ class StatusLine(QObject):
 
     def show_outside(self) -> None:
         """What the edit does to the rest of the photo: nothing, or how much."""
-        composite, text = self._editor.composite, ""
+        composite, text = self._editor.render.composite, ""
         if composite is not None:
             greatest = composite.changed_outside
             text = f"rest of the photo: {greatest} of 255 changed" if greatest else "rest of the photo: 0 changed"
@@ -118,7 +118,7 @@ class StatusLine(QObject):
     @Slot()
     def show_preview(self) -> None:
         self._set("preview", preview_text(self._editor))
-        rendered = self._editor.rendered
+        rendered = self._editor.render.rendered
         kept = 0 if rendered is None else rendered.cache_bytes
         more = f"; {kept / 2**20:.0f} MB of features are kept to follow the brush" if kept else ""
         self.parts["engine"].setToolTip(_PARTS["engine"] + more)
@@ -138,11 +138,6 @@ class StatusLine(QObject):
             parts.append("mirrored")
         parts += [LABELS[0].title if editor.tool == "eraser" else LABELS[editor.label].title, f"{editor.brush} px"]
         self._set("brush", " · ".join(parts))
-
-    @Slot(int)
-    @Slot(str)
-    def _brush_changed(self, _: object) -> None:
-        self.show_brush()
 
     @Slot()
     def show_zoom(self) -> None:

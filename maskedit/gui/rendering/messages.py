@@ -8,18 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 from PySide6.QtGui import QImage
 
-from maskedit.render.compositing import Blend, Composite
+from maskedit.render.compositing import Blend
 from maskedit.render.modes import BOX, FULL, Mode
+from maskedit.render.results import EditResult
 
 
 @dataclass(frozen=True)
 class RenderRequest:
-    """All a render needs. The arrays are read-only copies or never change."""
+    """All a render needs. The arrays are read-only copies or never change.
+
+    A picture is up to date as long as ``revision``, ``blend`` and ``learned`` are those of the document that is shown.
+    """
 
     sequence: int
-    """Grows with every request. A result comes back with it, and is dropped if a newer one is on the screen already."""
-    state: tuple
-    """What the editor showed when it asked; the result is up to date as long as it shows the same."""
+    """Grows with every request. A result is dropped where one of a newer request is on the screen already."""
+    revision: int
+    """`Document.revision` of the labels."""
     photo: np.ndarray
     reference_labels: np.ndarray
     labels: np.ndarray
@@ -35,15 +39,10 @@ class Rendered:
     """A finished render, on its way back to the GUI thread."""
 
     request: RenderRequest
-    composite: Composite
+    result: EditResult
+    """``result.mode`` is ``BOX`` only where that was asked for."""
     image: QImage
-    seconds: float
-    engine: str
-    notice: str
-    mode: Mode = FULL
-    """How it was made; ``BOX`` only where that was asked for."""
-    typical: bool = True
-    """Whether other renders in this mode take about as long."""
+    """``result.image`` for the screen."""
     learning: bool = False
     """Whether a face is being learned: the picture shows how far that is, not what was asked for."""
     has_boxes: bool = False
@@ -54,13 +53,13 @@ class Rendered:
     @property
     def provisional(self) -> bool:
         """Whether another one is to come for the same label map."""
-        return self.learning or self.mode == BOX
+        return self.learning or self.result.mode == BOX
 
     @property
     def how(self) -> str:
         """Mode and time, for a person."""
-        took = f"{self.seconds:.1f} s" if self.seconds >= 1 else f"{self.seconds * 1000:.0f} ms"
-        return f"{self.mode} {took}"
+        seconds = self.result.seconds
+        return f"{self.result.mode} " + (f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms")
 
 
 @dataclass(frozen=True)

@@ -162,13 +162,8 @@ class RenderWorker(QObject):
         result = renderer.render(request.labels, blend, FULL if learns else request.mode, cancelled=cancelled)
         return Rendered(
             request,
-            result.composite,
+            result,
             photo_image(result.image),
-            result.seconds,
-            result.engine,
-            result.notice,
-            mode=result.mode,
-            typical=result.typical,
             learning=learns,
             has_boxes=renderer.has_boxes(blend),
             cache_bytes=renderer.cache_bytes,
@@ -265,24 +260,16 @@ class RenderWorker(QObject):
         )
 
 
-def shipped_engine(weights: str | None, device: str, precision: str, engine: str) -> Callable[[], FaceRenderer]:
-    """A function that loads torch and the weights when the worker calls it."""
+def shipped_engine(weights: str | None, device: str, precision: str, engine: str) -> FaceRenderer:
+    """Load torch and the weights; for the worker to call."""
+    from maskedit.render.renderer import Renderer
 
-    def make() -> FaceRenderer:
-        from maskedit.render.renderer import Renderer
-
-        return Renderer(weights, device=device, precision=precision, engine=engine)
-
-    return make
+    return Renderer(weights, device=device, precision=precision, engine=engine)
 
 
-def shipped_finder(device: str, precision: str) -> Callable[[], Any]:
-    """A function that loads the shipped face parser when the worker calls it."""
+def shipped_finder(device: str, precision: str) -> Any:
+    """Load the shipped face parser, likewise."""
+    from maskedit.face.locate import FaceFinder
+    from maskedit.face.parser import FaceParser
 
-    def make() -> Any:
-        from maskedit.face.locate import FaceFinder
-        from maskedit.face.parser import FaceParser
-
-        return FaceFinder(FaceParser(device=device, precision=precision))
-
-    return make
+    return FaceFinder(FaceParser(device=device, precision=precision))

@@ -13,8 +13,8 @@ def test_every_key_belongs_to_one_command():
     assert len(keys) == len(set(keys)), sorted(key for key in keys if keys.count(key) > 1)
 
 
-def test_every_command_has_a_handler_and_every_handler_a_command():
-    handlers = {name[3:] for name in vars(Commands) if name.startswith("on_")}
+def test_every_command_has_a_handler_and_every_handler_a_command(window):
+    handlers = set(Commands(window).by_id)
     assert handlers == {command.id for command in COMMANDS}
     assert len({command.id for command in COMMANDS}) == len(COMMANDS)
 

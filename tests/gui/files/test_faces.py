@@ -323,25 +323,25 @@ def test_only_the_edit_changes_and_the_status_line_says_so(open_window, answers,
     wait(lambda: window.editor.document.name == "holiday")
     settle(window)
     editor, document = window.editor, window.editor.document
-    assert np.array_equal(editor.result, document.photo)
+    assert np.array_equal(editor.render.result, document.photo)
     assert window.status["outside"] == "photo unchanged"
     editor.set_brush(60)
     click(window, 250, 250)
     settle(window)
-    changed = (editor.result != document.photo).any(axis=2)
+    changed = (editor.render.result != document.photo).any(axis=2)
     assert changed[240:260, 240:260].any()
     assert not changed[:150].any()
     assert not changed[:, :150].any()
     assert window.status["outside"] == "rest of the photo: 0 changed"
-    whole = editor.result
+    whole = editor.render.result
     window.actions_by_id["detail"].trigger()
     settle(window)
-    assert not editor.blend.detail
-    assert not np.array_equal(editor.result, whole)
+    assert not editor.render.blend.detail
+    assert not np.array_equal(editor.render.result, whole)
     window.actions_by_id["whole_face"].trigger()
     settle(window)
     assert window.status["outside"] == "whole face redrawn"
-    assert (editor.result != document.photo).mean() > 0.9
+    assert (editor.render.result != document.photo).mean() > 0.9
     window.actions_by_id["whole_face"].trigger()
     window.actions_by_id["detail"].trigger()
     export_photo(window, answers, tmp_path / "out.png")
@@ -374,9 +374,9 @@ def test_a_face_is_learned_shown_kept_and_forgotten(open_window, answers, tmp_pa
     window = open_window(engine)
     settle(window)
     editor, document = window.editor, window.editor.document
-    first, seen, pictures = editor.result.copy(), [], []
-    editor.learning_changed.connect(seen.append)
-    editor.result_changed.connect(lambda: pictures.append(editor.result.copy()))
+    first, seen, pictures = editor.render.result.copy(), [], []
+    editor.tuning.progressed.connect(seen.append)
+    editor.render.result_changed.connect(lambda: pictures.append(editor.render.result.copy()))
     window.actions_by_id["learn"].trigger()
     wait(lambda: document.learned is not None)
     settle(window)
@@ -394,12 +394,12 @@ def test_a_face_is_learned_shown_kept_and_forgotten(open_window, answers, tmp_pa
     document.mark_saved()
     window.actions_by_id["forget_face"].trigger()
     settle(window)
-    assert np.array_equal(editor.result, first)
+    assert np.array_equal(editor.render.result, first)
     answers.ask_unsaved = ["discard"]
     window.files.open(tmp_path / "face.maskedit")
     settle(window)
     assert engine.loaded == [b"learned"]
-    assert np.array_equal(editor.result, document.photo)
+    assert np.array_equal(editor.render.result, document.photo)
 
 
 def test_a_face_is_not_learned_still_where_the_document_says_nothing_of_it(open_window):
@@ -408,14 +408,14 @@ def test_a_face_is_not_learned_still_where_the_document_says_nothing_of_it(open_
     engine.set_target = lambda photo, labels: setattr(engine, "photo", photo)  # forgets nothing, as for the same photo
     window = open_window(engine)
     settle(window)
-    first = window.editor.result.copy()
-    window.editor.learn()
+    first = window.editor.render.result.copy()
+    window.editor.tuning.begin()
     wait(lambda: window.editor.document.learned is not None)
     settle(window)
-    assert not np.array_equal(window.editor.result, first)
+    assert not np.array_equal(window.editor.render.result, first)
     window.files.show_document(make_document())
     settle(window)
-    assert np.array_equal(window.editor.result, first)
+    assert np.array_equal(window.editor.render.result, first)
 
 
 def test_a_learned_face_that_does_not_fit_is_told_and_the_picture_comes_all_the_same(open_window):
@@ -427,12 +427,12 @@ def test_a_learned_face_that_does_not_fit_is_told_and_the_picture_comes_all_the_
     engine.load_learned = refuse
     window = open_window(engine)
     settle(window)
-    first = window.editor.result.copy()
+    first = window.editor.render.result.copy()
     document = make_document()
     document.learned = b"of other weights"
     window.files.show_document(document)
     settle(window)
-    assert np.array_equal(window.editor.result, first)
+    assert np.array_equal(window.editor.render.result, first)
     assert document.learned == b"of other weights"
     told = [text for _, text in window.messages if "belongs to other weights" in text]
     assert len(told) == 1
@@ -448,10 +448,10 @@ def test_many_renders_while_learning_do_not_multiply_its_steps(open_window, monk
     monkeypatch.setattr(FakeLearning, "step", lambda self: (time.sleep(0.02), step(self), calls.append(1))[1])
     window = open_window(LearningEngine(steps=10**6))
     settle(window)
-    window.editor.learn()
+    window.editor.tuning.begin()
     wait(lambda: len(calls) > 2)
     for _ in range(30):
-        window.editor.render_now()
+        window.editor.render.render_now()
         QTest.qWait(10)
     before = len(calls)
     assert window.editor.stop()
@@ -462,26 +462,26 @@ def test_learning_can_be_stopped_without_a_trace(open_window):
     engine = LearningEngine(steps=10**6)
     window = open_window(engine)
     settle(window)
-    editor, first = window.editor, window.editor.result.copy()
+    editor, first = window.editor, window.editor.render.result.copy()
     window.actions_by_id["learn"].trigger()
-    wait(lambda: editor.learning is not None and editor.learning.done > 30)
+    wait(lambda: editor.tuning.progress is not None and editor.tuning.progress.done > 30)
     assert not window.actions_by_id["learn"].isEnabled()
-    assert not editor.up_to_date  # the picture is on its way
+    assert not editor.render.up_to_date  # the picture is on its way
     click(window, 60, 220)  # painting goes on
     assert editor.document.is_modified
     editor.document.undo()
     window.learn_bar.cancelled.emit()
-    wait(lambda: editor.learning is None)
+    wait(lambda: editor.tuning.progress is None)
     settle(window)
     assert engine.cancelled == 1
     assert editor.document.learned is None
-    assert np.array_equal(editor.result, first)
+    assert np.array_equal(editor.render.result, first)
     # Another document ends a learning, too.
     window.actions_by_id["learn"].trigger()
-    wait(lambda: editor.learning is not None and editor.learning.done > 0)
+    wait(lambda: editor.tuning.progress is not None and editor.tuning.progress.done > 0)
     window.files.show_document(make_document(seed=2))
     settle(window)
-    assert editor.learning is None
+    assert editor.tuning.progress is None
     assert engine.cancelled == 2
     assert editor.document.learned is None
 
@@ -499,12 +499,12 @@ def test_learning_that_fails_is_one_message(open_window):
 
     window = open_window(Astray())
     settle(window)
-    first = window.editor.result.copy()
+    first = window.editor.render.result.copy()
     window.actions_by_id["learn"].trigger()
     wait(lambda: ("error", "The face was not learned: It went astray.") in window.messages)
     settle(window)
-    assert window.editor.learning is None
-    assert np.array_equal(window.editor.result, first)
+    assert window.editor.tuning.progress is None
+    assert np.array_equal(window.editor.render.result, first)
 
 
 def test_the_window_closes_once_a_promised_photo_is_written(open_window, answers, tmp_path):

@@ -265,7 +265,7 @@ def test_nothing_to_save_asks_nothing(window, answers):
 )
 @pytest.mark.parametrize("live", [True, False])
 def test_export_pictures_of_the_present_labels(window, answers, tmp_path, kind, name, live):
-    window.editor.set_live(live)
+    window.editor.render.set_live(live)
     drag(window, (60, 60), (190, 70))
     answers.ask_export = [Export(kind, 95)]
     answers.ask_save = [tmp_path / name]
@@ -275,7 +275,7 @@ def test_export_pictures_of_the_present_labels(window, answers, tmp_path, kind, 
     expected = imaging.colourise(window.editor.document.labels)
     if kind == "result":
         assert np.abs(picture.astype(int) - expected).mean() < (0.01 if name.endswith("png") else 12)
-    assert window.editor.live.enabled is live
+    assert window.editor.render.live.enabled is live
     assert window.messages[-1] == ("info", f"Exported {name}.")
 
 
@@ -322,7 +322,7 @@ def test_an_export_that_cannot_be_kept_says_so(open_window, answers, tmp_path, w
         wait(lambda: window.messages[-1][0] == "error")
         reason = "the render failed (RuntimeError: shape mismatch)"
     assert window.messages[-1] == ("error", f"r.png was not written: {reason}.")
-    window.editor.render_now()
+    window.editor.render.render_now()
     settle(window)
     assert not (tmp_path / "r.png").exists()
 

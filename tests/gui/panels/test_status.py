@@ -21,7 +21,8 @@ WORDS = {
 
 @pytest.mark.parametrize("state", PreviewState)
 def test_every_state_of_the_preview(state):
-    editor = SimpleNamespace(preview_state=state, rendering_seconds=1.26, rendered=SimpleNamespace(how="full 90 ms"))
+    render = SimpleNamespace(rendering_seconds=1.26, rendered=SimpleNamespace(how="full 90 ms"))
+    editor = SimpleNamespace(preview_state=state, render=render)
     assert preview_text(editor) == WORDS[state]
 
 
@@ -34,12 +35,12 @@ def test_every_state_of_the_preview(state):
     ],
 )
 def test_every_state_of_the_engine(state, engine, words):
-    assert engine_text(SimpleNamespace(engine_state=state, engine=engine)) == words
+    assert engine_text(SimpleNamespace(render=SimpleNamespace(engine_state=state, engine=engine))) == words
 
 
 def test_why_there_is_no_result():
     def text(preview: PreviewState, engine: EngineState) -> str:
-        return absence_text(SimpleNamespace(preview_state=preview, engine_state=engine))
+        return absence_text(SimpleNamespace(preview_state=preview, render=SimpleNamespace(engine_state=engine)))
 
     assert text(PreviewState.LOADING, EngineState.STARTING) == LOADING
     assert text(PreviewState.FAILED, EngineState.READY) == FAILED

@@ -16,18 +16,19 @@ from maskedit.errors import UserError
 from maskedit.gui.panels.status import FAILED, NOT_LOADED
 from maskedit.gui.qimage import photo_image
 from maskedit.gui.rendering.messages import Rendered, RenderRequest
+from maskedit.render.results import EditResult
 from tests.gui.harness import LEFT, NONE, FakeEngine, at, click, drag, key, make_document, settle, wait
 
 
 def belongs(window) -> bool:
     """Whether the result on the screen is that of the label map as it stands."""
     editor = window.editor
-    return np.array_equal(editor.result, imaging.colourise(editor.document.labels))
+    return np.array_equal(editor.render.result, imaging.colourise(editor.document.labels))
 
 
 def asked(window) -> int:
     """How many renders were asked for when the one on the screen was; all of them, once the window has settled."""
-    return window.editor.rendered.request.sequence
+    return window.editor.render.rendered.request.sequence
 
 
 def test_the_first_result_comes_by_itself(window, engine):
@@ -90,7 +91,7 @@ def test_200_fast_edits_cost_few_renders(open_window, seconds):
     else:
         assert asked(window) - before <= 15
     assert belongs(window)
-    assert editor.up_to_date
+    assert editor.render.up_to_date
 
 
 def test_the_window_never_waits_for_the_engine(open_window):
@@ -122,13 +123,13 @@ def test_a_result_for_another_document_never_shows(open_window):
     window = open_window(engine)
     settle(window)
     shown = []
-    window.editor.result_changed.connect(lambda: shown.append(belongs(window)))
+    window.editor.render.result_changed.connect(lambda: shown.append(belongs(window)))
     drag(window, (40, 40), (200, 60))
-    wait(lambda: window.editor.live.in_flight)
+    wait(lambda: window.editor.render.live.in_flight)
     QTest.qWait(20)
     other = make_document(seed=5)
     window.files.show_document(other)
-    assert window.editor.result is None
+    assert window.editor.render.result is None
     assert window.result_view.image is None
     settle(window)
     assert shown == [True]
@@ -139,20 +140,20 @@ def test_an_older_result_never_shows(window):
     editor = window.editor
     click(window, 60, 60)
     settle(window)
-    old, image = np.zeros_like(editor.result), editor.result_image
+    old, image = np.zeros_like(editor.render.result), editor.render.result_image
     document = editor.document
     request = RenderRequest(
-        sequence=editor._shown - 1,
-        state=editor._state(),
+        sequence=asked(window) - 1,
+        revision=document.revision,
         photo=document.photo,
         reference_labels=document.reference_labels,
         labels=document.snapshot(),
-        blend=editor.blend,
+        blend=editor.render.blend,
         learned=None,
     )
-    composite = replace(editor.composite, image=old)
-    editor._render_finished(Rendered(request, composite, photo_image(old), 0.01, "fake", ""))
-    assert editor.result_image is image
+    composite = replace(editor.render.composite, image=old)
+    editor.render._render_finished(Rendered(request, EditResult(composite, 0.01, "fake"), photo_image(old)))
+    assert editor.render.result_image is image
     assert belongs(window)
 
 
@@ -182,19 +183,19 @@ def test_an_exception_in_the_engine(window, engine):
     assert "RuntimeError: shape mismatch" in window.messages[0][1]
     assert "long story" not in window.messages[0][1]
     assert not window.message_bar.isHidden()
-    assert not window.editor.live.enabled
+    assert not window.editor.render.live.enabled
     assert not window.actions_by_id["live"].isChecked()
     assert window.status["preview"] == "render failed"
     click(window, 160, 60)
     assert len(window.editor.document.history.names) == 2
     QTest.qWait(50)
-    assert not window.editor.up_to_date
+    assert not window.editor.render.up_to_date
     key(window, Qt.Key.Key_F5)
     settle(window)
     assert belongs(window)
     assert len(window.messages) == 1
     key(window, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
-    assert window.editor.live.enabled
+    assert window.editor.render.live.enabled
     click(window, 200, 60)
     settle(window)
     assert belongs(window)
@@ -206,7 +207,7 @@ def test_a_failed_first_render_is_explained(open_window):
     window = open_window(engine)
     wait(lambda: window.messages)
     assert window.result_view.empty_text == FAILED
-    assert window.editor.result is None
+    assert window.editor.render.result is None
     key(window, Qt.Key.Key_F5)
     settle(window)
     assert belongs(window)
@@ -240,8 +241,8 @@ def test_a_failing_engine_is_told_with_live_off_too(open_window):
         raise UserError("The weights are missing.")
 
     window = open_window(make, start=False)
-    window.editor.live.reset()
-    window.editor.set_live(False)
+    window.editor.render.live.reset()
+    window.editor.render.set_live(False)
     window.editor.start()
     wait(lambda: window.messages)
     assert window.messages == [("error", "The weights are missing.")]
@@ -268,17 +269,17 @@ def test_switched_off_nothing_renders_until_asked(window, engine):
     assert len(engine.rendered) == 1
     assert window.status["preview"] == "out of date"
     called = []
-    window.editor.when_up_to_date(lambda: called.append(belongs(window)))
+    window.editor.render.when_up_to_date(lambda: called.append(belongs(window)))
     assert called == []
     wait(lambda: called)
     assert called == [True]
-    window.editor.when_up_to_date(lambda: called.append("at once"))
+    window.editor.render.when_up_to_date(lambda: called.append("at once"))
     assert called == [True, "at once"]
 
 
 def test_results_arrive_in_the_gui_thread(window):
     threads = []
-    window.editor.result_changed.connect(lambda: threads.append(threading.current_thread()))
+    window.editor.render.result_changed.connect(lambda: threads.append(threading.current_thread()))
     click(window, 60, 60)
     settle(window)
     assert set(threads) == {threading.main_thread()}

@@ -1,5 +1,7 @@
 """The real window with a real, tiny network that sees the photo around an edit."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -19,25 +21,25 @@ def window(open_window, tmp_path):
     torch.manual_seed(3)
     network = ContextNetwork(DmnConfig(width=4, size=64, blocks=1, variant="maskgan-context"))
     weights = save_checkpoint(tmp_path / "context.safetensors", network, {}, dtype=torch.float32)
-    window = open_window(shipped_engine(str(weights), "cpu", "float32", "auto"), whole_face=False)
+    window = open_window(partial(shipped_engine, str(weights), "cpu", "float32", "auto"), whole_face=False)
     settle(window)
     return window
 
 
 def shown(window):
     """The picture on the screen and the photo, as integers that can be subtracted."""
-    return window.editor.result.astype(int), window.editor.document.photo.astype(int)
+    return window.editor.render.result.astype(int), window.editor.document.photo.astype(int)
 
 
 def test_before_any_edit_it_shows_the_photo(window):
     assert np.array_equal(*shown(window))
-    assert "maskgan-context" in window.editor.about
+    assert "maskgan-context" in window.editor.render.about
     assert window.status["preview"].startswith("up to date, full ")
 
 
 def test_the_hole_follows_the_brush_and_the_rest_is_the_photo(window):
     editor, modes = window.editor, []
-    editor.result_changed.connect(lambda: modes.append(editor.rendered.mode))
+    editor.render.result_changed.connect(lambda: modes.append(editor.render.rendered.result.mode))
     QTest.mousePress(window.canvas, LEFT, NONE, at(window, 60, 60))
     for x in range(64, 120, 8):
         QTest.mouseMove(window.canvas, at(window, x, 60))
@@ -47,11 +49,11 @@ def test_the_hole_follows_the_brush_and_the_rest_is_the_photo(window):
     QTest.mouseRelease(window.canvas, LEFT, NONE, at(window, 120, 60))
     settle(window)
     assert modes[0] == BOX
-    assert editor.rendered.mode == "full"
+    assert editor.render.rendered.result.mode == "full"
     result, photo = shown(window)
     assert np.abs(result - photo)[55:65, 64:110].max() > 0
     assert np.array_equal(result[100:], photo[100:])
-    assert editor.composite.changed_outside == 0
+    assert editor.render.composite.changed_outside == 0
     editor.undo()
     settle(window)
     assert np.array_equal(*shown(window))
@@ -62,19 +64,19 @@ def test_a_face_is_learned_shown_whole_and_used_for_the_edit(window, monkeypatch
     editor = window.editor
     click(window, 60, 60)
     settle(window)
-    before = editor.result.copy()
+    before = editor.render.result.copy()
     whole = []
-    editor.result_changed.connect(lambda: whole.append(editor.composite.alpha.min() == 1))
+    editor.render.result_changed.connect(lambda: whole.append(editor.render.composite.alpha.min() == 1))
     window.actions_by_id["learn"].trigger()
     wait(lambda: editor.document.learned is not None)
     settle(window)
     assert whole[0]
     assert not whole[-1]
-    assert not np.array_equal(editor.result, before)
-    assert np.array_equal(editor.result[120:], editor.document.photo[120:])
+    assert not np.array_equal(editor.render.result, before)
+    assert np.array_equal(editor.render.result[120:], editor.document.photo[120:])
     window.actions_by_id["forget_face"].trigger()
     settle(window)
-    assert np.array_equal(editor.result, before)
+    assert np.array_equal(editor.render.result, before)
 
 
 def test_the_whole_face_can_be_shown(window):
@@ -82,6 +84,6 @@ def test_the_whole_face_can_be_shown(window):
     settle(window)
     window.actions_by_id["whole_face"].trigger()
     settle(window)
-    assert window.editor.composite.alpha.min() == 1
+    assert window.editor.render.composite.alpha.min() == 1
     result, photo = shown(window)
     assert (result != photo).mean() > 0.9

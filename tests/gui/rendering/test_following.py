@@ -63,7 +63,7 @@ def lighter(labels):
 
 
 def shows(window, picture):
-    return np.array_equal(window.editor.result, picture(window.editor.document.labels))
+    return np.array_equal(window.editor.render.result, picture(window.editor.document.labels))
 
 
 def test_the_window_shows_boxes_then_the_full_render(open_window):
@@ -77,7 +77,7 @@ def test_the_window_shows_boxes_then_the_full_render(open_window):
         QTest.qWait(10)
     wait(lambda: shows(window, lighter))
     assert engine.modes.count(BOX) >= 2
-    assert not window.editor.up_to_date
+    assert not window.editor.render.up_to_date
     assert window.status["preview"] == "following, box 10 ms"
     wait(lambda: engine.modes[-1] == FULL)  # it rests
     settle(window)
@@ -93,7 +93,7 @@ def test_a_full_render_under_way_does_not_hold_up_the_brush(open_window):
     window = open_window(engine)
     settle(window)
     drag(window, (60, 60), (100, 60))
-    wait(lambda: window.editor.live._in_flight == FULL)
+    wait(lambda: window.editor.render.live._in_flight == FULL)
     QTest.mousePress(window.canvas, LEFT, NONE, at(window, 60, 160))
     QTest.mouseMove(window.canvas, at(window, 80, 160))
     wait(lambda: shows(window, lighter))
@@ -117,7 +117,7 @@ def test_what_was_overtaken_may_fail(open_window):
     settle(window)
     assert engine.error is None
     assert window.messages == []
-    assert window.editor.live.enabled
+    assert window.editor.render.live.enabled
     assert shows(window, imaging.colourise)
 
 
@@ -126,8 +126,8 @@ def test_with_live_off_a_box_is_not_called_up_to_date(open_window):
     settle(window)
     drag(window, (60, 60), (100, 60))
     wait(lambda: shows(window, lighter))
-    window.editor.set_live(False)
-    wait(lambda: not window.editor.live.in_flight)
+    window.editor.render.set_live(False)
+    wait(lambda: not window.editor.render.live.in_flight)
     click(window, 150, 60)
     assert window.status["preview"] == "out of date"
 
@@ -145,11 +145,11 @@ def test_the_brush_may_move_while_a_face_is_learned(open_window):
     engine = Both()
     window = open_window(engine)
     settle(window)
-    window.editor.learn()
-    wait(lambda: window.editor.learning is not None)
+    window.editor.tuning.begin()
+    wait(lambda: window.editor.tuning.progress is not None)
     QTest.mousePress(window.canvas, LEFT, NONE, at(window, 20, 60))
     x = 20
-    while window.editor.learning is not None:
+    while window.editor.tuning.progress is not None:
         x = x + 3 if x < 230 else 20
         QTest.mouseMove(window.canvas, at(window, x, 60))
         QTest.qWait(5)
@@ -165,7 +165,9 @@ def test_no_result_is_older_than_the_one_before_it(open_window, obeys):
     window = open_window(engine)
     settle(window)
     editor, seen = window.editor, []
-    editor.result_changed.connect(lambda: seen.append((editor.rendered.request.state[0], editor.rendered.mode)))
+    editor.render.result_changed.connect(
+        lambda: seen.append((editor.render.rendered.request.revision, editor.render.rendered.result.mode))
+    )
     random = np.random.default_rng(0)
     for _ in range(12):
         QTest.mousePress(window.canvas, LEFT, NONE, at(window, *random.integers(20, 230, 2)))
@@ -190,7 +192,7 @@ def test_what_is_written_is_the_full_render(open_window, tmp_path):
     drag(window, (60, 60), (100, 60))
     wait(lambda: shows(window, lighter))
     written = []
-    window.editor.when_up_to_date(lambda: written.append(window.editor.result.copy()))
+    window.editor.render.when_up_to_date(lambda: written.append(window.editor.render.result.copy()))
     assert not written
     wait(lambda: written)
     np.testing.assert_array_equal(written[0], imaging.colourise(window.editor.document.labels))
