@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt, QTimer
@@ -48,7 +49,7 @@ def left_behind(window):
         "session.write_recovery(sys.argv[1], document)"
     )
     folder = window.files.recovery.folder
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    root = Path(__file__).parents[3]
     subprocess.run([sys.executable, "-c", code, str(folder)], check=True, cwd=root)
     (path,) = folder.glob("*")
     return path
