@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 
 from maskedit import imaging
 from maskedit.document.document import Document
 from maskedit.errors import UserError
-from maskedit.imaging import PhotoMetadata
+from maskedit.imaging import PhotoMetadata, Square
 from maskedit.render.compositing import Composite
 from maskedit.render.pasting import paste_back
 
 logger = logging.getLogger(__name__)
 
 
-def full_size(document: Document, composite: Composite) -> tuple[np.ndarray, PhotoMetadata]:
+def full_size(
+    document: Document, composite: Composite, sharper: Callable[[np.ndarray, Square], Composite] | None = None
+) -> tuple[np.ndarray, PhotoMetadata]:
     """The whole photo (H, W, 3) uint8 RGB, upright, with the edit in it, and the metadata to write into its file.
 
     A document that came from no photo file is its own photo.
+
+    Args:
+        sharper: makes the composite anew for the whole photo and the square in it, as
+            `maskedit.EditRenderer.at_full_size` does; None takes it as it is.
 
     Raises:
         UserError: the photo in a stranger's session is none.
@@ -33,6 +40,8 @@ def full_size(document: Document, composite: Composite) -> tuple[np.ndarray, Pho
         raise UserError(
             f"The photo file in this document cannot be read; export the square instead. {error}"
         ) from error
+    if sharper is not None:
+        composite = sharper(photo, origin.square)
     return paste_back(photo, origin.square, composite), imaging.read_metadata(origin.data)
 
 

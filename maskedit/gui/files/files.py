@@ -24,6 +24,7 @@ from maskedit.gui.editor import Editor
 from maskedit.gui.files.faces import Faces
 from maskedit.gui.files.recovery import Recovery
 from maskedit.gui.qimage import image_photo
+from maskedit.gui.rendering.jobs import Services
 from maskedit.gui.states import Level
 from maskedit.imaging import SourcePhoto
 from maskedit.opening.documents import bundled_document, renewed, square_document, with_labels
@@ -306,16 +307,17 @@ class Files(QObject):
             )
 
     def _export(self, path: Path, export: Export) -> None:
-        document, result, composite = self._editor.document, self._editor.render.result, self._editor.render.composite
+        document, rendered, result = self._editor.document, self._editor.render.rendered, self._editor.render.result
         own, labels = document.reference_labels, document.snapshot()
 
-        def work() -> None:
+        def work(services: Services | None = None) -> None:
             if export.kind in ("palette", "ids"):
                 imaging.write_labels(path, labels, kind=export.kind, overwrite=True)
                 return
             metadata = None
             if export.kind == "photo":
-                picture, metadata = full_size(document, composite)
+                sharper = partial(services.at_full_size, rendered)
+                picture, metadata = full_size(document, rendered.result.composite, sharper)
             elif export.kind == "result":
                 picture = result
                 metadata = square_metadata(document)
@@ -330,7 +332,7 @@ class Files(QObject):
             self._editor.tell(Level.INFO, f"Exported {path.name}.")
 
         if export.kind == "photo":  # not here: a large one takes seconds
-            self._editor.jobs.run(lambda _: work(), written, promised=True)
+            self._editor.jobs.run(work, written, promised=True)
         elif self.guarded(work):
             written()
 

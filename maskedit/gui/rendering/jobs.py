@@ -10,6 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from maskedit.gui.rendering.messages import Rendered
+from maskedit.imaging import Square
+from maskedit.render.compositing import Composite
+
 
 class Services(Protocol):
     """What a job may use in the worker's thread."""
@@ -20,6 +24,10 @@ class Services(Protocol):
     @property
     def finder(self) -> Any:
         """The face finder, with its parser; made when it is first asked for."""
+        ...
+
+    def at_full_size(self, rendered: Rendered, original: np.ndarray, square: Square) -> Composite:
+        """A finished render as sharp as the whole photo that its square was cut from; see `EditRenderer`."""
         ...
 
     def begin_learning(self, photo: np.ndarray, reference_labels: np.ndarray) -> None:

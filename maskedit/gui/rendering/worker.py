@@ -18,7 +18,8 @@ from maskedit.errors import explain
 from maskedit.gui.qimage import photo_image
 from maskedit.gui.rendering.jobs import Job, JobQueue
 from maskedit.gui.rendering.messages import LearningProgress, Mailbox, Rendered, RenderRequest
-from maskedit.render.compositing import WHOLE_FACE
+from maskedit.imaging import Square
+from maskedit.render.compositing import WHOLE_FACE, Composite
 from maskedit.render.edit_renderer import EditRenderer
 from maskedit.render.modes import BOX, FULL, Cancelled, never
 from maskedit.render.results import FaceRenderer, Learning
@@ -168,6 +169,12 @@ class RenderWorker(QObject):
             has_boxes=renderer.has_boxes(blend),
             cache_bytes=renderer.cache_bytes,
         )
+
+    def at_full_size(self, rendered: Rendered, original: np.ndarray, square: Square) -> Composite:
+        """See `Services`."""
+        request = rendered.request
+        renderer = self._target_renderer(request.photo, request.reference_labels, request.learned)
+        return renderer.at_full_size(original, square, request.labels, rendered.result.composite, request.blend)
 
     @Slot()
     def improve(self) -> None:
