@@ -31,7 +31,7 @@ class Editor(QObject):
     """
 
     document_changed = Signal()
-    labels_changed = Signal(object)  # Box; emitted after every change of the label map
+    labels_changed = Signal(object)  # Box; for what shows the label map
     history_changed = Signal()
     options_changed = Signal()
     preview_changed = Signal()  # `preview_state`; ten times a second while a render runs
@@ -65,7 +65,6 @@ class Editor(QObject):
         """Whether labels are shown in the second palette; files keep the published one."""
         self._before_choice = self.label, self.last_label
         self._idle: list[tuple[Callable[[], None], Callable[[], None]]] = []
-        self.labels_changed.connect(self.render.labels_changed)
         self.render.state_changed.connect(self.preview_changed)
         self.render.live_changed.connect(self.options_changed)
         self.tuning.progressed.connect(self.preview_changed)
@@ -102,6 +101,7 @@ class Editor(QObject):
         """A whole edit at once: fill, lasso, transfer, undo."""
         if box is not None:
             self.labels_changed.emit(box)
+            self.render.edited()
         self.stroke_ended()
 
     @Slot()

@@ -83,8 +83,10 @@ class Tools:
             self._editor.stroke_ended()
 
     def _changed(self, box: Box | None) -> None:
+        """The canvas repaints before a picture is asked for: what the hand does shows first."""
         if box is not None:
             self._editor.labels_changed.emit(box)
+            self._editor.render.edited()
 
     # Parts of gestures ------------------------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
 from maskedit.document.document import Document
-from maskedit.document.history import Box
 from maskedit.gui.rendering.messages import Rendered, RenderRequest
 from maskedit.gui.rendering.scheduler import LiveScheduler
 from maskedit.gui.rendering.thread import RenderThread
@@ -91,9 +90,8 @@ class RenderClient(QObject):
         self._schedule()
         self.state_changed.emit()
 
-    @Slot(object)
-    def labels_changed(self, box: Box) -> None:
-        """The document's label map has changed in a box."""
+    def edited(self) -> None:
+        """The document's label map has changed."""
         self.live.edited()
         self._schedule()
         self.state_changed.emit()
