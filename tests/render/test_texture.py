@@ -46,6 +46,7 @@ def runs(image, part):
     return (float(np.abs(np.diff(image, axis=axis))[part].mean()) for axis in (0, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", [HAIR, SKIN, CLOTH])
 def test_what_was_drawn_flat_is_as_rough_as_the_photo(label):
     photo, ids, hole = picture(label)
@@ -79,6 +80,7 @@ def test_strands_far_from_any_hang_down():
     assert across > 1.3 * down
 
 
+@pytest.mark.slow
 def test_the_same_comes_every_time():
     photo, ids, hole = picture()
     drawn = flat(photo, hole)
