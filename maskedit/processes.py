@@ -11,6 +11,8 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
+
 
 def follow_parent() -> None:
     """End this process with the one that started it, however that ends; watched for in the background."""
@@ -24,17 +26,13 @@ def follow_parent() -> None:
         threading.Thread(target=wait, daemon=True).start()
 
 
-def peak_memory() -> float | None:
-    """The most memory that this process ever held, in MiB; None where the system does not tell."""
+def peak_memory() -> float:
+    """The most memory that this process ever held, in MiB."""
     if sys.platform == "linux":
         # Not ru_maxrss, which Linux starts from the process that started this one.
         status = Path("/proc/self/status").read_text(encoding="ascii")
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 2**10
     if sys.platform == "win32":
-        try:
-            import psutil  # comes with accelerate
-        except ImportError:
-            return None
         return psutil.Process().memory_info().peak_wset / 2**20
     import resource
 

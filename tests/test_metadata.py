@@ -163,6 +163,7 @@ def test_a_broken_block_never_fails_a_save(tmp_path, photo, block, extension):
         assert image.getexif()[Base.Software] == SOFTWARE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", HOLDING)
 def test_no_bit_flip_in_the_block_fails_a_save(tmp_path, photo, extension):
     random = np.random.default_rng(4)

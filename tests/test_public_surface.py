@@ -38,6 +38,7 @@ def test_the_public_names_are_these():
         _ = maskedit.nonsense
 
 
+@pytest.mark.slow
 def test_the_example_of_the_readme_runs(tmp_path, monkeypatch):
     """On a portrait in a larger photo; what is beside the longer hair stays as it was."""
     monkeypatch.chdir(tmp_path)
@@ -65,6 +66,7 @@ print([name for name in ('torch', 'PySide6') if name in sys.modules])"""
     assert run.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "program"),
     [
@@ -85,6 +87,7 @@ def test_every_command_has_help_with_an_example_and_refuses_wrong_usage(module, 
     assert wrong.returncode == 2
 
 
+@pytest.mark.slow
 def test_the_marks_of_the_window_load_no_torch():
     """They are where the aligning has its eyes and mouth, and the window must open at once."""
     code = "import maskedit.gui.dialogs.square_view, sys; print('torch' in sys.modules)"

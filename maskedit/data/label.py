@@ -9,11 +9,9 @@ that it is there tells later stages that a parser drew these label maps and not 
 from __future__ import annotations
 
 import contextlib
-import csv
 import fnmatch
 import functools
 import hashlib
-import io
 import json
 import multiprocessing
 import time
@@ -28,13 +26,13 @@ from PIL import Image
 from maskedit import imaging
 from maskedit.data.check import printable
 from maskedit.data.folder import LABELLED
+from maskedit.data.label_table import DIGITS, TABLE, Row, read_rows, write_rows
 from maskedit.errors import UserError, disk_errors
 from maskedit.face.parser import FaceParser
-from maskedit.labels import BY_NAME, LABELS, NUM_LABELS
+from maskedit.labels import LABELS, NUM_LABELS
 from maskedit.resources import default_weights
 from maskedit.workers import run_jobs
 
-TABLE = "labels.tsv"
 FORMAT = 1  # of LABELLED and TABLE; a change of what the same options give must raise it
 LEAST_CONFIDENCE = 0.87
 """Least mean probability of the chosen labels, over all pixels of a photo. On 91 photos whose maps people drew it goes
@@ -48,9 +46,7 @@ MOST_BACKGROUND = 0.75
 FACE = ("skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "mouth", "u_lip", "l_lip")
 MADE, SKIPPED, SAME_STEM = "made", "skipped", "same stem"
 _FILE_REASONS = ("unreadable", "not a square", "turned by EXIF")
-_COLUMNS = ("name", "bytes", "verdict", "confidence", "classes", "detail")
 _LARGEST = 1024  # px: a larger photo's map is drawn at this side and enlarged; 19 probabilities a pixel fill memory
-_DIGITS = 7  # of confidence and shares: a pixel of 1024 x 1024 still counts, and a row reads back as it was judged
 _SAVE_EVERY = 10.0  # seconds: so much work a kill can lose
 _SHOWN = 5  # names for each reason in the table
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -66,22 +62,6 @@ class LabelOptions:
     """0..1: photos with a lower mean probability of the chosen labels are left out."""
     skip: tuple[str, ...] = ()
     """Glob patterns of photos' names to leave out."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One photo: a line of labels.tsv."""
-
-    name: str
-    bytes: int
-    """Of the file: a photo of the same name and another size is another photo."""
-    verdict: str
-    """``"made"``, or the reason why it was left out."""
-    confidence: float | None = None
-    """0..1, the mean probability of the chosen labels; None where it was not parsed."""
-    shares: dict[str, float] = field(default_factory=dict)
-    """Class name -> share of the pixels, of the classes that are there."""
-    detail: str = ""
 
 
 @dataclass
@@ -156,10 +136,10 @@ def label(
                     summary.made += row.verdict == MADE
                     summary.parsed += row.confidence is not None
                     if time.monotonic() - saved > _SAVE_EVERY:
-                        _write_rows(out / TABLE, rows)
+                        write_rows(out / TABLE, rows)
                         saved = time.monotonic()
         finally:
-            _write_rows(out / TABLE, rows)
+            write_rows(out / TABLE, rows)
     for row in (rows[photo.name] for photo in photos):
         if row.verdict != MADE:
             summary.left_out.setdefault(row.verdict, []).append(row.name)
@@ -220,7 +200,7 @@ def table(out: Path, summary: Summary) -> list[str]:
 
 def count_finished(out: Path) -> int:
     """How many pairs ``out`` holds and its table knows: those that a later run need not make again."""
-    return sum(row.verdict == MADE and _is_pair(out, row.name) for row in _read_rows(out / TABLE).values())
+    return sum(row.verdict == MADE and _is_pair(out, row.name) for row in read_rows(out / TABLE).values())
 
 
 def _find_photos(folder: Path) -> tuple[list[Path], list[str]]:
@@ -265,7 +245,7 @@ def _claim(out: Path, photos: Sequence[Path], wanted: dict, *, force: bool) -> d
                 f"{out} was begun with other options: {', '.join(changed)}; give the same ones or another folder, or "
                 "--force to go on in this one, which removes what another parser drew and judges the rest anew."
             )
-        rows = _read_rows(out / TABLE)
+        rows = read_rows(out / TABLE)
         if _drawn_by(found) != _drawn_by(wanted):
             # The record is replaced last: until then it tells the truth about the pairs that are left.
             for name in {*rows, *(photo.name for photo in photos)}:
@@ -371,8 +351,8 @@ def _label_photo(job: _Job) -> Row:
     most, ids = torch.from_numpy(probabilities).max(dim=0)
     labels = ids.to(torch.uint8).numpy()
     counts = np.bincount(labels.ravel(), minlength=NUM_LABELS)
-    shares = {LABELS[id].name: round(float(counts[id]) / labels.size, _DIGITS) for id in np.flatnonzero(counts)}
-    confidence = round(float(most.mean()), _DIGITS)
+    shares = {LABELS[id].name: round(float(counts[id]) / labels.size, DIGITS) for id in np.flatnonzero(counts)}
+    confidence = round(float(most.mean()), DIGITS)
     row = replace(row, confidence=confidence, shares=shares, verdict=judge(confidence, shares, job.least_confidence))
     if row.verdict == MADE:
         image, mask = _targets(job.out, job.photo.name)
@@ -403,34 +383,3 @@ def _remove_pair(out: Path, name: str, *, mask: bool = True) -> None:
     """The photo first: a photo without its label map would stop who reads the folder."""
     for path in _targets(out, name)[: 2 if mask else 1]:
         path.unlink(missing_ok=True)
-
-
-def _write_rows(path: Path, rows: dict[str, Row]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for name in sorted(rows):
-        row = rows[name]
-        confidence = "" if row.confidence is None else f"{row.confidence:.{_DIGITS}f}"
-        shares = " ".join(f"{part}:{share:.{_DIGITS}f}" for part, share in row.shares.items())
-        writer.writerow((name, row.bytes, row.verdict, confidence, shares, printable(row.detail)))
-    # Names that are no UTF-8 come from the system as surrogates and go back as the same bytes.
-    imaging.atomic_write_bytes(path, text.getvalue().encode("utf-8", "surrogateescape"), overwrite=True)
-
-
-def _read_rows(path: Path) -> dict[str, Row]:
-    """The rows of an earlier run by name; none when there is no table. A line that is none is no photo's."""
-    rows = {}
-    with (
-        contextlib.suppress(FileNotFoundError, csv.Error),
-        open(path, newline="", encoding="utf-8", errors="surrogateescape") as file,
-    ):
-        for line in csv.DictReader(file, delimiter="\t"):
-            with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
-                parts = (each.rsplit(":", 1) for each in line["classes"].split())
-                shares = {part: float(share) for part, share in parts if part in BY_NAME}
-                confidence = float(line["confidence"]) if line["confidence"] else None
-                row = Row(line["name"], int(line["bytes"]), line["verdict"], confidence, shares, line["detail"] or "")
-                if row.name == Path(row.name).name:  # pairs are removed by it: it must not lead out of the folder
-                    rows[row.name] = row
-    return rows

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
+import psutil
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -197,8 +198,6 @@ def _count(labels: Tensor) -> Tensor:
 
 def _free_memory(device: torch.device) -> int:
     """Bytes that may still be taken where the pairs would live, and on the way there."""
-    import psutil  # comes with accelerate
-
     # Every process of this machine holds its own copy.
     host = psutil.virtual_memory().available // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return min(host, torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else host

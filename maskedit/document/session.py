@@ -9,11 +9,11 @@ import os
 import re
 import secrets
 import struct
-import sys
-import time
 import zipfile
 import zlib
 from pathlib import Path
+
+import psutil
 
 from maskedit.document.document import Document
 from maskedit.document.packing import Malformed, check_directory, pack, unpack
@@ -138,36 +138,11 @@ def discard_recovery(path: str | Path) -> None:
 def _is_left_behind(process_id: int, process: str, *, written: float) -> bool:
     if process_id == os.getpid():
         return process != _PROCESS
-    # After a restart of the machine another program may have the number of the editor that wrote the file.
-    started = _started(process_id)
-    return not _is_running(process_id) or (started is not None and started > written + 60)
-
-
-def _started(process_id: int) -> float | None:
-    """When a process began, in seconds since 1970; None where the system does not tell (all but Linux)."""
     try:
-        ticks = int(Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[19])
-        uptime = float(Path("/proc/uptime").read_text().split()[0])
-        return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def _is_running(process_id: int) -> bool:
-    if sys.platform == "win32":  # os.kill would end the process there
-        import ctypes
-
-        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, process_id)  # PROCESS_QUERY_LIMITED_INFORMATION
-        if not handle:
-            return False
-        exit_code = ctypes.c_ulong()
-        ctypes.windll.kernel32.GetExitCodeProcess(handle, ctypes.byref(exit_code))
-        ctypes.windll.kernel32.CloseHandle(handle)
-        return exit_code.value == 259  # STILL_ACTIVE
-    try:
-        os.kill(process_id, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
+        started = psutil.Process(process_id).create_time()
+    except psutil.NoSuchProcess:
         return True
-    return True
+    except psutil.AccessDenied:
+        return False
+    # After a restart of the machine another program may have the number of the editor that wrote the file.
+    return started > written + 60

@@ -11,15 +11,15 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from maskedit.labels import BACKGROUND, BY_NAME, NUM_LABELS
+from maskedit.labels import BACKGROUND, EYEGLASSES, NUM_LABELS, ids_of
 
-_GROUNDS = tuple(BY_NAME[name].id for name in ("background", "skin", "hair", "neck", "cloth"))
+_GROUNDS = ids_of("background", "skin", "hair", "neck", "cloth")
 """What large areas consist of: these may grow into a gap. An eye or an earring that grew would be a caricature."""
-_SKIN = (BY_NAME["skin"].id,)
+_SKIN = ids_of("skin")
 _FILL: dict[int, tuple[int, ...]] = {
-    **{BY_NAME[name].id: _SKIN for name in ("nose", "l_brow", "r_brow", "u_lip", "l_lip")},
-    **{BY_NAME[name].id: (*_SKIN, BY_NAME["eye_g"].id) for name in ("l_eye", "r_eye")},
-    BY_NAME["mouth"].id: (BY_NAME["u_lip"].id, BY_NAME["l_lip"].id),
+    **dict.fromkeys(ids_of("nose", "l_brow", "r_brow", "u_lip", "l_lip"), _SKIN),
+    **dict.fromkeys(ids_of("l_eye", "r_eye"), (*_SKIN, *EYEGLASSES)),
+    **dict.fromkeys(ids_of("mouth"), ids_of("u_lip", "l_lip")),
 }
 """What takes the place of a part of the face when it goes: the skin under it, not the nearest nose or fringe."""
 

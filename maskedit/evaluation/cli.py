@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from maskedit.shell import check_parent, command_parser, run_command, write_json
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from maskedit.evaluation.edits import Comparison
 
 EXAMPLE = """example:
   maskedit-eval reconstruction --data celebamask-hq --perceptual squeezenet:squeezenet.npz --grid sheet.png
@@ -247,7 +250,7 @@ def _boxes(given: argparse.Namespace) -> None:
 def _completion(given: argparse.Namespace) -> None:
     from maskedit.evaluation.completion import completion_report
 
-    found = completion_report(given.data, given.weights, validation=given.validation, **_systems(given))
+    found = completion_report(given.data, _comparison(given), validation=given.validation)
     print("\n".join(found.lines))
     _write(given, found.report, given.out, found.sheet)
 
@@ -255,15 +258,15 @@ def _completion(given: argparse.Namespace) -> None:
 def _smiles(given: argparse.Namespace) -> None:
     from maskedit.evaluation.smiles import smiles_report
 
-    found = smiles_report(given.portraits, given.weights, **_systems(given))
+    found = smiles_report(given.portraits, _comparison(given))
     print("\n".join(found.lines))
     _write(given, found.report, given.out, found.sheet)
 
 
-def _systems(given: argparse.Namespace) -> dict:
-    """The flags that the protocols of two systems share, as their keyword arguments."""
-    names = ("baseline", "parser", "identity", "perceptual", "count", "size", "texture")
-    return {name: getattr(given, name) for name in names}
+def _comparison(given: argparse.Namespace) -> Comparison:
+    from maskedit.evaluation.edits import Comparison
+
+    return Comparison(**{field.name: getattr(given, field.name) for field in fields(Comparison)})
 
 
 def _everyday(given: argparse.Namespace) -> None:

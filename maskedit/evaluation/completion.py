@@ -23,26 +23,25 @@ from maskedit.document.transfer import transfer_labels
 from maskedit.evaluation.edits import (
     COMPLETION,
     PRESENT,
+    Comparison,
     Edited,
     Identity,
     System,
     five_points,
     frechet,
-    load_systems,
     pooled_features,
     psnr_inside,
     seam,
     ssim_inside,
-    table,
-    weight_files,
 )
 from maskedit.labels import FACE_PARTS, NUM_LABELS, ids_of
 from maskedit.measures.segmentation import confusion
+from maskedit.measures.tables import table
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.holes import edit_hole, label_hole
 from maskedit.models.parser import Parser, parse
 from maskedit.models.perceptual import PerceptualLoss, make_perceptual
-from maskedit.models.tensors import normalised, spread, tensor_to_photo
+from maskedit.models.tensors import normalised, tensor_to_photo
 from maskedit.resources import default_weights
 
 SMALLEST = 0.002
@@ -246,48 +245,22 @@ class Completed:
 # The protocol -----------------------------------------------------------------------------------------------------
 
 
-def completion_report(
-    data: Path,
-    weights: Path | None = None,
-    *,
-    baseline: Path | None = None,
-    parser: Path | None = None,
-    identity: Path | None = None,
-    perceptual: str = "none",
-    validation: int = 91,
-    count: int | None = None,
-    size: int | None = None,
-    texture: bool = True,
-) -> Completed:
-    """All of the protocol, see the module and `load_systems`.
+def completion_report(data: Path, given: Comparison, *, validation: int = 91) -> Completed:
+    """All of the protocol, see the module.
 
     Args:
         data: folder with images/ and masks/.
-        parser: a face parser's weights; the shipped ones when None.
-        identity: an ONNX file for `Identity`; no such figure when None.
-        perceptual: feature network, as `make_perceptual` takes it.
         validation: photos held out.
-        count: photos to measure, spread evenly over these; all when None.
-        size: side in pixels of the photos; what the weights are made for when None.
-        texture: whether completions get the photo's own texture.
 
     Raises:
         UserError: what cannot be read; weights that cannot complete.
     """
-    systems, own_size = load_systems(weights, baseline, texture=texture)
-    judge, _ = load_checkpoint(default_weights("parser") if parser is None else parser, Parser)
-    who = None if identity is None else Identity(identity)
-    distance = make_perceptual(perceptual)
-    pairs = load_pairs(find_split(data, validation)[1], own_size if size is None else size)
-    chosen = spread(len(pairs), len(pairs) if count is None else count)
-    head = {"protocol": "completion"} | weight_files(weights, baseline)
-    head |= {
-        "size": pairs.labels.shape[-1],
-        "texture": texture,
-        "photos": len(chosen),
-        "perceptual": perceptual.partition(":")[0],
-    }
-    found = Completed(head | ({} if identity is None else {"identity": identity.name}))
+    systems, own_size = given.systems()
+    judge, _ = load_checkpoint(given.parser or default_weights("parser"), Parser)
+    who, distance = given.who(), make_perceptual(given.perceptual)
+    pairs = load_pairs(find_split(data, validation)[1], given.size or own_size)
+    chosen = given.chosen(len(pairs))
+    found = Completed(given.head("completion", size=pairs.labels.shape[-1], photos=len(chosen)))
     with torch.inference_mode():
         hide_and_redraw(systems, pairs, chosen, distance, found.redraw)
         pooled = take_parts(systems, pairs, chosen, distance, judge, who, found.edits)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import cmath
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,12 +22,12 @@ from maskedit import imaging
 from maskedit.errors import UserError
 from maskedit.face.align import NOSE, find_landmarks
 from maskedit.labels import NUM_LABELS
-from maskedit.measures.metrics import SIGMA, WINDOW
+from maskedit.measures.metrics import ssim_map
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.context import ContextNetwork
 from maskedit.models.dense_mapping import Generator
 from maskedit.models.perceptual import PerceptualLoss
-from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
+from maskedit.models.tensors import one_hot, photo_to_tensor, spread, tensor_to_photo
 from maskedit.models.views import View, complete_photo, natural_side
 from maskedit.render.compositing import compose
 from maskedit.render.engines.openvino_graph import OpenVinoMissing, import_openvino, openvino_core
@@ -142,35 +142,62 @@ class _OfPhoto(Generic[T]):
         return self._last[1]
 
 
-def load_systems(weights: Path | None, baseline: Path | None, *, texture: bool = True) -> tuple[dict[str, System], int]:
-    """Name -> system, the present one first; and the side in pixels of photos that the completing network is made for.
+@dataclass(frozen=True)
+class Comparison:
+    """What the protocols that compare the two systems are given: the flags of these names."""
 
-    Args:
-        weights: a network of the variant ``maskgan-context``; the shipped one when None.
-        baseline: the network of the present composite; that of ``weights``, without what it sees, when None.
-        texture: whether completions get the photo's own texture.
+    weights: Path | None = None
+    """A network of the variant ``maskgan-context``; the shipped one when None."""
+    baseline: Path | None = None
+    """The network of the present composite; that of ``weights``, without what it sees, when None."""
+    parser: Path | None = None
+    """A face parser's weights; the shipped ones when None."""
+    identity: Path | None = None
+    """An ONNX file for `Identity`; no such figure when None."""
+    perceptual: str = "none"
+    """Feature network, as `make_perceptual` takes it."""
+    count: int | None = None
+    """Faces to measure, spread evenly over all; all when None."""
+    size: int | None = None
+    """Side in pixels of the photos; what the weights are made for when None."""
+    texture: bool = True
+    """Whether completions get the photo's own texture."""
 
-    Raises:
-        UserError: a file cannot be read, or ``weights`` holds a network that cannot complete.
-    """
-    weights = default_weights("context") if weights is None else weights
-    network, header = load_checkpoint(weights)
-    if not isinstance(network, ContextNetwork):
-        raise UserError(
-            f"{weights.name} holds a {header.config.variant} network, which cannot complete a photo; "
-            "give --weights of the variant maskgan-context."
+    def systems(self) -> tuple[dict[str, System], int]:
+        """Name -> system, the present one first; and the side in pixels of photos that the weights are made for.
+
+        Raises:
+            UserError: a file cannot be read, or ``weights`` holds a network that cannot complete.
+        """
+        weights = self.weights or default_weights("context")
+        network, header = load_checkpoint(weights)
+        if not isinstance(network, ContextNetwork):
+            raise UserError(
+                f"{weights.name} holds a {header.config.variant} network, which cannot complete a photo; "
+                "give --weights of the variant maskgan-context."
+            )
+        plain = network if self.baseline is None else load_checkpoint(self.baseline)[0]
+        completion = Completion(network, texture=self.texture)
+        return {PRESENT: PresentComposite(plain, plain.config.size), COMPLETION: completion}, natural_side(
+            header.config
         )
-    plain = network if baseline is None else load_checkpoint(baseline)[0]
-    systems = {PRESENT: PresentComposite(plain, plain.config.size), COMPLETION: Completion(network, texture=texture)}
-    return systems, natural_side(header.config)
 
+    def who(self) -> Identity | None:
+        """The network that tells people apart."""
+        return None if self.identity is None else Identity(self.identity)
 
-def weight_files(weights: Path | None, baseline: Path | None) -> dict[str, str]:
-    """What a report says of the files of `load_systems`: names, without their folders, and sums."""
-    weights = default_weights("context") if weights is None else weights
-    files = {"weights": weights, "baseline": weights if baseline is None else baseline}
-    sums = {f"{name}_sha256": hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
-    return {name: path.name for name, path in files.items()} | sums
+    def chosen(self, found: int) -> list[int]:
+        """Which of so many faces are measured."""
+        return spread(found, found if self.count is None else self.count)
+
+    def head(self, protocol: str, **more: int) -> dict:
+        """What a report says first: files by their names, without their folders, and their sums."""
+        weights = self.weights or default_weights("context")
+        files = {"weights": weights, "baseline": self.baseline or weights}
+        sums = {f"{name}_sha256": hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+        head = {"protocol": protocol} | {name: path.name for name, path in files.items()} | sums | more
+        head |= {"texture": self.texture, "perceptual": self.perceptual.partition(":")[0]}
+        return head | ({} if self.identity is None else {"identity": self.identity.name})
 
 
 # Inside the hole --------------------------------------------------------------------------------------------------
@@ -185,23 +212,6 @@ def psnr_inside(image: Tensor, photo: Tensor, hole: Tensor) -> float:
 def ssim_inside(image: Tensor, photo: Tensor, hole: Tensor) -> float:
     """Structural similarity, -1 to 1: `ssim_map` averaged over the pixels of the hole."""
     return float((ssim_map(image, photo) * hole).sum() / hole.sum())
-
-
-def ssim_map(image: Tensor, target: Tensor) -> Tensor:
-    """What `maskedit.measures.metrics.ssim` averages: (N, 1, H, W) float64, the mean of R, G and B at every pixel.
-
-    Windows that reach over the edge see the picture's reflection: a hole may lie at the edge.
-    """
-    a, b = ((x.double() + 1).div(2).permute(0, 2, 3, 1).numpy() for x in (image, target))
-    maps = np.stack([a, b, a * a, b * b, a * b], axis=-1)  # (N, H, W, 3, 5)
-    flat = maps.reshape(*maps.shape[:3], -1)
-    # OpenCV's, not torch's: ten times as fast in float64.
-    blurred = [cv2.GaussianBlur(x, (WINDOW, WINDOW), SIGMA, borderType=cv2.BORDER_REFLECT_101) for x in flat]
-    mean_a, mean_b, aa, bb, ab = np.moveaxis(np.stack(blurred).reshape(maps.shape), -1, 0)
-    c1, c2 = 0.01**2, 0.03**2
-    likeness = (2 * mean_a * mean_b + c1) * (2 * (ab - mean_a * mean_b) + c2)
-    likeness /= (mean_a**2 + mean_b**2 + c1) * (aa - mean_a**2 + bb - mean_b**2 + c2)
-    return torch.from_numpy(likeness.mean(axis=3))[:, None]
 
 
 # Around the hole, and all photos together -------------------------------------------------------------------------
@@ -339,21 +349,3 @@ def arcface_square(points: np.ndarray) -> imaging.Square:
     middle = here.mean() + (TEMPLATE_SIDE / 2 * (1 + 1j) - there.mean()) / turn
     degrees = -math.degrees(cmath.phase(turn))
     return imaging.Square(middle.real, middle.imag, TEMPLATE_SIDE / abs(turn), degrees)
-
-
-# For people -------------------------------------------------------------------------------------------------------
-
-
-def table(columns: Sequence[tuple[str, int]], rows: Mapping[str, Sequence[float | None]]) -> list[str]:
-    """Text lines: titles, then a line a row; ``columns`` are titles and decimals, a value that is None is a dash."""
-    wide = max(map(len, rows))
-    widths = [max(len(title), 9) for title, _ in columns]
-    head = " ".join([" " * wide, *(f"{title:>{width}}" for (title, _), width in zip(columns, widths, strict=True))])
-    lines = [head]
-    for name, values in rows.items():
-        cells = [
-            f"{'-' if value is None else f'{value:.{decimals}f}':>{width}}"
-            for value, (_, decimals), width in zip(values, columns, widths, strict=True)
-        ]
-        lines.append(" ".join([f"{name:<{wide}}", *cells]))
-    return lines

@@ -21,11 +21,11 @@ from maskedit.data.folder import find_split
 from maskedit.data.pairs import Pairs, load_pairs
 from maskedit.document.transfer import nearest_ids, transfer_labels
 from maskedit.errors import UserError
-from maskedit.evaluation.edits import COMPLETION, PRESENT, load_systems
+from maskedit.evaluation.edits import COMPLETION, PRESENT, Comparison
 from maskedit.face.locate import FaceFinder
 from maskedit.face.parser import FaceParser
 from maskedit.imaging import SUFFIXES
-from maskedit.labels import BY_NAME, FACE_PARTS, NUM_LABELS
+from maskedit.labels import FACE_PARTS, NUM_LABELS, ids_of
 from maskedit.models.holes import edit_hole
 from maskedit.models.tensors import photo_to_tensor, tensor_to_photo
 from maskedit.resources import portrait
@@ -34,15 +34,11 @@ CAPTIONS = ("photo", "edited label map", "present composite", "completion")
 BUNDLED = ("collins", "hopper")
 
 
-def _id(name: str) -> int:
-    return BY_NAME[name].id
-
-
-BACKGROUND, SKIN, NOSE, GLASSES, MOUTH, HAIR, HAT, EARRING, NECK, CLOTH = (
-    _id(name) for name in ("background", "skin", "nose", "eye_g", "mouth", "hair", "hat", "ear_r", "neck", "cloth")
+BACKGROUND, SKIN, NOSE, GLASSES, MOUTH, HAIR, HAT, EARRING, NECK, CLOTH = ids_of(
+    "background", "skin", "nose", "eye_g", "mouth", "hair", "hat", "ear_r", "neck", "cloth"
 )
-EYES, BROWS, EARS = ((_id(f"l_{part}"), _id(f"r_{part}")) for part in ("eye", "brow", "ear"))
-LIPS = (_id("u_lip"), _id("l_lip"))
+EYES, BROWS, EARS = (ids_of(f"l_{part}", f"r_{part}") for part in ("eye", "brow", "ear"))
+LIPS = ids_of("u_lip", "l_lip")
 FACE = (SKIN, NOSE, GLASSES, MOUTH, *EYES, *BROWS, *LIPS)
 
 
@@ -320,7 +316,7 @@ def everyday_edits(
         portraits: photo files; the bundled portraits come before them.
         side: of the aligned squares and of the sheets' tiles, in pixels.
     """
-    systems, _ = load_systems(weights, baseline)
+    systems, _ = Comparison(weights, baseline).systems()
     sources = find_sources(load_pairs(find_split(data, validation)[1], side, quiet=True))
     written = []
     for name, photo, ids in tqdm(faces_of(portraits, side), desc="editing", disable=None):

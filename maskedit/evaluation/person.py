@@ -20,6 +20,7 @@ from maskedit.document.transfer import transfer_labels
 from maskedit.labels import FACE_PARTS
 from maskedit.measures.metrics import Distance, Means
 from maskedit.measures.segmentation import confusion, confusion_figures
+from maskedit.measures.tables import table
 from maskedit.models.parser import Parser, parse
 from maskedit.models.tensors import photo_to_tensor, spread
 from maskedit.render.compositing import WHOLE_FACE
@@ -63,14 +64,9 @@ class Person:
     @property
     def lines(self) -> list[str]:
         """The table as text, the means last."""
-        rows = self.rows | {"mean": self.means}
-        wide = max(map(len, rows))
-        head = " ".join([" " * wide, *(f"{title:>10}" for title in TITLES.values())])
-        return [head, *(" ".join([f"{stem:<{wide}}", *map(_cell, TITLES, row.values())]) for stem, row in rows.items())]
-
-
-def _cell(name: str, value: float) -> str:
-    return f"{value:>10.{DECIMALS.get(name.partition('_')[0], 4)}f}"
+        columns = [(title, DECIMALS.get(name.partition("_")[0], 4)) for name, title in TITLES.items()]
+        rows = {stem: list(row.values()) for stem, row in (self.rows | {"mean": self.means}).items()}
+        return table(columns, rows, width=10)
 
 
 def person_figures(

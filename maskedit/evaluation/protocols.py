@@ -20,6 +20,7 @@ from maskedit.labels import LABELS
 from maskedit.measures.masks import masks_figures, masks_sheet
 from maskedit.measures.parsing import parsing_figures, parsing_sheet
 from maskedit.measures.reconstruction import sample_sheet
+from maskedit.measures.tables import table
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.mask_vae import MaskVAE
 from maskedit.models.parser import Parser
@@ -49,20 +50,10 @@ class Report:
     @property
     def lines(self) -> list[str]:
         """The table as text; a row that has no such figure shows a dash."""
-        columns = [name for name in TITLES if any(name in figures for figures in self.rows.values())]
-        wide = max(map(len, self.rows))
-
-        def cell(name: str, figures: dict[str, float]) -> str:
-            return f"{figures[name]:.{2 if name == 'psnr' else 4}f}" if name in figures else "-"
-
-        return [
-            self.title,
-            " ".join([" " * wide, *(f"{TITLES[name]:>9}" for name in columns)]),
-            *(
-                " ".join([f"{row:<{wide}}", *(f"{cell(name, figures):>9}" for name in columns)])
-                for row, figures in self.rows.items()
-            ),
-        ]
+        names = [name for name in TITLES if any(name in figures for figures in self.rows.values())]
+        columns = [(TITLES[name], 2 if name == "psnr" else 4) for name in names]
+        rows = {row: [figures.get(name) for name in names] for row, figures in self.rows.items()}
+        return [self.title, *table(columns, rows)]
 
 
 def reconstruction(given: argparse.Namespace) -> Report:

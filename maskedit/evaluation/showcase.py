@@ -13,14 +13,14 @@ import numpy as np
 
 from maskedit import imaging
 from maskedit.document.document import Document
-from maskedit.labels import BY_NAME, FACE_PARTS
+from maskedit.labels import FACE_PARTS, ids_of
 from maskedit.render.compositing import WHOLE_FACE
 from maskedit.render.edit_renderer import EditRenderer
 from maskedit.render.renderer import Renderer
 from maskedit.resources import portrait
 
 CAPTIONS = ("Photo", "Labels", "Reconstruction", "Edited labels", "Edited", "In the photo")
-HAIR, SKIN, HAT = (BY_NAME[name].id for name in ("hair", "skin", "hat"))
+HAIR, SKIN, HAT = ids_of("hair", "skin", "hat")
 
 
 def longer_hair(document: Document) -> None:

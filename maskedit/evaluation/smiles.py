@@ -23,17 +23,16 @@ from maskedit.errors import UserError
 from maskedit.evaluation.edits import (
     COMPLETION,
     PRESENT,
+    Comparison,
     Identity,
     System,
     five_points,
-    load_systems,
     psnr_inside,
-    table,
-    weight_files,
 )
 from maskedit.face.parser import FaceParser
 from maskedit.imaging import SUFFIXES
 from maskedit.labels import FACE_PARTS
+from maskedit.measures.tables import table
 from maskedit.models.holes import EDIT_GROWTH, edit_hole, grown
 from maskedit.models.perceptual import PerceptualLoss, make_perceptual
 from maskedit.models.tensors import photo_to_tensor, spread, tensor_to_photo
@@ -117,19 +116,8 @@ class Smiles:
         return imaging.captioned_sheet([self.tiles[row] for row in spread(len(self.tiles), SHOWN)], CAPTIONS)
 
 
-def smiles_report(
-    portraits: Path,
-    weights: Path | None = None,
-    *,
-    baseline: Path | None = None,
-    parser: Path | None = None,
-    identity: Path | None = None,
-    perceptual: str = "none",
-    count: int | None = None,
-    size: int | None = None,
-    texture: bool = True,
-) -> Smiles:
-    """All of the protocol; arguments as in `maskedit.evaluation.completion.completion_report`.
+def smiles_report(portraits: Path, given: Comparison) -> Smiles:
+    """All of the protocol.
 
     Args:
         portraits: folder with the photos, see `find_people`.
@@ -137,16 +125,12 @@ def smiles_report(
     Raises:
         UserError: what cannot be read; weights that cannot complete; no pair of photos, or no smile in any.
     """
-    systems, own_size = load_systems(weights, baseline, texture=texture)
-    faces = FaceParser(parser, device="cpu", precision="float32")
-    who = None if identity is None else Identity(identity)
-    distance = make_perceptual(perceptual)
-    paths = find_people(portraits)
-    size = own_size if size is None else size
-    head = {"protocol": "smiles"} | weight_files(weights, baseline)
-    head |= {"size": size, "texture": texture, "perceptual": perceptual.partition(":")[0]}
-    found = Smiles(head | ({} if identity is None else {"identity": identity.name}))
-    chosen = spread(len(paths), len(paths) if count is None else count)
+    systems, own_size = given.systems()
+    faces = FaceParser(given.parser, device="cpu", precision="float32")
+    who, distance = given.who(), make_perceptual(given.perceptual)
+    paths, size = find_people(portraits), given.size or own_size
+    found = Smiles(given.head("smiles", size=size))
+    chosen = given.chosen(len(paths))
     with torch.inference_mode():
         for index in tqdm(chosen, desc="smiling", disable=None):
             person = load_person(*paths[index], faces, size)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maskedit.document.document import Document
-from maskedit.labels import BY_NAME
+from maskedit.labels import BY_NAME, ids_of
 
 _SIDE = 256
 """Lengths here are in pixels of a square of this side; they are scaled to the map's."""
@@ -74,7 +74,7 @@ class _Regions:
 
     def __call__(self, *names: str) -> tuple[np.ndarray, np.ndarray] | None:
         """(n,) x and (n,) y of the centres of the labels' pixels, or None where there are too few."""
-        rows, columns = np.nonzero(np.isin(self._labels, [BY_NAME[name].id for name in names]))
+        rows, columns = np.nonzero(np.isin(self._labels, ids_of(*names)))
         if rows.size < _FEW * self._scale**2:
             return None
         return (columns + 0.5) / self._scale, (rows + 0.5) / self._scale

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from maskedit.imaging import Square
-from maskedit.labels import BY_NAME
+from maskedit.labels import ids_of
 
 RIGHT_EYE_AT, LEFT_EYE_AT = (0.378, 0.477), (0.623, 0.477)
 MOUTH_AT, NOSE_AT = (0.502, 0.737), (0.5, 0.6)
@@ -21,13 +21,9 @@ _FEWEST = 6
 _BROW_TO_EYE = 0.075
 
 
-def _ids(*names: str) -> list[int]:
-    return [BY_NAME[name].id for name in names]
-
-
-RIGHT_EYE, LEFT_EYE, NOSE = _ids("r_eye"), _ids("l_eye"), _ids("nose")
-RIGHT_BROW, LEFT_BROW = _ids("r_brow"), _ids("l_brow")
-MOUTH = _ids("mouth", "u_lip", "l_lip")
+RIGHT_EYE, LEFT_EYE, NOSE = ids_of("r_eye"), ids_of("l_eye"), ids_of("nose")
+RIGHT_BROW, LEFT_BROW = ids_of("r_brow"), ids_of("l_brow")
+MOUTH = ids_of("mouth", "u_lip", "l_lip")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +51,10 @@ def find_landmarks(probabilities: np.ndarray) -> Landmarks | None:
     grid = (np.arange(side) + 0.5) / side
     likeliest = probabilities.argmax(axis=0)
 
-    def part(ids: list[int], place: tuple[float, float], reach: float) -> np.ndarray:
+    def part(ids: tuple[int, ...], place: tuple[float, float], reach: float) -> np.ndarray:
         """(n, n): the probability of a part near its usual place, where it is the likeliest; else 0."""
         near = (grid - place[0]) ** 2 + ((grid - place[1]) ** 2)[:, None] < reach**2
-        return np.where(near & np.isin(likeliest, ids), probabilities[ids].sum(axis=0), 0.0)
+        return np.where(near & np.isin(likeliest, ids), probabilities[list(ids)].sum(axis=0), 0.0)
 
     eyes, parts = [], [part(MOUTH, MOUTH_AT, 0.24), part(NOSE, NOSE_AT, 0.25)]
     for eye_ids, brow_ids, place in ((RIGHT_EYE, RIGHT_BROW, RIGHT_EYE_AT), (LEFT_EYE, LEFT_BROW, LEFT_EYE_AT)):
@@ -109,7 +105,7 @@ def pupils(photo: np.ndarray, probabilities: np.ndarray) -> np.ndarray | None:
     grey = cv2.GaussianBlur(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), len(photo) / 128)
     found = []
     for ids in (RIGHT_EYE, LEFT_EYE):
-        eye = np.where(np.isin(probabilities.argmax(axis=0), ids), probabilities[ids].sum(axis=0), 0.0)
+        eye = np.where(np.isin(probabilities.argmax(axis=0), ids), probabilities[list(ids)].sum(axis=0), 0.0)
         if np.count_nonzero(eye) <= _FEWEST:
             return None
         dark, light = np.percentile(grey[eye > 0], [5, 95])

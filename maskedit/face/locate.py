@@ -30,7 +30,7 @@ from maskedit.face.align import (
 )
 from maskedit.face.parser import FaceParser
 from maskedit.imaging import Square, cut_square
-from maskedit.labels import BY_NAME
+from maskedit.labels import EYEGLASSES, ids_of
 
 _LEVELS = 4
 """How often windows are halved, with the whole photo as the first level."""
@@ -51,8 +51,8 @@ _NOSE_SHARE = 0.034
 """Of an aligned square: the nose's area."""
 _ABOVE_NOSE = 0.09
 """Of the side: the middle of the square lies so far above the middle of the nose."""
-_EYES = [*RIGHT_EYE, *LEFT_EYE, *RIGHT_BROW, *LEFT_BROW, BY_NAME["eye_g"].id]
-_FACE = [BY_NAME["skin"].id, *NOSE, *_EYES, *MOUTH]
+_EYES = [*RIGHT_EYE, *LEFT_EYE, *RIGHT_BROW, *LEFT_BROW, *EYEGLASSES]
+_FACE = [*ids_of("skin"), *NOSE, *_EYES, *MOUTH]
 _ROUNDS = 5
 _SURE = 0.7
 
@@ -227,7 +227,7 @@ def _seeds(window: Square, probabilities: np.ndarray) -> list[tuple[float, Squar
         near = (columns - x) ** 2 + (rows - y) ** 2 < (0.35 * face) ** 2
         if not ((eyes & near & (rows < y)).sum() >= 4 and (lips & near & (rows > y)).sum() >= 4):
             continue
-        sure = float(probabilities[NOSE][:, which == nose].mean())
+        sure = float(probabilities[list(NOSE)][:, which == nose].mean())
         middle = matrix[:, :2] @ [x + 0.5, y + 0.5 - _ABOVE_NOSE * face] + matrix[:, 2]
         seeds.append((sure * min(1.0, face / 100), Square(*middle, window.side * face / side)))
     return seeds

@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 
-from maskedit.labels import BISENET_ORDER, BY_NAME, FARL_ORDER, LAPA_ORDER, MIRROR, NUM_LABELS
+from maskedit.labels import BISENET_ORDER, FARL_ORDER, LAPA_ORDER, MIRROR, NUM_LABELS, ids_of
 
 ORDERS: dict[str, tuple[int, ...]] = {
     "BiSeNet (face-parsing.PyTorch)": BISENET_ORDER,
@@ -31,7 +31,7 @@ _CLEARLY = 0.12
 def _pairs(*groups: tuple[str, str]) -> np.ndarray:
     """(n, 2) ids: each of the first names with each of the second, for every group."""
     pairs = [pair for first, second in groups for pair in product(first.split(), second.split())]
-    return np.array([[BY_NAME[name].id for name in pair] for pair in pairs])
+    return np.array([ids_of(*pair) for pair in pairs])
 
 
 _ABOVE = _pairs(

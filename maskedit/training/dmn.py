@@ -6,13 +6,16 @@ discriminator as it was before its own update.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from maskedit.data.pairs import Pairs
-from maskedit.measures.reconstruction import sample_sheet
+from maskedit.measures.metrics import psnr
+from maskedit.measures.reconstruction import reconstruct, sample_sheet
 from maskedit.models.config import PRESETS, DmnConfig
 from maskedit.models.dense_mapping import Generator
 from maskedit.models.discriminator import MultiscaleDiscriminator
@@ -20,7 +23,6 @@ from maskedit.models.perceptual import make_perceptual
 from maskedit.models.variants import build_generator
 from maskedit.training.config import DmnOptions
 from maskedit.training.losses import adversarial_loss, feature_matching_loss
-from maskedit.training.report import validate
 from maskedit.training.stage import Losses, Phase, Stage
 
 
@@ -47,10 +49,6 @@ class DmnStage(Stage):
         """The generator's."""
         preset = PRESETS[options.preset]
         return DmnConfig(width=preset.width, size=options.size or preset.size, variant=options.variant)
-
-    @property
-    def size(self) -> int:
-        return self.config.size
 
     def backward(self, photos: Tensor, ids: Tensor, share: float) -> Losses:
         """Gradients of both networks; see `Phase`."""
@@ -88,7 +86,21 @@ class DmnStage(Stage):
         return {**losses, "discriminator": loss_d, "total": total}
 
     def validate(self, network: Generator, pairs: Pairs) -> dict[str, float]:
-        return validate(network, pairs, self.perceptual, batch=self.options.batch, precision=self.precision)
+        """Mean PSNR in dB over the photos, the L1 distance and, with a perceptual loss, its value."""
+        decibels: list[float] = []
+        l1: list[float] = []
+        perceptual: list[float] = []
+
+        def visit(renders: Tensor, photos: Tensor) -> None:
+            decibels.extend(psnr(renders, photos).tolist())
+            l1.append(float((renders - photos).abs().mean()) * len(photos))
+            if self.perceptual is not None:
+                perceptual.append(float(self.perceptual(renders, photos)) * len(photos))
+
+        batch, precision = self.options.batch, self.precision
+        reconstruct(network, pairs.photos, pairs.labels, visit, batch=batch, precision=precision)
+        figures = {"psnr": math.fsum(decibels) / len(decibels), "l1": math.fsum(l1) / len(pairs)}
+        return figures | ({"perceptual": math.fsum(perceptual) / len(pairs)} if perceptual else {})
 
     def score(self, figures: dict[str, float]) -> float:
         return figures.get("perceptual", figures["l1"])

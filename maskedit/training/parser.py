@@ -38,10 +38,6 @@ class ParserStage(Stage):
         self.weights = torch.ones(NUM_LABELS, device=device)
         self.phases = (Phase(self.backward, ("parser",)),)
 
-    @property
-    def size(self) -> int:
-        return self.config.size
-
     def prepare(self, training: Source) -> Tensor:
         """Weigh the classes by how rare they are, the mean pixel by one, and show photos with rare ones more often."""
         counts = training.counts()

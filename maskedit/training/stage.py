@@ -45,6 +45,8 @@ class Stage(ABC):
     """
 
     name: ClassVar[str]
+    config: Any
+    """Of the kept network."""
     augmentation: ClassVar[Augmentation] = MILD
     kept: ClassVar[str]
     """The network that is averaged and exported."""
@@ -59,6 +61,16 @@ class Stage(ABC):
         self.networks: dict[str, nn.Module] = {}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.phases: tuple[Phase, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Side of the training squares in pixels."""
+        return self.config.size
+
+    @property
+    def smallest(self) -> int:
+        """The shorter side in pixels of the smallest photos that are trained on."""
+        return self.size
 
     # For subclasses ---------------------------------------------------------------------------------------------
 
@@ -99,16 +111,6 @@ class Stage(ABC):
                     values[key] = torch.empty_like(parameter).copy_(value)
 
     # What a stage must say --------------------------------------------------------------------------------------
-
-    @property
-    @abstractmethod
-    def size(self) -> int:
-        """Side of the training squares in pixels."""
-
-    @property
-    def smallest(self) -> int:
-        """The shorter side in pixels of the smallest photos that are trained on."""
-        return self.size
 
     @abstractmethod
     def validate(self, network: nn.Module, pairs: Pairs) -> dict[str, float]:

@@ -36,10 +36,6 @@ class VaeStage(Stage):
         self.vae = self.add_network("mask_vae", MaskVAE(self.config))
         self.phases = (Phase(self.backward, ("mask_vae",)),)
 
-    @property
-    def size(self) -> int:
-        return self.config.size
-
     def backward(self, photos: Tensor, ids: Tensor, share: float) -> Losses:
         with self.autocast():
             logits, mean, log_variance = self.vae(self.one_hot(ids))

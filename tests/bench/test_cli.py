@@ -74,6 +74,7 @@ def check_render_rows(rows, *, preset, box_errors):
             assert row["cache_mib"] >= 0
 
 
+@pytest.mark.slow
 def test_a_preset_with_its_stroke(tmp_path, kept, capfd):
     """Real processes, the real window: every row, printed and written."""
     file = tmp_path / "bench.json"
@@ -102,6 +103,7 @@ def test_a_preset_with_its_stroke(tmp_path, kept, capfd):
     assert not kept.exists()
 
 
+@pytest.mark.slow
 def test_a_file_with_the_errors_of_every_mode(in_this_process, weights, tmp_path, capsys):
     file = tmp_path / "bench.json"
     assert cli.main([*QUICK, "--weights", str(weights), "--no-stroke", "--json", str(file)]) == 0
@@ -109,6 +111,7 @@ def test_a_file_with_the_errors_of_every_mode(in_this_process, weights, tmp_path
     assert "random weights" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_completions_of_weights_that_can(in_this_process, tmp_path):
     torch.manual_seed(1)
     network = ContextNetwork(DmnConfig(width=4, size=64, blocks=1, variant="maskgan-context"))
@@ -125,6 +128,7 @@ def test_completions_of_weights_that_can(in_this_process, tmp_path):
         assert len(line(Row(**row))) == len(HEADER)
 
 
+@pytest.mark.slow
 def test_the_stroke_is_painted_once_more_under_load(in_this_process, weights, tmp_path, capsys, monkeypatch):
     def row(job, work, seconds):
         return Row(job.device, job.preset, job.size, work, seconds, 3, engine="CPU, 64 px", load=job.load)
@@ -157,6 +161,7 @@ def test_edits_change_one_square_by_turns():
     assert (labels != BACKGROUND).any()
 
 
+@pytest.mark.slow
 def test_the_released_graph_is_the_networks_float32_picture(weights):
     photo, labels = scene(64)
     edited = next(edits(labels, 16)).labels
@@ -237,6 +242,7 @@ def end(_: Job) -> None:
     os._exit(9)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_told(weights):
     with pytest.raises(UserError, match="was ended before it was done"):
         in_a_process(end, job(weights))

@@ -36,6 +36,7 @@ def answers(monkeypatch):
     return answers
 
 
+@pytest.mark.slow
 def test_every_event_is_painted_and_previewed(qapp, tmp_path, monkeypatch, kept, answers):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     engine = Engine()
@@ -71,6 +72,7 @@ def test_every_event_is_painted_and_previewed(qapp, tmp_path, monkeypatch, kept,
     assert answers.asked == []
 
 
+@pytest.mark.slow
 def test_boxes_are_counted_and_the_full_result_is_waited_for(qapp):
     class Boxes(Engine):
         has_boxes = True
@@ -99,6 +101,7 @@ def test_the_rows_of_a_replay(qapp, tmp_path):
     assert paint.longest_gap == done.longest_gap
 
 
+@pytest.mark.slow
 def test_busy_processes_run_beside_it_and_end_with_it(qapp, monkeypatch, tmp_path):
     started = []
 

@@ -158,6 +158,7 @@ def test_photos_twice_their_maps_are_as_they_should_be(folder):
     assert only(check(folder, workers=1)).kind == "odd size"
 
 
+@pytest.mark.slow
 def test_the_fingerprint_survives_scaling_and_jpeg_and_tells_faces_apart():
     prints = []
     for seed in range(8):
@@ -172,6 +173,7 @@ def test_the_fingerprint_survives_scaling_and_jpeg_and_tells_faces_apart():
     assert (0, 1101, 2) in look.near_pairs(many, NEAR_BITS)
 
 
+@pytest.mark.slow
 def test_several_processes_find_the_same(folder, tmp_path):
     write_textured(tmp_path / "many", 40)
     swap(tmp_path / "many", "020")
@@ -227,6 +229,7 @@ def test_wrong_folders_are_refused_with_a_hint(tmp_path, capsys):
     assert "--html" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="../shared/celebamask-hq-mini is not here")
 def test_some_real_maps_are_swapped(tmp_path):
     for part in ("images", "masks"):

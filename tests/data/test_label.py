@@ -187,6 +187,7 @@ def test_unsure_is_what_lies_below_the_threshold():
     assert [judge(confidence, FACE, 0.9) for confidence in (0.8999, 0.9)] == ["unsure", "made"]
 
 
+@pytest.mark.slow
 def test_the_shipped_parser_takes_a_face_and_leaves_noise_out(tmp_path):
     folder, out = tmp_path / "photos", tmp_path / "out"
     folder.mkdir()
@@ -231,6 +232,7 @@ def test_a_run_goes_on_where_it_was_killed(photos, tmp_path, run, monkeypatch, c
     assert files(out) == files(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("believe")
 def test_pairs_that_the_table_does_not_know_are_made_again(photos, tmp_path, run):
     run(photos, out=tmp_path / "whole")
@@ -304,6 +306,7 @@ def test_another_threshold_is_refused_and_forced_judges_anew_without_parsing(
     assert files(out) == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("believe")
 def test_another_parser_is_refused_and_forced_draws_everything_anew(photos, tmp_path, run, capsys):
     out = tmp_path / "out"
@@ -373,6 +376,7 @@ def test_large_photos_are_parsed_smaller_and_their_maps_enlarged(tmp_path, run, 
     assert (imaging.read_labels(tmp_path / "fine" / "masks" / "000.png") == labels).mean() > 0.7
 
 
+@pytest.mark.slow
 def test_several_processes_tell_the_same(tiny, tmp_path, run):
     write_photos(tmp_path / "photos", 18)
     for workers in (1, 2):
@@ -384,6 +388,7 @@ def test_several_processes_tell_the_same(tiny, tmp_path, run):
         assert float(other["confidence"]) == pytest.approx(float(row["confidence"]), abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_kill_leaves_whole_pairs(tmp_path, number):
     folder, out = tmp_path / "photos", tmp_path / "out"

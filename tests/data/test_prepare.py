@@ -188,6 +188,7 @@ def test_a_folder_with_other_pairs_is_left_alone(root, tmp_path):
         prepare(root, tmp_path / "file", SMALL, workers=1)
 
 
+@pytest.mark.slow
 def test_several_processes_give_the_same_files(root, tmp_path):
     multiply(root, 40)
     prepare(root, tmp_path / "one", PrepareOptions(size=32), workers=1)
@@ -196,6 +197,7 @@ def test_several_processes_give_the_same_files(root, tmp_path):
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_neither_a_partial_file_nor_a_traceback(root, tmp_path, number):
     multiply(root, 400)
@@ -266,6 +268,7 @@ def test_the_command_tells_what_it_did(root, tmp_path, capsys):
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_full_disk_ends_the_run_with_one_sentence(root, tmp_path, capsys, workers):
     multiply(root, 40)
@@ -312,6 +315,7 @@ def test_help_has_an_example(arguments, capsys):
     assert "example:\n  maskedit-data prepare CelebAMask-HQ" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_no_torch_is_loaded():
     code = "import sys; from maskedit.data import check, cli, prepare, sheet; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -20,6 +20,8 @@ from maskedit.training import cli
 from maskedit.training.run_folder import RunFolder
 from tests.folders import write_faces
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 
@@ -32,6 +34,7 @@ def order(step):
     return torch.tensor([step, (3 * step + 1) % 8])
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on one core
 @pytest.mark.parametrize("workers", [0, 2])
 def test_disk_and_device_give_the_same_batches(faces, workers):
     paths = find_pairs(faces)

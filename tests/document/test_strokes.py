@@ -86,6 +86,7 @@ def test_a_thin_fast_line_is_connected():
     assert painted.sum() < 54 * 2
 
 
+@pytest.mark.slow
 def test_pressure_changes_the_width_evenly():
     rng = np.random.default_rng(2)
     for _ in range(40):

@@ -17,6 +17,8 @@ from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
 
+pytestmark = pytest.mark.slow
+
 SIDE, X, Y = 200, 70, 40
 SQUARE = f"--square={X + SIDE / 2},{Y + SIDE / 2},{SIDE}"
 SMILE = [BY_NAME[name].id for name in ("mouth", "u_lip", "l_lip")]

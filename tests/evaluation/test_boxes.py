@@ -36,6 +36,7 @@ def flags(network, tmp_path_factory):
     return ["boxes", *(str(part) for pair in given.items() for part in pair), "--precision", "float32"]
 
 
+@pytest.mark.slow
 def test_boxes(flags, tmp_path, capsys):
     report, strip = tmp_path / "boxes.json", tmp_path / "strip.png"
     assert cli.main([*flags, "--json", str(report), "-o", str(strip)]) == 0
@@ -63,6 +64,7 @@ def test_boxes(flags, tmp_path, capsys):
     assert picture.shape[0] > 8 * 160
 
 
+@pytest.mark.slow
 def test_growths(flags, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(boxes, "GROWTH_EDITS", 3)
     monkeypatch.setattr(boxes, "GROWTHS", (Halo(0, 0, 0), EVERYTHING))
@@ -118,6 +120,7 @@ def test_one_brow_does_for_two():
     assert set(edited[edited != one].tolist()) == {BY_NAME["r_brow"].id, BY_NAME["skin"].id}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "told"),
     [

@@ -74,6 +74,7 @@ def test_the_map_of_ssim_is_what_metrics_averages():
     assert edits.ssim_map(photos, photos).numpy() == pytest.approx(1)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_torchmetrics_has_the_same_map_to_the_edge():
     functional = pytest.importorskip("torchmetrics.functional.image")
@@ -380,6 +381,7 @@ def flags(weights, tmp_path_factory):
     return ["completion", *(str(part) for pair in given.items() for part in pair)]
 
 
+@pytest.mark.slow
 def test_completion(flags, weights, identity, tmp_path, capsys):
     squeezenet = write_squeezenet(tmp_path / "squeezenet.npz")
     report, sheet = tmp_path / "report.json", tmp_path / "sheet.png"
@@ -422,6 +424,7 @@ def test_completion(flags, weights, identity, tmp_path, capsys):
     assert imaging.read_photo(sheet).shape[1] > 5 * 160
 
 
+@pytest.mark.slow
 def test_one_file_is_both_systems(flags, tmp_path, capsys):
     files = tmp_path / "own.json", tmp_path / "small.json"
     assert cli.main([*flags, "--json", str(files[0])]) == 0
@@ -437,6 +440,7 @@ def test_one_file_is_both_systems(flags, tmp_path, capsys):
     assert "identity" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_shipped_weights_are_the_default(flags, weights, monkeypatch, capsys):
     monkeypatch.setattr(edits, "default_weights", lambda name: weights[name])
     at = flags.index("--weights")

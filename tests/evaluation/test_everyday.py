@@ -82,6 +82,7 @@ def test_a_smile_comes_to_where_the_mouth_is(sources):
     assert (EDITS["smile"](ids, moved) == EDITS["smile"](ids, sources)).mean() > 0.999
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_sheet_a_face(tmp_path, capsys):
     torch.manual_seed(0)
     weights = tmp_path / "context.safetensors"

@@ -27,6 +27,7 @@ def portraits(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_faces(portraits, tmp_path, capsys):
     report, picture = tmp_path / "figures.json", tmp_path / "sheet.png"
     assert cli.main(["faces", "--portraits", str(portraits), "--json", str(report), "-o", str(picture)]) == 0

@@ -28,6 +28,7 @@ def flags(tmp_path_factory):
     return ["person", *(str(part) for pair in given.items() for part in pair)]
 
 
+@pytest.mark.slow
 def test_person(flags, tmp_path, capsys):
     report = tmp_path / "figures.json"
     assert cli.main([*flags, "--json", str(report), "-o", str(tmp_path / "out")]) == 0

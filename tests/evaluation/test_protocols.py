@@ -75,6 +75,7 @@ def held_out(faces, size=64):
     return load_pairs(find_pairs(faces)[3:], size, quiet=True)
 
 
+@pytest.mark.slow
 def test_agreement(flags, faces, weights, tmp_path, capsys):
     net = f"squeezenet:{write_squeezenet(tmp_path / 'squeezenet.npz')}"
     report, lines = run([*flags("agreement"), "--perceptual", net], tmp_path, capsys)

@@ -148,6 +148,7 @@ def test_help_has_an_example(capsys):
     assert "maskedit-eval reconstruction --data" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_showcase_edits_the_bundled_portraits(weights, tmp_path, capsys):
     out = tmp_path / "sheet.png"
     assert cli.main(["showcase", "-o", str(out), "--weights", str(weights)]) == 0

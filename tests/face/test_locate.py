@@ -11,6 +11,8 @@ from maskedit.imaging import Square, cut_square
 from maskedit.labels import BY_NAME, NUM_LABELS
 from tests.face.conftest import assert_same_square, wall
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_portrait_is_its_own_square(finder, portrait):
     (face,) = finder.find(portrait.photo)

@@ -17,6 +17,7 @@ def parsed(parser, collins):
     return parser.parse_with_confidence(collins.photo)
 
 
+@pytest.mark.slow
 def test_it_sees_what_people_drew(parser, collins, hopper):
     for portrait, share in ((collins, 0.9), (hopper, 0.8)):  # it takes much of her cap for hair
         labels = parser.parse(portrait.photo)
@@ -25,6 +26,7 @@ def test_it_sees_what_people_drew(parser, collins, hopper):
         assert (labels == portrait.labels).mean() > share
 
 
+@pytest.mark.slow
 def test_confidence_is_high_inside_and_low_at_edges(parsed, collins, parser):
     assert parsed.confidence.dtype == np.uint8
     assert parsed.confidence.shape == parsed.labels.shape == (512, 512)
@@ -40,6 +42,7 @@ def test_other_sides_are_parsed_at_their_own(parser, collins):
     assert labels.shape == (200, 200)
 
 
+@pytest.mark.slow
 def test_a_part_is_parsed_closer(parser, collins):
     """In a photo twice the document's size; where the part is, the mouth is at least as good as before."""
     photo = resize_photo(collins.photo, (1024, 1024))

@@ -70,6 +70,7 @@ def test_a_recovery_file_that_fails_is_told_and_logged(window, logged, monkeypat
     assert threading.current_thread() is threading.main_thread()
 
 
+@pytest.mark.slow
 def test_a_bug_report_is_copied(window, tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     with logging_to(tmp_path / "maskedit.log"):

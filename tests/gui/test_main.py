@@ -50,6 +50,7 @@ def run_main(arguments, scenario, answers=None, **options) -> int:
     return code
 
 
+@pytest.mark.slow
 def test_a_photo_is_found_parsed_painted_and_exported_at_full_size(qapp, answers, tmp_path):
     """The shipped parser, a tiny generator, the real window: outside the edit the photo stays bit for bit."""
     import torch
@@ -117,6 +118,7 @@ def test_a_photo_is_found_parsed_painted_and_exported_at_full_size(qapp, answers
     assert "edited with maskedit" in exif[0x0131]
 
 
+@pytest.mark.slow
 def test_end_to_end(qapp, answers, tmp_path):
     import torch
 
@@ -214,6 +216,7 @@ def test_end_to_end(qapp, answers, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_main_opens_what_it_is_told(qapp, tmp_path):
     photo, labels = draw_face(512, 2)
     imaging.write_photo(tmp_path / "me.png", photo)
@@ -227,6 +230,7 @@ def test_main_opens_what_it_is_told(qapp, tmp_path):
     assert run_main(arguments, scenario, make_engine=FakeEngine) == 0
 
 
+@pytest.mark.slow
 def test_main_falls_back_to_a_portrait(qapp, tmp_path):
     def scenario(window):
         assert window.editor.document.name == "collins"
@@ -236,6 +240,7 @@ def test_main_falls_back_to_a_portrait(qapp, tmp_path):
     assert run_main([str(tmp_path / "absent.png")], scenario, make_engine=FakeEngine) == 0
 
 
+@pytest.mark.slow
 def test_nothing_runs_on_after_main(qapp):
     before = set(threading.enumerate())
     windows = []
@@ -277,6 +282,7 @@ def process(code: str, tmp_path, **environment) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 def test_the_window_stands_without_torch(tmp_path):
     code = """
 import sys
@@ -303,6 +309,7 @@ sys.exit(main([], make_engine=FakeEngine, on_window=on_window))
     assert done.stdout.split() == ["False", "True"]
 
 
+@pytest.mark.slow
 def test_closing_during_a_render_of_two_seconds(tmp_path):
     code = """
 import sys, time
@@ -326,6 +333,7 @@ sys.exit(main([], make_engine=lambda: FakeEngine(2.0), on_window=on_window))
     assert ended - float(done.stdout) < 6
 
 
+@pytest.mark.slow
 def test_a_bug_in_a_slot_is_told_and_the_editor_goes_on(tmp_path):
     code = """
 import sys
@@ -353,6 +361,7 @@ sys.exit(main([], make_engine=FakeEngine, on_window=on_window))
     assert "planted" in done.stderr  # the whole trace, for whoever reports it
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill ends the process there, whatever the signal")
 @pytest.mark.parametrize("asking", [False, True])
 def test_ctrl_c_ends_the_editor_and_keeps_the_work(tmp_path, asking):
@@ -380,6 +389,7 @@ sys.exit(main([], make_engine=FakeEngine, on_window=on_window))
     assert session.load_recovery(path).can_undo
 
 
+@pytest.mark.slow
 def test_a_keyboard_interrupt_in_a_slot_is_no_bug(tmp_path):
     code = """
 import sys
@@ -400,6 +410,7 @@ sys.exit(main([], make_engine=FakeEngine, on_window=on_window))
     assert "Something went wrong" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("photo", [False, True])
 def test_lost_work_is_offered_at_every_start(qapp, answers, tmp_path, photo):
     pixels, labels = draw_face(512, 2)

@@ -54,6 +54,7 @@ def test_digits_choose_classes(window):
     assert window.editor.label == 13
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("present", "digits", "chosen", "last"),
     [
@@ -80,6 +81,7 @@ def test_the_first_of_two_digits_was_never_chosen(window, present, digits, chose
     assert editor.label == last
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("widget", ["opacity", "brush", "row", "eye", "lock", "result"])
 @pytest.mark.parametrize("by", ["mouse", "tab"])
 def test_no_widget_swallows_the_keys(window, widget, by):
@@ -254,6 +256,7 @@ def test_the_chosen_class_stands_out(window):
     assert rows[4].isChecked()
 
 
+@pytest.mark.slow
 def test_a_dark_theme(window):
     dark = QPalette(QColor("#2b2b2b"))
     light = QApplication.palette()
@@ -291,6 +294,7 @@ def test_messages_lie_over_the_views(window):
     assert not window.message_bar.isVisible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1440, 760), (1100, 700)])
 def test_the_views_use_their_room(window, size):
     window.resize(*size)

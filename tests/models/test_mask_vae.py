@@ -71,6 +71,7 @@ def test_every_parameter_learns(network):
         assert name in still or parameter.grad.abs().max() > 0, name
 
 
+@pytest.mark.slow
 def test_it_learns_a_label_map(network):
     labels = faces(4)
     optimiser = torch.optim.Adam(network.parameters(), lr=5e-3)

@@ -32,6 +32,7 @@ from tests.models.reference import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dmn_ngf8_64", "dmn_ngf64_128"])
 def test_dmn_reproduces_the_released_network(name):
     expected = case(name)

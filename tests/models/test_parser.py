@@ -62,6 +62,7 @@ def test_the_bottleneck_sees_the_whole_photo():
     assert image.grad[0, :, -2:, -2:].abs().max() > 0
 
 
+@pytest.mark.slow
 def test_left_and_right_can_be_told_apart():
     """Two equal squares on grey, 4 on the right and 5 on the left, as eyes are; the rest does not count."""
     torch.manual_seed(0)

@@ -55,6 +55,7 @@ def face(seed, side=64):
     return photo_to_tensor(photo), one_hot(labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [32, 48, 64, 80])
 def test_shapes(network, side):
     photo, labels = face(0, side)
@@ -148,6 +149,7 @@ def test_spade_keeps_the_brightness_of_the_photo():
     assert difference.abs().max() > 1e-4
 
 
+@pytest.mark.slow
 def test_checkpoint_round_trip(network, tmp_path):
     loaded, header = load_checkpoint(save_checkpoint(tmp_path / "a.safetensors", network, {}, dtype=torch.float32))
     assert type(loaded) is type(network)
@@ -177,6 +179,7 @@ def test_weights_of_another_variant_are_refused(tmp_path):
         load_checkpoint(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_renderer_renders_each(network, precision, tmp_path):
     weights = save_checkpoint(tmp_path / "a.safetensors", network, {})

@@ -36,6 +36,7 @@ def as_file(kind, photo):
     return encoded(image.transpose(Image.Transpose.ROTATE_90), "JPEG", quality=95, exif=exif)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["CMYK", "16-bit grey", "RGBA", "EXIF-rotated"])
 def test_every_kind_of_file(parser, collins, kind):
     data = as_file(kind, collins.laid_into(wall(420, 340), WHERE))
@@ -54,6 +55,7 @@ def test_what_is_no_photo_is_told(parser):
         parsed_document(SourcePhoto(b"nothing of the kind", "me"), WHERE, parser)
 
 
+@pytest.mark.slow
 def test_a_turned_photo_is_found_and_opened(parser, finder, collins):
     """From the file of a sideways camera without EXIF to a document that is upright."""
     photo = np.ascontiguousarray(np.rot90(collins.laid_into(wall(300, 280), Square(150, 140, 200))))

@@ -153,6 +153,7 @@ def test_a_render_that_is_given_up_leaves_no_trace(editor, face):
     assert editor.render(edited).changed_outside == 0
 
 
+@pytest.mark.slow
 def test_a_learned_face_changes_edits_and_goes_again(editor, face):
     photo, labels, edited = face
     editor.set_target(photo, labels)
@@ -234,6 +235,7 @@ def test_weights_that_do_not_complete_say_so(renderer, face):
             renderer.complete(edited)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("times", "notice"), [(1, "tried again"), (2, "on the CPU")])
 def test_a_completion_out_of_gpu_memory_is_tried_again_then_made_on_the_cpu(
     editor, renderer, face, monkeypatch, times, notice

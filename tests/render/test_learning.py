@@ -56,6 +56,7 @@ def learned_bytes(renderer, steps=3):
 EDITED = draw_face(64, 1)[1]
 
 
+@pytest.mark.slow
 def test_the_render_gets_nearer_to_the_photo(renderer):
     before = unlike(renderer)
     run = renderer.learn(40)
@@ -68,6 +69,7 @@ def test_the_render_gets_nearer_to_the_photo(renderer):
     assert unlike(renderer) < 0.75 * before
 
 
+@pytest.mark.slow
 def test_bfloat16_learns_as_well(weights):
     renderer = Renderer(weights, device="cpu", precision="bfloat16")
     renderer.set_target(*draw_face(64, 0))
@@ -76,6 +78,7 @@ def test_bfloat16_learns_as_well(weights):
     assert unlike(renderer) < 0.8 * before
 
 
+@pytest.mark.slow
 def test_renders_between_steps_change_only_when_shown(renderer):
     first = renderer.render(EDITED).image
     run = renderer.learn(6)
@@ -90,6 +93,7 @@ def test_renders_between_steps_change_only_when_shown(renderer):
     assert (renderer.render(EDITED).image != shown).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_cancel_and_forget_leave_no_trace(weights, precision):
     renderer = Renderer(weights, device="cpu", precision=precision)
@@ -135,6 +139,7 @@ def test_the_bytes_give_the_same_renders(renderer, weights):
     assert not any(name.startswith(("encoder.", "blocks.1.")) for name in names)
 
 
+@pytest.mark.slow
 def test_another_target_forgets(renderer, weights):
     photo, labels = draw_face(64, 0)
     learned_bytes(renderer)
@@ -166,6 +171,7 @@ def repacked(data, **changes):
     return save(load(data), metadata={"maskedit": json.dumps(header | changes)})
 
 
+@pytest.mark.slow
 def test_bytes_from_anywhere_are_refused(renderer, make_weights):
     first = renderer.render(EDITED).image
     data = learned_bytes(renderer)
@@ -213,6 +219,7 @@ def test_bytes_from_anywhere_are_refused(renderer, make_weights):
     np.testing.assert_array_equal(renderer.render(EDITED).image, first)
 
 
+@pytest.mark.slow
 def test_wrong_calls(weights, renderer):
     with pytest.raises(UserError, match="set_target first"):
         Renderer(weights, device="cpu").learn()
@@ -288,6 +295,7 @@ def test_lessons_show_the_photo_and_more():
     assert {(tuple(seen.shape), ids.dtype) for seen, ids in lessons} == {((1, 3, 64, 64), torch.uint8)}
 
 
+@pytest.mark.slow
 def test_what_the_photo_lacks_is_drawn_as_before(weights, monkeypatch):
     """Learned for long with an edit to keep, a class that the photo lacks changes less than without."""
     photo, labels = draw_face(64, 0)

@@ -182,6 +182,7 @@ def test_an_edit_beside_the_photo_changes_nothing():
     np.testing.assert_array_equal(paste_back(photo, Square(200, 150, 200), nothing), photo)
 
 
+@pytest.mark.slow
 def test_a_large_photo_needs_little_more_memory_than_its_copy():
     photo = np.zeros((2400, 3000, 3), np.uint8)
     edit = composite(np.full((256, 256, 3), 90, np.uint8))

@@ -200,6 +200,7 @@ def test_the_gpu_agrees_with_the_cpu(weights, renderer):
     assert np.abs(renderer.render(labels).image.astype(int) - gpu.render(labels).image).max() <= 2
 
 
+@pytest.mark.slow
 def test_the_shipped_weights_obey_an_edit():
     """The bundled portrait with the bundled weights: more hair darkens what was background."""
     from maskedit import resources

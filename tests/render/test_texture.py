@@ -42,6 +42,7 @@ def energy(image, mask, label=HAIR):
     return float(np.square(fine[mask]).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", [HAIR, SKIN, CLOTH])
 def test_what_was_drawn_flat_is_as_rough_as_the_photo(label):
     photo, ids, hole = picture(label)
@@ -58,6 +59,7 @@ def test_outside_the_hole_nothing_changes_and_the_colour_stays_inside():
     assert abs(float(image[hole].mean()) - 150) < 4
 
 
+@pytest.mark.slow
 def test_the_same_comes_every_time():
     photo, ids, hole = picture()
     drawn = flat(photo, hole)

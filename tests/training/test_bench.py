@@ -19,6 +19,8 @@ from maskedit.training.config import BenchOptions, DmnOptions
 from maskedit.training.dmn import DmnStage
 from tests.folders import write_faces
 
+pytestmark = pytest.mark.slow
+
 QUICK = ["bench", "--preset", "tiny", "--seconds", "0.05", "--device", "cpu", "--threads", "1"]
 CPU = torch.device("cpu")
 STAGES = ["parser", "vae", "dmn", "ebst", "context"]

@@ -25,6 +25,8 @@ from maskedit.training.run_folder import RunFolder
 from tests.faces import draw_face
 from tests.folders import write_faces
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

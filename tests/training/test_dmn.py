@@ -21,6 +21,8 @@ from maskedit.training.run_folder import RunFolder
 from tests.folders import write_faces
 from tests.squeezenet import write_squeezenet
 
+pytestmark = pytest.mark.slow
+
 STEPS = 24
 EVERY_STEP = "0.000001"
 

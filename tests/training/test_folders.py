@@ -57,6 +57,7 @@ def test_a_folder_that_is_none_is_named(drawn, capsys, tmp_path):
     assert not run.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["parser", "dmn"])
 def test_a_resumed_run_gives_the_same_weights(drawn, labelled, tmp_path, stage):
     given = [stage, "--data", str(drawn), "--data", f"{labelled}:0.3", *FLAGS.split(), "--steps", "12"]
@@ -73,6 +74,7 @@ def test_a_resumed_run_gives_the_same_weights(drawn, labelled, tmp_path, stage):
     assert ours["progress"]["step"] == theirs["progress"]["step"] == 12
 
 
+@pytest.mark.slow
 def test_the_card_tells_of_every_folder(drawn, labelled, tmp_path, capsys, monkeypatch):
     seen = []
     make_source = loop.make_source
@@ -109,6 +111,7 @@ def test_the_card_tells_of_every_folder(drawn, labelled, tmp_path, capsys, monke
     assert "labelled (weight 0.25, labelled by a parser)" in card["data"]
 
 
+@pytest.mark.slow
 def test_all_trains_on_every_folder_and_knows_them_again(drawn, labelled, tmp_path, capsys):
     out = tmp_path / "all"
     flags = f"all --out {out} --preset tiny --share 0.02 --validation 2 --device cpu --threads 1".split()
@@ -125,6 +128,7 @@ def test_all_trains_on_every_folder_and_knows_them_again(drawn, labelled, tmp_pa
     assert leg.step == 2
 
 
+@pytest.mark.slow
 def test_a_run_begun_when_data_was_one_string_goes_on(drawn, tmp_path):
     out = tmp_path / "all"
     flags = f"all --data {drawn} --out {out} --preset tiny --share 0.02 --validation 2 --device cpu --threads 1".split()

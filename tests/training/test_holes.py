@@ -43,6 +43,7 @@ def test_holes_are_zeros_and_ones_and_never_too_small():
         assert task.ids[true].equal(maps()[true])
 
 
+@pytest.mark.slow
 def test_an_edit_changes_labels_inside_its_hole_only():
     seen = 0
     for seed in range(20):

@@ -45,11 +45,13 @@ def assert_same_losses(run, other):
     assert last_losses(run) == pytest.approx(last_losses(other), rel=5e-3)
 
 
+@pytest.mark.slow
 def test_micro_batches_give_the_losses_of_the_whole_batch(single, flags, tmp_path):
     assert cli.main([*flags, "--accumulate", "2", "--out", str(tmp_path / "run")]) == 0
     assert_same_losses(tmp_path / "run", single)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_losses_of_one_with_the_same_global_batch(single, flags, tmp_path):
     run = tmp_path / "two"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
@@ -85,6 +87,7 @@ def test_the_checkpoint_before_the_last_serves_when_the_last_is_damaged(tmp_path
         folder.load_state()
 
 
+@pytest.mark.slow
 def test_as_many_checkpoints_stay_as_asked_for(flags, tmp_path):
     run = tmp_path / "run"
     given = [*flags, "--checkpoint-minutes", "0.000001", "--keep", "3", "--out", str(run)]

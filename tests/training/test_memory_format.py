@@ -12,6 +12,8 @@ from maskedit.training.dmn import DmnStage
 from maskedit.training.run_folder import RunFolder
 from tests.folders import write_faces
 
+pytestmark = pytest.mark.slow
+
 STEPS = 20
 OTHER = {"contiguous": "channels_last", "channels_last": "contiguous"}
 

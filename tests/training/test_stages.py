@@ -22,6 +22,8 @@ from maskedit.training.parser import ParserStage
 from maskedit.training.run_folder import RunFolder
 from tests.folders import write_faces
 
+pytestmark = pytest.mark.slow
+
 STEPS = 60
 
 

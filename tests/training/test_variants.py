@@ -11,6 +11,8 @@ from maskedit.models.mask_vae import MaskVAE
 from maskedit.training import cli
 from tests.folders import write_faces
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def common(tmp_path_factory):

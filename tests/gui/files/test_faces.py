@@ -93,6 +93,7 @@ def test_of_several_faces_the_person_picks_one(open_window, answers, photo):
     assert window.editor.document.origin.square == others[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["place", "give up"])
 @pytest.mark.parametrize("faces", [0, 2])
 def test_a_face_that_is_not_found_is_placed_by_hand(open_window, answers, photo, faces, answer):
@@ -205,6 +206,7 @@ def test_a_file_that_is_no_photo_is_named(window, answers, tmp_path):
     assert window.messages[-1][1].startswith("'notes' is not an image")
 
 
+@pytest.mark.slow
 def test_a_source_photo_is_parsed(window, answers, photo):
     document = window.editor.document
     answers.ask_source = [(True, None)]
@@ -216,6 +218,7 @@ def test_a_source_photo_is_parsed(window, answers, photo):
 # Corrections
 
 
+@pytest.mark.slow
 def test_the_square_can_be_placed_anew(window, answers, photo):
     window.files.open(photo[0])
     wait(lambda: window.editor.document.name == "holiday")
@@ -317,6 +320,7 @@ def test_where_the_parser_was_unsure(window):
 # The same person
 
 
+@pytest.mark.slow
 def test_only_the_edit_changes_and_the_status_line_says_so(open_window, answers, photo, tmp_path):
     window = open_window(OffEngine(), whole_face=False)
     window.files.open(photo[0])

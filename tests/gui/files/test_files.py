@@ -70,6 +70,7 @@ def test_open_a_photo_with_its_labels_beside_it(window, answers, face):
     settle(window)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n" + b"\0" * 60])
 def test_bad_files_give_one_message_and_change_nothing(window, answers, face, tmp_path, content):
     click(window, 60, 220)
@@ -110,6 +111,7 @@ def test_drop_a_photo(window, face):
     assert np.array_equal(window.editor.document.photo, face[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_drop_a_photo_and_its_labels_in_any_order(window, face, tmp_path, order):
     names = tmp_path / "b.png", tmp_path / "a.png"
@@ -120,6 +122,7 @@ def test_drop_a_photo_and_its_labels_in_any_order(window, face, tmp_path, order)
     assert np.array_equal(window.editor.document.labels, face[3])
 
 
+@pytest.mark.slow
 def test_drop_and_paste_pixels(window, answers, face):
     expected = imaging.cut_square(face[2], FOUND, 512)
     data = QMimeData()
@@ -164,6 +167,7 @@ def test_take_labels_from_another_face(window, answers, face):
     assert document.history.names == ["Take labels from hopper"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("remap", [True, False])
 def test_a_label_map_in_another_class_order(window, answers, face, remap):
     theirs = np.argsort(BISENET_ORDER).astype(np.uint8)[face[3]]
@@ -259,6 +263,7 @@ def test_nothing_to_save_asks_nothing(window, answers):
 # Export
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "name"),
     [("result", "r.png"), ("result", "r.jpg"), ("result", "r.webp"), ("cutout", "c.png"), ("sheet", "s.png")],

@@ -44,6 +44,7 @@ def test_a_wide_source_is_cropped_as_a_wide_photo_is(window, answers, wide):
     assert np.array_equal(window.editor.document.labels, imaging.square_labels(wide[2], 512))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["file", "pixels", "session"])
 def test_another_label_map_for_a_wide_photo(window, answers, wide, tmp_path, by):
     if by == "pixels":
@@ -86,6 +87,7 @@ def notable(tmp_path, wide):
     return tmp_path / "sorted.png"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["open", "labels", "source"])
 def test_what_a_label_map_has_to_say_is_told_once(window, answers, wide, notable, way):
     if way == "open":
@@ -105,6 +107,7 @@ def test_what_a_label_map_has_to_say_is_told_once(window, answers, wide, notable
     assert all(note in message[1] for note in imaging.read_label_file(notable).notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["open", "source"])
 def test_a_lossy_label_map_is_read_when_the_person_wants_it(window, answers, wide, tmp_path, way):
     path = tmp_path / "lossy.jpg"
@@ -132,6 +135,7 @@ def test_a_lossy_label_map_is_read_when_the_person_wants_it(window, answers, wid
     assert [level for level, _ in window.messages] == ["info"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("press", "answer"), [("Read it", True), ("Cancel", False), ("Esc", False)])
 def test_the_question_about_lossy_files(window, real_dialogs, press, answer):
     def act():
@@ -146,6 +150,7 @@ def test_the_question_about_lossy_files(window, real_dialogs, press, answer):
     assert real_dialogs(window).ask_lossy("<b>.jpg is lossy.") is answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "stem"),
     [

@@ -55,6 +55,7 @@ def left_behind(window):
     return path
 
 
+@pytest.mark.slow
 def test_work_left_behind_is_offered_and_opened(window, answers, left_behind):
     answers.ask_recover = ["open"]
     assert window.files.offer_recovery()
@@ -67,6 +68,7 @@ def test_work_left_behind_is_offered_and_opened(window, answers, left_behind):
     settle(window)
 
 
+@pytest.mark.slow
 def test_work_left_behind_can_be_thrown_away(window, answers, left_behind):
     before = window.editor.document
     answers.ask_recover = ["discard"]
@@ -124,6 +126,7 @@ def test_a_file_that_cannot_be_read_does_not_block_the_others(window, answers, t
     assert [path.exists() for path in three] == [True, False, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("press", "answer"),
     [("Open", "open"), ("Throw away", "discard"), ("Later", "later"), ("Esc", "later"), ("close", "later")],

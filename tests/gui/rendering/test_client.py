@@ -61,6 +61,7 @@ def test_a_fast_engine_follows_the_brush(window, engine):
     assert belongs(window)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.03, 0.3])
 def test_200_fast_edits_cost_few_renders(open_window, seconds):
     engine = FakeEngine(seconds)
@@ -94,6 +95,7 @@ def test_200_fast_edits_cost_few_renders(open_window, seconds):
     assert editor.render.up_to_date
 
 
+@pytest.mark.slow
 def test_the_window_never_waits_for_the_engine(open_window):
     """A timer of 20 ms never waits over 100 ms while renders of half a second run; three tries on a busy machine."""
     window = open_window(FakeEngine(0.5))

@@ -37,6 +37,7 @@ def test_before_any_edit_it_shows_the_photo(window):
     assert window.status["preview"].startswith("up to date, full ")
 
 
+@pytest.mark.slow
 def test_the_hole_follows_the_brush_and_the_rest_is_the_photo(window):
     editor, modes = window.editor, []
     editor.render.result_changed.connect(lambda: modes.append(editor.render.rendered.result.mode))
@@ -59,6 +60,7 @@ def test_the_hole_follows_the_brush_and_the_rest_is_the_photo(window):
     assert np.array_equal(*shown(window))
 
 
+@pytest.mark.slow
 def test_a_face_is_learned_shown_whole_and_used_for_the_edit(window, monkeypatch):
     monkeypatch.setattr(learning, "STEPS", 21)
     editor = window.editor

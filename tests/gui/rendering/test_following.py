@@ -103,6 +103,7 @@ def test_a_full_render_under_way_does_not_hold_up_the_brush(open_window):
     assert shows(window, imaging.colourise)
 
 
+@pytest.mark.slow
 def test_what_was_overtaken_may_fail(open_window):
     """Nobody hears of it; the box render that overtook it, and the full one after that, are there."""
     engine = BoxEngine(1.0, 0.01, obeys=False)
@@ -132,6 +133,7 @@ def test_with_live_off_a_box_is_not_called_up_to_date(open_window):
     assert window.status["preview"] == "out of date"
 
 
+@pytest.mark.slow
 def test_the_brush_may_move_while_a_face_is_learned(open_window):
     class Both(BoxEngine, LearningEngine):
         def __init__(self):
@@ -159,6 +161,7 @@ def test_the_brush_may_move_while_a_face_is_learned(open_window):
     assert [text for level, text in window.messages if level == "error"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("obeys", [True, False])
 def test_no_result_is_older_than_the_one_before_it(open_window, obeys):
     engine = BoxEngine(0.15, 0.01, obeys=obeys)

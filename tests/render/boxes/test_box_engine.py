@@ -101,6 +101,7 @@ def frozen_render(network, labels, style, states):
     return raws, tensor_to_photo(torch.tanh(network.head(x))[0])
 
 
+@pytest.mark.slow
 def test_with_frozen_statistics_any_box_gives_what_the_whole_image_gives():
     network = make_network()
     style, labels = make_style(network), draw_face(SIDE, 0)[1]
@@ -123,6 +124,7 @@ def _almost_everything():
     return Halo(down=10**6, blocks=10**6, up=10**6)
 
 
+@pytest.mark.slow
 def test_outside_its_region_nothing_changes_at_all():
     network = make_network()
     style, labels = make_style(network), draw_face(SIDE, 0)[1]
@@ -136,6 +138,7 @@ def test_outside_its_region_nothing_changes_at_all():
         np.testing.assert_array_equal(engine.picture[~inside], before[~inside])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_running_statistics_are_those_of_what_is_kept(dtype):
     network = make_network(dtype)

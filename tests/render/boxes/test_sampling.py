@@ -111,6 +111,7 @@ def renders():
     return found
 
 
+@pytest.mark.slow
 def test_box_renders_are_nearer_to_full_ones(renders):
     def error(picture, truth, region):
         rows, columns = region
@@ -122,6 +123,7 @@ def test_box_renders_are_nearer_to_full_ones(renders):
     assert (with_sample < without).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_outside_the_region_nothing_changes_at_all(renders):
     for before, sampled, _, _, (rows, columns) in renders:
         outside = np.ones((SIDE, SIDE), bool)

@@ -202,6 +202,7 @@ def test_a_graph_that_draws_something_else_is_refused(network, recorder, monkeyp
         CudaGraphEngine(network, size=64, compiled=True)
 
 
+@pytest.mark.slow
 def test_the_compiler_can_take_the_network_in_one_piece(network):
     """Dynamo alone, without the code generation: a break in the graph would raise."""
     ids, style = torch.from_numpy(draw_face(64, 0)[1])[None], make_style(network)

@@ -59,6 +59,7 @@ def differences(engine, network, pairs):
     return np.stack([np.abs(engine.generate(*pair).astype(int) - plain.generate(*pair)) for pair in pairs])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["maskgan", "maskgan-concat", "pix2pixhd-m"])
 def test_float32_is_torchs_picture(variant, pairs):
     network = make_network(variant)
@@ -102,6 +103,7 @@ def test_style_and_labels_change_without_building_again(network, pairs, monkeypa
     np.testing.assert_array_equal(first, kept)  # of its own memory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_it_keeps_the_weights_that_it_was_made_with(network, pairs, precision):
     engine = make_engine(network, precision, calibration=lambda: pairs)
@@ -112,6 +114,7 @@ def test_it_keeps_the_weights_that_it_was_made_with(network, pairs, precision):
     np.testing.assert_array_equal(engine.generate(*pairs[0]), before)
 
 
+@pytest.mark.slow
 def test_calibration_is_done_once_for_weights_and_side(network, pairs, tmp_path, monkeypatch):
     calls = []
     measured = openvino_engine._measured
@@ -125,6 +128,7 @@ def test_calibration_is_done_once_for_weights_and_side(network, pairs, tmp_path,
     np.testing.assert_array_equal(again.generate(*pairs[0]), first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage", [b"", b"\xff\xfe", b"[1, 2]", b"{}", "stem", b"[" * 100_000], ids=lambda damage: str(damage)[:12]
 )
@@ -151,6 +155,7 @@ def test_other_precisions_keep_no_cache(network, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_cancelled_gives_up_and_the_next_picture_is_right():
     torch.manual_seed(3)
     network = DenseMappingNetwork(DmnConfig(width=8, size=512)).eval()  # large enough to be met at work
@@ -205,6 +210,7 @@ def off(network, completion, ids, photo, hole, style=None):
     return (image - wanted).abs()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [64, 96])
 def test_a_completion_in_float32_is_torchs(side):
     network = make_context(side)
@@ -244,6 +250,7 @@ def test_a_completion_in_bfloat16_stays_close():
     assert float(error.mean()) < 0.03
 
 
+@pytest.mark.slow
 def test_a_completion_in_int8_stays_close_and_is_calibrated_once(tmp_path):
     network = make_context()
     calls = []
@@ -290,6 +297,7 @@ def test_without_openvino_it_says_so(network, monkeypatch):
         make_engine(network)
 
 
+@pytest.mark.slow
 def test_telemetry_is_not_started():
     """In a fresh process: no module of it, no thread, no process, and the package whole."""
     code = """import multiprocessing, os, sys, threading
@@ -304,6 +312,7 @@ print(multiprocessing.active_children(), len(openvino.Core().available_devices) 
     assert run.stdout.splitlines() == ["[]", "[] []", "[] True"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="signals of POSIX")
 def test_signals_are_handled_after_engines_have_gone():
     """In a fresh process: each of two runtimes would put back the signal stack that the other has freed."""

@@ -116,6 +116,7 @@ def edited(seed=0):
     return labels
 
 
+@pytest.mark.slow
 def test_nothing_is_measured_before_there_is_a_render(weights, tmp_path, rival):
     renderer = make(weights, tmp_path)
     assert not renderer.idle()
@@ -263,6 +264,7 @@ def test_without_openvino_there_is_no_contest(weights, tmp_path, monkeypatch):
     assert rest(renderer) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"x": 3}', "[" * 10**5])
 def test_a_damaged_memory_is_measured_anew(weights, tmp_path, rival, text):
     (tmp_path / "cache").mkdir()
@@ -273,6 +275,7 @@ def test_a_damaged_memory_is_measured_anew(weights, tmp_path, rival, text):
     assert make(weights, tmp_path).engine == "CPU OpenVINO int8, 64 px"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", ["bogus", 5, ["int8"], None])
 def test_what_no_contest_can_have_chosen_is_not_believed(weights, tmp_path, rival, chosen):
     renderer = make(weights, tmp_path)
@@ -373,6 +376,7 @@ def make_and_render(weights, tmp_path, labels):
     return make(weights, tmp_path, "torch").render(labels).image
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["auto", "int8"])
 def test_a_learned_face_is_torchs_and_leaves_no_trace(weights, tmp_path, rival, engine):
     renderer = make(weights, tmp_path, engine)
