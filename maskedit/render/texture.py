@@ -4,7 +4,7 @@ A network trained on few photos draws the right colours and shapes, and draws th
 detail, and the photo has it: the same skin goes on ten pixels away. So the detail is laid into the edit in blocks taken
 from where the photo shows the same label, chosen to fit the light they lie in, what the network drew there, and the
 blocks and the photo beside them: the texture transfer of image quilting (Efros and Freeman, SIGGRAPH 2001), of detail
-alone. The photo's mirror image serves as well. Hair is not copied but drawn (`maskedit.render.strands`).
+alone. The photo's mirror image serves as well. Hair and brows are not copied but drawn (`maskedit.render.strands`).
 
 Only numpy and OpenCV; all lengths are shares of the photo's side.
 """
@@ -20,7 +20,7 @@ import numpy as np
 
 from maskedit.labels import ids_of
 from maskedit.render.fields import blurred, grey_of
-from maskedit.render.strands import with_strands
+from maskedit.render.strands import STRANDS, with_strands
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,11 @@ class Texture:
     """Of the side: the standard deviation of the blur that parts detail from colour."""
 
 
-HAIR = ids_of("hair")
 TEXTURES = (
     Texture(ids_of("skin", "nose", "neck", "l_ear", "r_ear"), 0.008),
     Texture(ids_of("cloth"), 0.010),
     Texture(ids_of("hat"), 0.008),
     Texture(ids_of("background"), 0.012),
-    Texture(ids_of("l_brow", "r_brow"), 0.006),
 )
 BLOCKS = (0.08, 0.05, 0.032)
 """Of the side: blocks, the largest that the photo has room for first."""
@@ -95,10 +93,12 @@ def textured(
         if target.any() and source.any():
             _add(result, drawn, original, target, source, texture, check)
     # Last: wisps of hair lie over what is behind it.
-    target, source = hole & np.isin(labels, HAIR), ~hole & np.isin(reference_labels, HAIR)
-    if target.any() and source.any():
-        check()
-        with_strands(result, drawn, original, hole, target, source)
+    for kind in STRANDS:
+        target = hole & np.isin(labels, kind.members)
+        source = ~hole & np.isin(reference_labels, kind.members)
+        if target.any() and source.any():
+            check()
+            with_strands(result, drawn, original, hole, target, source, kind)
     result = np.rint(np.clip(result, 0, 255)).astype(np.uint8)
     return np.where(hole[..., None], result, completion)
 

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from maskedit.labels import BY_NAME
-from maskedit.render.strands import DETAIL, STRENGTH
-from maskedit.render.texture import HAIR as HAIR_LABELS
+from maskedit.render.strands import DETAIL, STRANDS, STRENGTH
 from maskedit.render.texture import TEXTURES, textured
 
 SIDE = 320
@@ -96,5 +95,5 @@ def test_it_can_be_given_up():
 
 
 def test_no_label_has_two_textures():
-    members = [*HAIR_LABELS, *(label for texture in TEXTURES for label in texture.members)]
+    members = [label for each in (*TEXTURES, *STRANDS) for label in each.members]
     assert len(members) == len(set(members))
