@@ -126,7 +126,7 @@ def measure_stroke(job: Job) -> list[Row]:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     engines: list[Any] = []
 
-    def make_engine() -> FaceRenderer:
+    def make_renderer() -> FaceRenderer:
         import torch
 
         from maskedit.render.renderer import Renderer
@@ -136,7 +136,7 @@ def measure_stroke(job: Job) -> list[Row]:
         engines.append(Renderer(job.weights, device=job.device, precision=job.precision, size=job.size))
         return engines[0]
 
-    return rows(job, replay(make_engine, hand_stroke(), load=job.load), engines[0].engine)
+    return rows(job, replay(make_renderer, hand_stroke(), load=job.load), engines[0].engine)
 
 
 def rows(job: Job, done: Replay, engine: str) -> list[Row]:
@@ -155,11 +155,11 @@ def rows(job: Job, done: Replay, engine: str) -> list[Row]:
     ]
 
 
-def replay(make_engine: Callable[[], FaceRenderer], stroke: Sequence[Point], *, load: int = 0) -> Replay:
+def replay(make_renderer: Callable[[], FaceRenderer], stroke: Sequence[Point], *, load: int = 0) -> Replay:
     """Open the editor on the bundled portrait, paint the stroke, wait for its result, close.
 
     Args:
-        make_engine: as of `maskedit.gui.app.main`.
+        make_renderer: as of `maskedit.gui.app.main`.
         load: how many busy processes run beside the stroke.
 
     Raises:
@@ -169,7 +169,7 @@ def replay(make_engine: Callable[[], FaceRenderer], stroke: Sequence[Point], *, 
     engines: list[Any] = []
 
     def make() -> FaceRenderer:
-        engines.append(make_engine())
+        engines.append(make_renderer())
         return engines[-1]
 
     def prepare(_: object) -> None:
@@ -181,7 +181,7 @@ def replay(make_engine: Callable[[], FaceRenderer], stroke: Sequence[Point], *, 
         players[0].begin()
 
     with _nothing_kept() as settings:
-        editor_main([], make_engine=make, on_window=play, settings=settings)
+        editor_main([], make_renderer=make, on_window=play, settings=settings)
     player = players[0]
     if player.failure:
         raise UserError(f"The stroke could not be measured: {player.failure}")

@@ -40,7 +40,7 @@ INTERRUPTED = 130
 def main(
     arguments: Sequence[str] | None = None,
     *,
-    make_engine: Callable | None = None,
+    make_renderer: Callable | None = None,
     make_finder: Callable | None = None,
     on_window: Callable | None = None,
     settings: QSettings | None = None,
@@ -50,7 +50,7 @@ def main(
 
     Args:
         arguments: the command line without the program's name; ``sys.argv`` when None.
-        make_engine: makes the renderer in the worker's thread; the shipped one when None.
+        make_renderer: makes the renderer in the worker's thread; the shipped one when None.
         make_finder: makes the face finder there, likewise.
         on_window: called with the window once it is shown.
         settings: remember folders, recent files and the window's place; the person's own when None.
@@ -67,7 +67,7 @@ def main(
     from maskedit.gui.editor import Editor
     from maskedit.gui.files import recovery
     from maskedit.gui.main_window import MainWindow
-    from maskedit.gui.rendering.worker import shipped_engine, shipped_finder
+    from maskedit.gui.rendering.worker import shipped_finder, shipped_renderer
     from maskedit.logs import logging_to
 
     application = QApplication.instance() or QApplication(sys.argv[:1])
@@ -77,7 +77,7 @@ def main(
     with logging_to(recovery.log_file(), verbose=options.verbose):
         device, precision = options.device, options.precision
         editor = Editor(
-            make_engine or partial(shipped_engine, options.weights, device, precision, options.engine),
+            make_renderer or partial(shipped_renderer, options.weights, device, precision, options.engine),
             make_finder or partial(shipped_finder, device, precision),
         )
         window = MainWindow(editor, settings or QSettings("maskedit", "maskedit"), dialogs)

@@ -26,7 +26,7 @@ class Editor(QObject):
     """What the window shows and the tools act on.
 
     Args:
-        make_engine: called once, in the render thread, to load torch and the weights.
+        make_renderer: called once, in the render thread, to load torch and the weights.
         make_finder: called there when a face is to be found or parsed, likewise.
     """
 
@@ -43,12 +43,12 @@ class Editor(QObject):
 
     def __init__(
         self,
-        make_engine: Callable[[], FaceRenderer],
+        make_renderer: Callable[[], FaceRenderer],
         make_finder: Callable[[], object] | None = None,
         parent: QObject | None = None,
     ):
         super().__init__(parent)
-        self.thread = RenderThread(make_engine, make_finder or _no_finder)
+        self.thread = RenderThread(make_renderer, make_finder or _no_finder)
         self.render = RenderClient(self.thread, self.tell, self)
         """Asks for pictures, and knows the one that is shown."""
         self.jobs = JobRunner(self.thread, self._engaged, self.tell, self)

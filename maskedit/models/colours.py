@@ -14,8 +14,8 @@ from maskedit.labels import BY_NAME, MIRROR_PARTNERS, NUM_LABELS, ids_of
 from maskedit.models.tensors import box_of, index_of
 
 _COARSE, _FINE = 8, 4
-"""Pixels to a side of the cells of guesses, which are smooth, and cost next to nothing so; and of tints, of which lips
-would fill few larger ones."""
+"""Side in pixels of the cells of guesses and of tints: guesses are smooth, so coarse cells do; of coarse ones, lips
+would fill too few to have a tint."""
 _NEAR = 9
 _MUCH = 0.25
 """Where less than this share of so many cells around shows a label, its mean colour is the better guess than the last
@@ -95,7 +95,7 @@ def label_guess(
         photo: (N, 3, H, W) in [-1, 1]; nothing of it that lies in the hole is looked at.
         hole: (N, 1, H, W).
         tints: (N, G, 4), see `tints_of`; those of what is visible when None.
-        inside: of use in the holes alone, and nothing in particular elsewhere; there the same, but for rounding.
+        inside: only values inside the holes are computed, which are the same but for rounding.
 
     Returns:
         The guess (N, 3, H, W) float32 in [-1, 1]; and (N, 1, H, W) float32, 1 where the colour of a pixel's label is

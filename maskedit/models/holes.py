@@ -1,7 +1,7 @@
 """Holes: the part of a photo that an edit redraws, and how a completion is laid in.
 
 A hole is (N, 1, H, W) float, 1 where the photo is hidden and 0 where it stays. Training, evaluation and the editor
-all cut, guess and lay in with these functions: a network sees when it is used what it saw when it was trained.
+all cut and lay in with these functions: a network sees when it is used what it saw when it was trained.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ EDIT_GROWTH = 0.025
 """Of the side: how far a hole reaches beyond the labels that changed. An old feature shows, and casts its shadow,
 a little beside its label: what is left of it at a hole's rim spreads into the completion."""
 OVERLAID_GROWTH = 0.01
-"""The same for what is laid over the photo and leaves what is beneath it as it was: glasses, earrings, a hat."""
+"""The same for what is laid over the photo and leaves what is beneath it as it was: glasses, earrings, a hat, and hair
+and brows that grow."""
 FRAME = 0.014
 """Of the side: how wide the frame of eyeglasses is, which the network draws; through the lenses one sees the photo."""
 
@@ -61,7 +62,7 @@ def edit_hole(
     before, after, differ = reference_ids[part], ids[part], differ[part]
     put_on = differ & _among(after, OVERLAYS) & ~_among(before, OVERLAYS)
     put_on |= differ & _among(after, _BROWS) & _among(before, _SKIN)
-    put_on |= differ & _among(after, _HAIR) & ~_among(before, _HATS)
+    put_on |= differ & _among(after, _HAIR) & ~_among(before, _HATS)  # of a hat that goes, all must go
     seen_through = _lenses(after, frame) & put_on
     hidden = grown(differ & ~put_on, radius) | grown(put_on & ~seen_through, overlaid)
     hole[part] = (hidden & ~seen_through).float()

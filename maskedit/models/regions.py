@@ -2,10 +2,10 @@
 
 One style code for a whole face knows neither the colour of lips nor the kind of hair. Here each group of labels has its
 own, as in SEAN (Zhu et al., CVPR 2020): features of the photo, averaged over the region. A region that an edit hides
-is redrawn from it, and so is more of a region than the photo shows.
+is redrawn from it, and so is one that an edit enlarges.
 
-A region style has 4 + `CHANNELS` values: the region's tint (`maskedit.models.colours`), 1 where the photo shows the
-region, and the learned ones; all are 0 where it does not.
+A region style has `TINT` values, which are the region's tint (`maskedit.models.colours`), and `CHANNELS` learned ones;
+all are 0 where the photo does not show the region.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ class RegionModulation(nn.Module):
         Returns:
             (N, width, h, w).
         """
+        # Whether the region is known, and what was learned; its colour is in the guess of the hole.
         known = regions[..., TINT - 1 :].to(self.table.dtype)
         tables = (part * (self.linear(known) + self.table))[:, _INDEX.to(x.device)].to(x.dtype)
         values = labels.to(x.dtype).permute(0, 2, 3, 1).flatten(1, 2) @ tables

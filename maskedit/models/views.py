@@ -86,7 +86,7 @@ def view_of(hole: Tensor, size: int) -> View:
 
 
 def random_view(hole: Tensor, random: np.random.Generator) -> View:
-    """A view that shows a hole (1, 1, S, S) wholly, from the closest to the whole photo, which is every second one."""
+    """A view that shows a hole (1, 1, S, S) wholly, as close as it may be; half of the time the whole photo."""
     side = hole.shape[-1]
     left, top, right, bottom = box_of(hole)
     least = min(side, max(round(CLOSEST * side), round(1.1 * max(right - left, bottom - top))))

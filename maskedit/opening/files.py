@@ -6,6 +6,7 @@ nobody to ask, goes by the defaults of `FoundLabels.taken`.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,8 @@ from maskedit.opening import orders
 
 _NEAR = 24
 """Levels of 255: so close to a published colour a lossy label map stays."""
+
+logger = logging.getLogger(__name__)
 
 
 class FoundLabels:
@@ -95,7 +98,13 @@ def inspect(path: Path, labels: Path | None = None) -> Found:
         return Found(photo=SourcePhoto(data, path.stem))
     # The picture first: nobody should be asked for anything about what is no photo.
     photo = SourcePhoto(data, path.stem, imaging.read_photo(data, name=called))
-    found = FoundLabels(labels or beside)
+    try:
+        found = FoundLabels(labels or beside)
+    except UserError:
+        if labels is not None:
+            raise
+        logger.info("%s lies beside the photo, and is no label map.", beside, exc_info=True)
+        return Found(photo=photo)
     if beside is not None and not same_shape(found.labels, photo.size):
         return Found(photo=photo)  # it is called as if it were this photo's, but shows something else
     return Found(photo=photo, labels=found)

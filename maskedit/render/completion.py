@@ -120,7 +120,7 @@ def _check(cancelled: Callable[[], bool]) -> None:
 
 
 def laid_in(photo: np.ndarray, image: np.ndarray, inside: np.ndarray) -> Composite:
-    """An image (S, S, 3) uint8 laid into the photo, alike, where ``inside`` (S, S) bool is; its rim fades."""
+    """An image laid into the photo, both (S, S, 3) uint8, where ``inside`` (S, S) bool is; its rim fades."""
     layer, change = image.astype(np.float32), np.zeros_like(photo, np.float32)
     alpha, fresh = np.zeros(inside.shape, np.float32), np.ones(inside.shape, np.float32)
     result = photo.copy()

@@ -5,7 +5,7 @@ field of directions (line integral convolution, Cabral and Leedom, SIGGRAPH 1993
 strong each width is, and how light and dark strands are tinted, is measured in the photo's hair. At the rim of the hole
 the strands go on as they run in the photo; further away they hang down.
 
-Only numpy and OpenCV; all lengths are shares of the photo's side.
+Only numpy and OpenCV; lengths are shares of the photo's side, but for erosions by a pixel or two.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HANGING = 0.1
 STRENGTH = 0.7
 """Of the photo's contrast: what the network drew has some of its own."""
 _FEWEST = 400
-"""Pixels that tell the look of hair."""
+"""The fewest pixels of hair that its look is measured from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +148,8 @@ def _directions(grey: np.ndarray, source: np.ndarray, kind: Strands) -> np.ndarr
     known = np.dstack([flow.real * weight, flow.imag * weight, np.zeros_like(weight), weight])
     spread = pulled(known.astype(np.float32))
     far = cv2.distanceTransform((~source).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    on = np.exp(-far / (HANGING * side) * np.log(2)) if source.any() else np.zeros_like(far)
+    on = np.exp(-far / (HANGING * side) * np.log(2))
+    # Downwards, but less surely than the photo's own: a double angle of half a turn.
     flow = np.where(source, flow, on * (spread[..., 0] + 1j * spread[..., 1]) - (1 - on) * 0.8)
     random, angle = np.random.default_rng(1), np.angle(flow)
     for width, deviation in kind.stray:
@@ -160,6 +161,7 @@ def _directions(grey: np.ndarray, source: np.ndarray, kind: Strands) -> np.ndarr
 def _drawn_out(directions: np.ndarray, side: int, length: float) -> np.ndarray:
     """(h, w, 4) float32: noise of each width, smeared along directions (h, w) as `_directions` gives them."""
     random, shape = np.random.default_rng(0), directions.shape
+    # A noise of its own for each width: strands of two widths have nothing to do with each other.
     noise = np.dstack(
         [_bands(random.standard_normal(shape).astype(np.float32), side)[index] for index in range(len(WIDTHS))]
     )
@@ -188,5 +190,8 @@ def _cover(hair: np.ndarray, strands: np.ndarray, target: np.ndarray, reach: flo
     )
     strands = cv2.GaussianBlur(strands, (0, 0), max(0.5, reach / 4))
     strands = strands / max(float(strands[target].std()), 1e-3)
-    share = np.clip((inside - outside) / (2 * max(reach, 1)) + 0.5 + 0.35 * np.clip(strands, -1.5, 1.5), 0, 1)
+    reach = max(reach, 1)
+    # At the reach nothing is left of any strand: further out nothing may change.
+    uneven = 0.35 * np.clip(strands, -1.5, 1.5) * np.clip(1 - outside / reach, 0, 1)
+    share = np.clip((inside - outside) / (2 * reach) + 0.5 + uneven, 0, 1)
     return (share * share * (3 - 2 * share)).astype(np.float32)

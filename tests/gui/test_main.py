@@ -227,7 +227,7 @@ def test_main_opens_what_it_is_told(qapp, tmp_path):
         settle(window)
 
     arguments = [str(tmp_path / "me.png"), "--labels", str(tmp_path / "mask.png")]
-    assert run_main(arguments, scenario, make_engine=FakeEngine) == 0
+    assert run_main(arguments, scenario, make_renderer=FakeEngine) == 0
 
 
 @pytest.mark.slow
@@ -237,7 +237,7 @@ def test_main_falls_back_to_a_portrait(qapp, tmp_path):
         assert not window.message_bar.isHidden()
         assert "absent.png" in window.message_bar.text.text()
 
-    assert run_main([str(tmp_path / "absent.png")], scenario, make_engine=FakeEngine) == 0
+    assert run_main([str(tmp_path / "absent.png")], scenario, make_renderer=FakeEngine) == 0
 
 
 @pytest.mark.slow
@@ -254,7 +254,7 @@ def test_nothing_runs_on_after_main(qapp):
         window.actions_by_id["shortcuts"].trigger()  # an open sheet does not keep the editor alive
         window.editor.document.mark_saved()
 
-    assert run_main([], scenario, make_engine=FakeEngine) == 0
+    assert run_main([], scenario, make_renderer=FakeEngine) == 0
     editor = windows[0].editor
     assert editor.thread.isFinished()
     assert not editor.render._timer.isActive()
@@ -302,7 +302,7 @@ def watched(self):
     start(self)
 Editor.start = watched
 from tests.gui.harness import FakeEngine
-sys.exit(main([], make_engine=FakeEngine, on_window=on_window))
+sys.exit(main([], make_renderer=FakeEngine, on_window=on_window))
 """
     done = process(code, tmp_path)
     assert done.returncode == 0, done.stderr
@@ -324,7 +324,7 @@ def on_window(window):
         window.close()
     QTimer.singleShot(300, close)
 
-sys.exit(main([], make_engine=lambda: FakeEngine(2.0), on_window=on_window))
+sys.exit(main([], make_renderer=lambda: FakeEngine(2.0), on_window=on_window))
 """
     done = process(code, tmp_path)
     ended = time.time()
@@ -352,7 +352,7 @@ def on_window(window):
     QTimer.singleShot(50, fail)
     QTimer.singleShot(300, look)
 
-sys.exit(main([], make_engine=FakeEngine, on_window=on_window))
+sys.exit(main([], make_renderer=FakeEngine, on_window=on_window))
 """
     done = process(code, tmp_path)
     assert done.returncode == 0, done.stderr
@@ -380,7 +380,7 @@ def on_window(window):
     # From another thread, into a window where nothing happens.
     threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
 
-sys.exit(main([], make_engine=FakeEngine, on_window=on_window))
+sys.exit(main([], make_renderer=FakeEngine, on_window=on_window))
 """
     done = process(code.replace("ASKING", str(asking)), tmp_path)
     assert done.returncode == 130, done.stderr
@@ -403,7 +403,7 @@ def on_window(window):
         raise KeyboardInterrupt
     QTimer.singleShot(50, interrupt)
 
-sys.exit(main([], make_engine=FakeEngine, on_window=on_window))
+sys.exit(main([], make_renderer=FakeEngine, on_window=on_window))
 """
     done = process(code, tmp_path)
     assert done.returncode == 130, done.stderr
@@ -424,7 +424,7 @@ def test_lost_work_is_offered_at_every_start(qapp, answers, tmp_path, photo):
         assert window.editor.document.name == "lost"
         settle(window)
 
-    assert run_main([str(tmp_path / "me.png")] if photo else [], scenario, answers, make_engine=FakeEngine) == 0
+    assert run_main([str(tmp_path / "me.png")] if photo else [], scenario, answers, make_renderer=FakeEngine) == 0
     assert answers.asked == ["ask_recover", "ask_unsaved"]
 
 

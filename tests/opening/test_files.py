@@ -37,6 +37,17 @@ def test_a_photo_alone_is_not_looked_into(tmp_path):
     assert found.labels is None
 
 
+def test_what_lies_beside_a_photo_and_is_no_label_map_is_left_alone(face):
+    photo, _ = face
+    beside = photo.with_name("anna_labels.png")
+    beside.write_bytes(b"no picture")
+    found = inspect(photo)
+    assert found.labels is None
+    assert found.photo is not None
+    with pytest.raises(UserError):
+        inspect(photo, labels=beside)
+
+
 def test_a_label_map_that_is_given_or_lies_beside(face):
     photo, labels = face
     assert inspect(photo).labels is None

@@ -36,7 +36,7 @@ _HOPE = 0.8
 
 
 class LiveScheduler:
-    """Says when the next render is due and which mode it should have; one is in flight at most.
+    """Says when the next render is due and which mode it should have; a newer one may overtake one in flight.
 
     Args:
         clock: seconds, monotonic.

@@ -17,7 +17,7 @@ class RenderThread(QThread):
     """Runs a `RenderWorker`, whose signals are the way out; torch is loaded there, while the window is already up.
 
     Args:
-        make_engine: called once, in this thread, to load torch and the weights.
+        make_renderer: called once, in this thread, to load torch and the weights.
         make_finder: called there when a face is to be found or parsed, likewise.
     """
 
@@ -25,11 +25,11 @@ class RenderThread(QThread):
     """Something waits for the worker."""
     _leave = Signal()
 
-    def __init__(self, make_engine: Callable[[], FaceRenderer], make_finder: Callable[[], Any]):
+    def __init__(self, make_renderer: Callable[[], FaceRenderer], make_finder: Callable[[], Any]):
         super().__init__()
         self.setObjectName("render")
         self.mailbox, self.jobs = Mailbox(), JobQueue()
-        self.worker = RenderWorker(self.mailbox, self.jobs, make_engine, make_finder)
+        self.worker = RenderWorker(self.mailbox, self.jobs, make_renderer, make_finder)
         self.worker.moveToThread(self)
         self.started.connect(self.worker.start)
         self.wake.connect(self.worker.work)

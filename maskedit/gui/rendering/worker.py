@@ -38,7 +38,7 @@ class RenderWorker(QObject):
     To jobs it is the `Services`. It takes, runs and reports; how an edit is rendered is `EditRenderer`'s business.
 
     Args:
-        make_engine: makes what the edit renderer draws with, in this thread.
+        make_renderer: makes what the edit renderer draws with, in this thread.
         make_finder: makes a `maskedit.face.locate.FaceFinder`, the first time that a job asks for ``finder``.
     """
 
@@ -55,13 +55,13 @@ class RenderWorker(QObject):
         self,
         mailbox: Mailbox,
         jobs: JobQueue,
-        make_engine: Callable[[], FaceRenderer],
+        make_renderer: Callable[[], FaceRenderer],
         make_finder: Callable[[], Any],
     ):
         super().__init__()
         self._mailbox = mailbox
         self._jobs = jobs
-        self._make_engine, self._make_finder = make_engine, make_finder
+        self._make_renderer, self._make_finder = make_renderer, make_finder
         self._renderer: EditRenderer | None = None
         self._finder: Any = None
         self._learning: Learning | None = None
@@ -87,7 +87,7 @@ class RenderWorker(QObject):
 
     def _ready_renderer(self) -> EditRenderer:
         if self._renderer is None:
-            self._renderer = EditRenderer(self._make_engine())
+            self._renderer = EditRenderer(self._make_renderer())
             logger.info("%s\n%s", self._renderer.engine, self._renderer.about)
             self.ready.emit(self._renderer.engine, self._renderer.about)
         return self._renderer
@@ -171,7 +171,10 @@ class RenderWorker(QObject):
         )
 
     def at_full_size(self, rendered: Rendered, original: np.ndarray, square: Square) -> Composite:
-        """See `Services`."""
+        """See `Services`; while a face is being learned, the picture is as it was shown: it is no longer, or not yet,
+        drawn with those weights."""
+        if self._learning is not None:
+            return rendered.result.composite
         request = rendered.request
         renderer = self._target_renderer(request.photo, request.reference_labels, request.learned)
         return renderer.at_full_size(original, square, request.labels, rendered.result.composite, request.blend)
@@ -267,7 +270,7 @@ class RenderWorker(QObject):
         )
 
 
-def shipped_engine(weights: str | None, device: str, precision: str, engine: str) -> FaceRenderer:
+def shipped_renderer(weights: str | None, device: str, precision: str, engine: str) -> FaceRenderer:
     """Load torch and the weights; for the worker to call."""
     from maskedit.render.renderer import Renderer
 

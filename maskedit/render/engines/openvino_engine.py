@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 Precision = Literal["float32", "bfloat16", "int8"]
 Pair = tuple[np.ndarray, Tensor]
 """(S, S) uint8 ids and a style code (1, V), as ``Engine.generate`` takes them."""
-Completing = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Label ids, style code, photo and hole, as ``OpenVinoCompletion.complete`` takes them."""
+Completing = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+"""Label ids, style code, photo, hole and region styles, as ``OpenVinoCompletion.complete`` takes them."""
 
 POLL_MS = 5
 
@@ -108,7 +108,7 @@ class OpenVinoCompletion:
     """``ContextNetwork.complete`` on the CPU, by OpenVINO, at the network's own side.
 
     Args:
-        network: on the CPU; the weights of the layers are copied, but a hole that is everything is drawn by it itself.
+        network: on the CPU; the weights of the layers are copied.
         precision, fingerprint, cache: as of `OpenVinoEngine`.
         calibration: likewise, but what it gives are arguments of `complete`.
 

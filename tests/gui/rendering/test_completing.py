@@ -7,7 +7,7 @@ import pytest
 import torch
 from PySide6.QtTest import QTest
 
-from maskedit.gui.rendering.worker import shipped_engine
+from maskedit.gui.rendering.worker import shipped_renderer
 from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
@@ -21,7 +21,7 @@ def window(open_window, tmp_path):
     torch.manual_seed(3)
     network = ContextNetwork(DmnConfig(width=4, size=64, blocks=1, variant="maskgan-context"))
     weights = save_checkpoint(tmp_path / "context.safetensors", network, {}, dtype=torch.float32)
-    window = open_window(partial(shipped_engine, str(weights), "cpu", "float32", "auto"), whole_face=False)
+    window = open_window(partial(shipped_renderer, str(weights), "cpu", "float32", "auto"), whole_face=False)
     settle(window)
     return window
 
