@@ -34,14 +34,16 @@ def _groups() -> list[int]:
 
 GROUPS = _groups()
 """Id -> group: left and right eye, brow and ear are one each."""
+NUM_GROUPS = max(GROUPS) + 1
+GROUP_INDEX = torch.tensor(GROUPS)
+"""`GROUPS` as an index, on the CPU."""
 TINT = 4
 """Values of a tint: red, green and blue in [-1, 1], and 1; all 0 for what the photo does not show."""
 
 _OF_SKIN = ids_of("nose", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip", "l_lip", "neck")
 """Whose colour is guessed from the skin's where it is not known at all."""
-_INDEX = torch.tensor(GROUPS)
-_LIKE_SKIN = torch.zeros(max(GROUPS) + 1, dtype=torch.bool)
-_LIKE_SKIN[_INDEX[list(_OF_SKIN)]] = True
+_LIKE_SKIN = torch.zeros(NUM_GROUPS, dtype=torch.bool)
+_LIKE_SKIN[GROUP_INDEX[list(_OF_SKIN)]] = True
 
 
 def push_pull(values: Tensor, weights: Tensor) -> Tensor:
@@ -114,7 +116,7 @@ def label_guess(
     near = (F.avg_pool2d(weights, _NEAR, stride=1, padding=_NEAR // 2) / _MUCH).clamp_max(1)[:, :, None]
     fields = near * fields + (1 - near) * own
     mean = values.sum(dim=(1, 3, 4)) / weights.sum(dim=(1, 2, 3))[:, None].clamp_min(1e-6)
-    skin = _INDEX[BY_NAME["skin"].id]
+    skin = GROUP_INDEX[BY_NAME["skin"].id]
     like_skin = _LIKE_SKIN.to(labels.device)[:, None, None] & (shown[:, skin, None] > 0)  # (N, G, 1, 1)
     instead = torch.where(like_skin[:, :, None], fields[:, skin, None], mean[:, None, :, None, None])
     fields = torch.where(shown[:, :, None] > 0, fields, instead)
@@ -133,8 +135,8 @@ def label_guess(
 def grouped(labels: Tensor) -> Tensor:
     """One-hot labels (N, 19, H, W) as one-hot groups (N, G, H, W) float32, G as in `GROUPS`."""
     count, _, height, width = labels.shape
-    groups = torch.zeros(count, len(_LIKE_SKIN), height, width, device=labels.device)
-    return groups.index_add_(1, _INDEX.to(labels.device), labels.float())
+    groups = torch.zeros(count, NUM_GROUPS, height, width, device=labels.device)
+    return groups.index_add_(1, GROUP_INDEX.to(labels.device), labels.float())
 
 
 def _cells(groups: Tensor, photo: Tensor, known: Tensor | None, step: int) -> tuple[Tensor, Tensor]:

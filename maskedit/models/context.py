@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskedit.models.colours import GROUPS, TINT, label_guess
+from maskedit.models.colours import NUM_GROUPS, TINT, label_guess
 from maskedit.models.config import DmnConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.layers import instance_norm
@@ -126,7 +126,7 @@ class ContextNetwork(DenseMappingNetwork):
             (N, 3, H, W) float32 in [-1, 1].
         """
         if regions is None:
-            regions = photo.new_zeros(len(photo), max(GROUPS) + 1, TINT + CHANNELS)
+            regions = photo.new_zeros(len(photo), NUM_GROUPS, TINT + CHANNELS)
         seen = self.seen(labels, photo, hole, regions).to(labels.dtype)
         # 0 for photos of which nothing is known: nothing of this branch may reach those.
         part = (hole.amin(dim=(1, 2, 3)) < 1) | (regions[..., TINT - 1].amax(dim=1) > 0)

@@ -14,13 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskedit.models.colours import GROUPS, TINT, grouped, tints_of
+from maskedit.models.colours import GROUP_INDEX, NUM_GROUPS, TINT, grouped, tints_of
 
 CHANNELS = 64
 """Learned values of a region's style."""
 SLOPE = 0.2
 """Of the leaky rectifiers."""
-_INDEX = torch.tensor(GROUPS)
 _STEP = 4
 """Pixels of the photo to one place of the features."""
 
@@ -72,7 +71,7 @@ class RegionModulation(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
-        self.table = nn.Parameter(torch.zeros(max(GROUPS) + 1, 2 * width))
+        self.table = nn.Parameter(torch.zeros(NUM_GROUPS, 2 * width))
         """Of each region, whatever its style."""
         self.linear = nn.Linear(CHANNELS + 1, 2 * width, bias=False)
         nn.init.zeros_(self.linear.weight)
@@ -91,7 +90,7 @@ class RegionModulation(nn.Module):
         """
         # Whether the region is known, and what was learned; its colour is in the guess of the hole.
         known = regions[..., TINT - 1 :].to(self.table.dtype)
-        tables = (part * (self.linear(known) + self.table))[:, _INDEX.to(x.device)].to(x.dtype)
+        tables = (part * (self.linear(known) + self.table))[:, GROUP_INDEX.to(x.device)].to(x.dtype)
         values = labels.to(x.dtype).permute(0, 2, 3, 1).flatten(1, 2) @ tables
         values = values.unflatten(1, x.shape[-2:]).permute(0, 3, 1, 2)
         scale, shift = values.chunk(2, dim=1)

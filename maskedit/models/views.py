@@ -18,7 +18,7 @@ from torch import Tensor
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.models.holes import merge
-from maskedit.models.tensors import box_of, one_hot
+from maskedit.models.tensors import box_of, one_hot, scaled_labels
 
 CLOSEST = 0.5
 """Of the photo's side: the smallest view. Networks are trained no closer."""
@@ -55,10 +55,7 @@ class View:
 
     def labels(self, ids: Tensor, size: int) -> Tensor:
         """Its part of label ids (N, S, S) uint8, at ``size`` px, by nearest neighbour."""
-        part = self.of(ids)
-        if self.side == size:
-            return part
-        return F.interpolate(part[:, None].float(), size=size, mode="nearest-exact")[:, 0].to(ids.dtype)
+        return scaled_labels(self.of(ids), size)
 
     def hole(self, hole: Tensor, size: int) -> Tensor:
         """Its part of a hole (N, 1, S, S), at ``size`` px: a pixel that lies in the hole in part lies in it."""

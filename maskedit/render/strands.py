@@ -131,8 +131,14 @@ def _look(photo: np.ndarray, source: np.ndarray, kind: Strands) -> tuple[float, 
 
 def _bands(field: np.ndarray, side: int) -> list[np.ndarray]:
     """A field (h, w) as differences of Gaussians, one for each width."""
-    levels = [cv2.GaussianBlur(field, (0, 0), max(0.4, width * side)) for width in (*WIDTHS, 2 * WIDTHS[-1])]
+    levels = [_level(field, number, side) for number in range(len(WIDTHS) + 1)]
     return [fine - coarse for fine, coarse in pairwise(levels)]
+
+
+def _level(field: np.ndarray, number: int, side: int) -> np.ndarray:
+    """A field (h, w) blurred by one of the widths; the last is twice the widest."""
+    width = (*WIDTHS, 2 * WIDTHS[-1])[number]
+    return cv2.GaussianBlur(field, (0, 0), max(0.4, width * side))
 
 
 def _directions(grey: np.ndarray, source: np.ndarray, kind: Strands) -> np.ndarray:
@@ -161,10 +167,12 @@ def _directions(grey: np.ndarray, source: np.ndarray, kind: Strands) -> np.ndarr
 def _drawn_out(directions: np.ndarray, side: int, length: float) -> np.ndarray:
     """(h, w, 4) float32: noise of each width, smeared along directions (h, w) as `_directions` gives them."""
     random, shape = np.random.default_rng(0), directions.shape
-    # A noise of its own for each width: strands of two widths have nothing to do with each other.
-    noise = np.dstack(
-        [_bands(random.standard_normal(shape).astype(np.float32), side)[index] for index in range(len(WIDTHS))]
-    )
+    noises = []
+    for number in range(len(WIDTHS)):
+        # One of its own for each width: strands of two widths have nothing to do with each other.
+        white = random.standard_normal(shape).astype(np.float32)
+        noises.append(_level(white, number, side) - _level(white, number + 1, side))
+    noise = np.dstack(noises)
     field = np.dstack([directions.real, directions.imag])
     start = np.sqrt(directions)
     place = np.dstack(np.meshgrid(np.arange(shape[1]), np.arange(shape[0]))).astype(np.float32)

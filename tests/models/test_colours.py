@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from maskedit.labels import BY_NAME, MIRROR_PARTNERS
-from maskedit.models.colours import GROUPS, grouped, label_guess, push_pull, tints_of
+from maskedit.models.colours import GROUPS, NUM_GROUPS, grouped, label_guess, push_pull, tints_of
 from maskedit.models.holes import label_hole
 from maskedit.models.tensors import one_hot, photo_to_tensor
 from tests.faces import draw_face
@@ -122,7 +122,7 @@ def test_what_the_hole_hides_is_guessed_by_the_tints(face):
 def test_tints_with_nothing_in_them_are_none(face):
     photo, ids = face
     hole = label_hole(ids, LIPS)
-    labels, nothing = one_hot(ids), torch.zeros(1, max(GROUPS) + 1, 4)
+    labels, nothing = one_hot(ids), torch.zeros(1, NUM_GROUPS, 4)
     for one, other in zip(label_guess(labels, photo, hole), label_guess(labels, photo, hole, nothing), strict=True):
         assert one.equal(other)
 

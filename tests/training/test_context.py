@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from maskedit.models.checkpoint import load_checkpoint, save_checkpoint
-from maskedit.models.colours import GROUPS, TINT
+from maskedit.models.colours import NUM_GROUPS, TINT
 from maskedit.models.config import DmnConfig, ParserConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.models.dense_mapping import DenseMappingNetwork
@@ -183,7 +183,7 @@ def test_colours_of_edits_are_held_to_where_the_photo_shows_the_label():
     hole[:, :, 16:32] = 1
     task = Task(hole, wanted, torch.tensor([False, True]))
     dark = torch.where(hole > 0, -0.8, photos)
-    nothing = torch.zeros(2, max(GROUPS) + 1, TINT)
+    nothing = torch.zeros(2, NUM_GROUPS, TINT)
     # The first is held to its photo, which is skin there, the second to its hair.
     first = ContextStage._colour_loss(photos, dark, one_hot(wanted), task, nothing)
     task.edited[:] = True

@@ -90,7 +90,7 @@ def _part(x: Tensor, where: Region | Tensor) -> Tensor:
 
 
 class BoxEngine:
-    """The generator on the CPU, layer by layer, with what box renders start from; a `Engine`.
+    """The generator on the CPU, layer by layer, with what box renders start from; an `Engine`.
 
     Args:
         network: on the CPU, in float32 or bfloat16; it is used, not copied.

@@ -1,6 +1,6 @@
 """Ways to run the generator: what they have in common, and the one that every machine has.
 
-A engine is a network made ready for one device and one side. The renderer gives it a label map and a style code and
+An engine is a network made ready for one device and one side. The renderer gives it a label map and a style code and
 gets a picture; which of them it uses is `maskedit.render.engines.selection`'s business.
 """
 

@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 
 
 class OpenVinoEngine:
-    """The Dense Mapping Network on the CPU, by OpenVINO; a `Engine`.
+    """The Dense Mapping Network on the CPU, by OpenVINO; an `Engine`.
 
     Args:
         network: on any device, of any float type; its weights are copied: what is done to it later changes nothing.

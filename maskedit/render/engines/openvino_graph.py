@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from maskedit.models.colours import GROUPS, TINT
+from maskedit.models.colours import GROUPS, NUM_GROUPS, TINT
 from maskedit.models.context import ATTENTION_LEVEL, HIDDEN, INPUTS, SLOPE, ContextNetwork
 from maskedit.models.dense_mapping import DenseMappingNetwork, Layer
 from maskedit.models.layers import EPS
@@ -159,7 +159,7 @@ class ContextGraph(Graph):
         ops, network, (ids, style) = self._ops, self._network, self._inputs(size)
         side = size >> ATTENTION_LEVEL
         shapes = {
-            "regions": [max(GROUPS) + 1, TINT + CHANNELS],
+            "regions": [NUM_GROUPS, TINT + CHANNELS],
             "seen": [INPUTS, size, size],
             "labels": [network.config.labels, side, side],
             "visible": [1, side, side],

@@ -23,7 +23,7 @@ WORTH = 0.93
 """Another engine than the first is chosen only if it needs less than this share of the first one's time: only the
 first one keeps the features that box renders start from."""
 ALIKE = 1.0
-"""Levels of 255: a engine whose picture is further than this from the first one's, on average, is not chosen."""
+"""Levels of 255: an engine whose picture is further than this from the first one's, on average, is not chosen."""
 _TRIES = 3
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def fastest(timings: dict[str, Timing]) -> str:
 class Contest:
     """Times engines at one label map, one engine a step.
 
-    A engine that draws something else (`ALIKE`), or that cannot be made, is not chosen.
+    An engine that draws something else (`ALIKE`), or that cannot be made, is not chosen.
 
     Args:
         makers: name -> what makes the engine, or hands over one that there is; the first is the one to beat.
