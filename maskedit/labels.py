@@ -100,6 +100,21 @@ FACE_PARTS: dict[str, tuple[int, ...]] = {
 }
 """Groups of ids a person thinks of as one attribute (paper section 4.2, attribute transfer)."""
 
+STYLE_PARTS: dict[str, tuple[int, ...]] = {
+    "hair": ids_of("hair"),
+    "brows": ids_of("l_brow", "r_brow"),
+    "skin": ids_of("skin", "nose", "l_ear", "r_ear", "neck"),
+    "lips": ids_of("u_lip", "l_lip"),
+    "eyes": ids_of("l_eye", "r_eye"),
+    "glasses": ids_of("eye_g"),
+    "hat": ids_of("hat"),
+    "earrings": ids_of("ear_r"),
+    "necklace": ids_of("neck_l"),
+    "clothes": ids_of("cloth"),
+}
+"""Ids that change their colours together: a tone of skin is that of nose, ears and neck, too."""
+STYLE_PART_OF: dict[int, str] = {id: part for part, ids in STYLE_PARTS.items() for id in ids}
+"""Id -> the part whose style it takes; the background and the inside of the mouth have none."""
 
 EYEGLASSES = ids_of("eye_g")
 OVERLAYS = ids_of("eye_g", "ear_r", "neck_l", "hat")

@@ -1,0 +1,259 @@
+"""Colours by region: a photo in whose hair, lips or skin the colours of another photo are.
+
+A style is the mean and the spread of a region's colours in CIE Lab, and a region takes it as in Reinhard et al., "Color
+Transfer between Images" (2001), with the limits that photos of faces ask for. Lightness moves along a curve that leaves
+black and white where they are, so that highlights and shadows stay; fine detail grows with it by little, and what is as
+small as the noise not at all. Chroma follows lightness, as it does under one light: shadows stay dull.
+
+Where a region ends is said by a matte (`maskedit.render.mattes`). All of it is found out once, in the square that is
+edited, and can be laid into the photo at any size: there its own pixels are recoloured, as sharp as they were. Only
+numpy and OpenCV.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from maskedit.document.styles import RegionStyle, Styles
+from maskedit.imaging import Square
+from maskedit.imaging.squares import centred
+from maskedit.labels import STYLE_PARTS
+from maskedit.render.mattes import Matte, lightness_base, matte_of
+from maskedit.render.regions import FINE, Colours, colours_of, lab_of, region_of
+
+_CONTRAST = 0.5, 1.3
+"""How much the contrast of lightness may change, as factors."""
+_CHROMA = 0.5, 1.25
+"""Likewise the differences of a and b from their mean."""
+_DETAIL = 0.4, 1.5
+"""Likewise fine detail."""
+_USUAL = 2.5
+"""Standard deviations: how far a and b are carried over from their mean."""
+_CURVED = 0.7
+"""The share of a curve that leaves black and white where they are; the rest moves all lightness alike, or the shadows
+in hair that becomes blond would stay black."""
+_DARKEST, _LIGHTEST = 0.02, 0.98
+"""Lightness, 0..1, as the curve takes it: its logarithms end there."""
+_MATT = 16.0
+"""L, a and b of a surface change in one ratio with the light on it, if this is added to L (the definition of CIE Lab)."""
+_TILE = 512
+"""Pixels: the whole photo is recoloured in tiles of this side."""
+
+
+@dataclass(frozen=True)
+class _Recolouring:
+    """The curve that takes one region's colours to another's."""
+
+    own: Colours
+    wanted: Colours
+    noise: float
+    """The standard deviation of the noise of L."""
+
+    def __call__(self, lab: np.ndarray, base: np.ndarray) -> np.ndarray:
+        """(h, w, 3) float32 in CIE Lab recoloured; ``base`` (h, w) float32 is its L without fine detail."""
+        own, wanted = self.own.mean, self.wanted.mean
+        growth = np.clip(self.wanted.spread[0] / max(self.own.spread[0], 1.0), *_CONTRAST)
+        before = np.clip(base / 100, _DARKEST, _LIGHTEST)
+        contrast = growth * _steepness(own[0]) / _steepness(wanted[0])
+        logit = contrast * (np.log(before / (1 - before)) - _logit(own[0])) + _logit(wanted[0])
+        curved = 1 / (1 + np.exp(-logit))
+        gain = contrast * curved * (1 - curved) / (before * (1 - before))
+        after = _CURVED * curved + (1 - _CURVED) * (wanted[0] / 100 + growth * (before - own[0] / 100))
+        gain = np.clip(_CURVED * gain + (1 - _CURVED) * growth, *_DETAIL)
+        detail = lab[..., 0] - base
+        # As small as the noise it is left as it is.
+        sure = np.minimum(np.abs(detail) / (4 * self.noise), 1)
+        lightness = 100 * after + (1 + (gain - 1) * np.where(gain > 1, sure, 1)) * detail
+        lightness = np.clip(np.maximum(_below(lightness, self.wanted), np.minimum(lightness, lab[..., 0])), 0, 100)
+        result = np.empty_like(lab)
+        result[..., 0] = lightness
+        was, becomes = _dull(lab[..., 0], own[0]), _dull(lightness, wanted[0])
+        lit = min(1.0, (own[0] + _MATT) / (wanted[0] + _MATT))  # the chroma of what is nearly black is noise
+        for channel in (1, 2):
+            growth = np.clip(self.wanted.spread[channel] / max(self.own.spread[channel], 0.5), *_CHROMA) * lit
+            # What is far off the region's colours is some of what lies beside it.
+            usual = _USUAL * max(self.own.spread[channel], 1.0)
+            off = np.clip(lab[..., channel] - was * own[channel], -usual, usual)
+            result[..., channel] = becomes * wanted[channel] + growth * off
+        return result
+
+
+def _below(lightness: np.ndarray, wanted: Colours) -> np.ndarray:
+    """L as it is, and above what is usual for the wanted colours pressed together: gloss on black is no white."""
+    knee, room = wanted.mean[0] + wanted.spread[0], 1.5 * max(wanted.spread[0], 4.0)
+    above = np.maximum(lightness - knee, 0)
+    return np.minimum(lightness, knee) + room * above / (room + above)
+
+
+def _logit(lightness: float) -> float:
+    share = min(max(lightness / 100, _DARKEST), _LIGHTEST)
+    return float(np.log(share / (1 - share)))
+
+
+def _steepness(lightness: float) -> float:
+    """Of a logistic curve where it has this value, 0..100: it is steepest in the middle."""
+    share = min(max(lightness / 100, _DARKEST), _LIGHTEST)
+    return share * (1 - share)
+
+
+def _dull(lightness: np.ndarray, mean: float) -> np.ndarray:
+    """How much chroma a surface has at a lightness (h, w), against 1 at its mean: less in shadow and in gloss."""
+    shade = (lightness + _MATT) / (mean + _MATT)
+    gloss = np.clip((lightness - mean) / max(100 - mean, 1), 0, 1)
+    return np.minimum(shade, 1.1) * (1 - gloss * gloss)
+
+
+class Restyling:
+    """What styles do to one photo; what is found out about it is kept, so that another strength is soon shown.
+
+    Args:
+        photo: (S, S, 3) uint8 RGB, the square that is edited; it is kept, not copied.
+        labels: (S, S) uint8 ids, what it shows; likewise.
+    """
+
+    def __init__(self, photo: np.ndarray, labels: np.ndarray):
+        self._photo, self._labels = photo, labels
+        self._found: dict[str, _Found | None] = {}
+
+    def shows(self, part: str) -> bool:
+        """Whether the photo shows enough of a part to recolour it."""
+        return self._part(part) is not None
+
+    def square(self, styles: Styles) -> tuple[np.ndarray, np.ndarray]:
+        """The photo with styles, as a new array, and how much of them there is.
+
+        Args:
+            styles: by part; those that the photo does not show are left out.
+
+        Returns:
+            (S, S, 3) uint8 RGB and (S, S) float32, 0..1: where this is 0, the photo is unchanged, bit for bit.
+        """
+        image = self._photo.copy()
+        layers = self._layers(styles)
+        if not layers:
+            return image, np.zeros(image.shape[:2], np.float32)
+        return image, _recolour(image, [(found.alpha, curve) for found, curve in layers], self._base)
+
+    def whole(self, styles: Styles, original: np.ndarray, square: Square) -> np.ndarray:
+        """A whole photo (H, W, 3) uint8 RGB, as a new array, with styles in a square of it, which is the photo that was
+        given. Its own pixels are recoloured; beyond the square nothing changes."""
+        result = original.copy()
+        layers = self._layers(styles)
+        if not layers:
+            return result
+        to_square = cv2.invertAffineTransform(square.matrix(len(self._photo)))
+        left, top, right, bottom = _bounds(square, original.shape)
+        for y in range(top, bottom, _TILE):
+            for x in range(left, right, _TILE):
+                tile = result[y : min(y + _TILE, bottom), x : min(x + _TILE, right)]
+                matrix = centred(np.column_stack([to_square[:, :2], to_square @ [x, y, 1]]))
+                guide = tile.astype(np.float32) / 255
+                alphas = [Matte.alpha(_warped(found.matte.fields, matrix, tile.shape), guide) for found, _ in layers]
+                curves = (curve for _, curve in layers)
+                _recolour(tile, list(zip(alphas, curves, strict=True)), _warped(self._base, matrix, tile.shape))
+        return result
+
+    @cached_property
+    def _lab(self) -> np.ndarray:
+        return lab_of(self._photo)
+
+    @cached_property
+    def _base(self) -> np.ndarray:
+        return lightness_base(self._lab[..., 0])
+
+    def _layers(self, styles: Styles) -> list[tuple[_Found, _Recolouring]]:
+        layers = []
+        for part, style in styles.items():
+            found = self._part(part) if style.strength else None
+            if found is not None:
+                layers.append((found, _Recolouring(found.colours, _wanted(style, found.colours), found.noise)))
+        return layers
+
+    def _part(self, part: str) -> _Found | None:
+        if part not in self._found:
+            self._found[part] = self._look_at(part)
+        return self._found[part]
+
+    def _look_at(self, part: str) -> _Found | None:
+        if not np.isin(self._labels, STYLE_PARTS[part]).any():
+            return None
+        region = region_of(self._lab, self._labels, part)
+        colours = colours_of(self._lab, region)
+        if colours is None:
+            return None
+        matte = matte_of(self._photo, region, fine=part in FINE)
+        alpha = Matte.alpha(matte.fields, self._photo.astype(np.float32) / 255)
+        return _Found(matte, alpha, colours, _noise(self._lab[..., 0], region))
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """A part of the photo."""
+
+    matte: Matte
+    alpha: np.ndarray
+    """(S, S) float32, 0..1: the matte in the square."""
+    colours: Colours
+    noise: float
+
+
+def _recolour(photo: np.ndarray, layers: list[tuple[np.ndarray, _Recolouring]], base: np.ndarray) -> np.ndarray:
+    """Recolour a photo (h, w, 3) uint8 in place, by alphas (h, w) float32 and a field of its size (h, w, 2); how much
+    of each pixel is recoloured comes back, (h, w) float32."""
+    total = np.sum([alpha for alpha, _ in layers], axis=0)
+    where = total > 0
+    colours = photo[where].astype(np.float32)[:, None] / 255  # (n, 1, 3)
+    if not len(colours):
+        return total
+    lab = cv2.cvtColor(colours, cv2.COLOR_RGB2LAB)
+    smooth = base[where][:, None, 0] * lab[..., 0] + base[where][:, None, 1]
+    change = np.zeros_like(colours)
+    for alpha, recolouring in layers:
+        share = alpha[where] / np.maximum(total[where], 1)  # together no more than all of a pixel
+        new = cv2.cvtColor(recolouring(lab, smooth), cv2.COLOR_LAB2RGB)
+        change += share[:, None, None] * (np.clip(new, 0, 1) - colours)
+    photo[where] = np.rint(255 * (colours + change)).clip(0, 255).astype(np.uint8)[:, 0]
+    return np.minimum(total, 1)
+
+
+def _wanted(style: RegionStyle, own: Colours) -> Colours:
+    """What a region is to have at the strength of its style."""
+    spread = own.spread if style.spread is None else style.spread
+    return Colours(_between(own.mean, style.mean, style.strength), _between(own.spread, spread, style.strength))
+
+
+def _between(first: tuple, second: tuple, share: float) -> tuple:
+    return tuple(a + share * (b - a) for a, b in zip(first, second, strict=True))
+
+
+def _noise(lightness: np.ndarray, region: np.ndarray) -> float:
+    """The standard deviation of what is as small as a pixel; a robust one, for edges are no noise."""
+    rough = lightness - cv2.GaussianBlur(lightness, (0, 0), 0.7)
+    return 0.05 + 2.0 * float(np.median(np.abs(rough[region > 0.5])))
+
+
+def _warped(fields: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Fields (S, S, C) of the square for pixels of the photo; 0 beyond the square."""
+    parts = [
+        cv2.warpAffine(
+            np.ascontiguousarray(fields[..., first : first + 4]),
+            matrix,
+            shape[1::-1],
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        ).reshape(*shape[:2], -1)
+        for first in range(0, fields.shape[2], 4)
+    ]
+    return np.concatenate(parts, axis=2)
+
+
+def _bounds(square: Square, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what a photo of some shape shows of a square."""
+    matrix = square.matrix(1)
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) @ matrix[:, :2].T + matrix[:, 2]
+    left, top = np.clip(np.floor(corners.min(axis=0)), 0, shape[1::-1]).astype(int)
+    right, bottom = np.clip(np.ceil(corners.max(axis=0)), 0, shape[1::-1]).astype(int)
+    return int(left), int(top), int(right), int(bottom)
