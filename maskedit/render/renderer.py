@@ -33,7 +33,7 @@ from maskedit.render.compositing import Composite
 from maskedit.render.engines.selection import Engines
 from maskedit.render.engines.timing import default_cache_file
 from maskedit.render.learning import STYLE, FaceWeights, Learning, trained_names
-from maskedit.render.modes import BOX, ENGINES, FULL, never
+from maskedit.render.modes import ENGINES, FULL, QUICK, never
 from maskedit.render.portraits import portrait_edits, portraits
 from maskedit.render.results import EditResult, RenderResult
 from maskedit.resources import default_weights
@@ -112,7 +112,7 @@ class Renderer:
         return f"{names.get(self.device.type, self.device.type)} {how}, {size} px"
 
     @property
-    def has_boxes(self) -> bool:
+    def has_quick(self) -> bool:
         """Whether ``update`` is anything else than ``render``: not on a GPU, nor with the variant ``spade``, nor where
         boxes would keep more than `maskedit.render.engines.selection.LIMIT` bytes."""
         return self._engines.boxes is not None
@@ -210,7 +210,7 @@ class Renderer:
         # At the network's own side, and not always by what renders whole faces.
         name = self._engine_name(self._engines.completions.name.removeprefix("torch "), self.header.config.size)
         seconds = time.perf_counter() - started
-        return EditResult(composite, seconds, name, BOX if quick else FULL, notice, typical)
+        return EditResult(composite, seconds, name, QUICK if quick else FULL, notice, typical)
 
     def complete_once(
         self,
@@ -266,7 +266,7 @@ class Renderer:
         notice, self._notice = notice or self._notice, ""
         if side != self.size:
             image = imaging.resize_photo(image, (side, side))
-        mode = BOX if boxes else FULL
+        mode = QUICK if boxes else FULL
         return RenderResult(image, time.perf_counter() - started, self.engine, mode, notice)
 
     def _checked_target(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -48,7 +48,7 @@ class FakeEngine:
 
     engine = "fake"
     about = "fake.safetensors, for tests only"
-    has_boxes = completes = False
+    has_quick = completes = False
     cache_bytes = 0
 
     def __init__(self, seconds: float = 0.0):

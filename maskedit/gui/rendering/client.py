@@ -238,11 +238,11 @@ class RenderClient(QObject):
     @Slot(object)
     def _render_finished(self, rendered: Rendered) -> None:
         result = rendered.result
-        self.live.has_boxes = rendered.has_boxes
+        self.live.has_quick = rendered.has_quick
         self._show(rendered)
         self._set_engine(EngineState.READY, result.engine)
         if rendered.request.sequence != self._sequence:
-            # A box render was asked for meanwhile, and this one ended before it could be given up.
+            # A quick render was asked for meanwhile, and this one ended before it could be given up.
             if result.typical:
                 self.live.measured(result.seconds, result.mode)
             return

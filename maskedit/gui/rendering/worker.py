@@ -21,7 +21,7 @@ from maskedit.gui.rendering.messages import LearningProgress, Mailbox, Rendered,
 from maskedit.imaging import Square
 from maskedit.render.compositing import WHOLE_FACE, Composite
 from maskedit.render.edit_renderer import EditRenderer
-from maskedit.render.modes import BOX, FULL, Cancelled, never
+from maskedit.render.modes import FULL, QUICK, Cancelled, never
 from maskedit.render.results import FaceRenderer, Learning
 
 logger = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ class RenderWorker(QObject):
             result,
             photo_image(result.image),
             learning=learns,
-            has_boxes=renderer.has_boxes(blend),
+            has_quick=renderer.has_quick(blend),
             cache_bytes=renderer.cache_bytes,
         )
 
@@ -195,7 +195,7 @@ class RenderWorker(QObject):
 
     def _overtaken(self) -> bool:
         """Whether a full render under way is worth nothing any more."""
-        return self._mailbox.waiting == BOX or self.leaving.is_set()
+        return self._mailbox.waiting == QUICK or self.leaving.is_set()
 
     def _wanted(self) -> bool:
         """Whether there is something else to do."""
