@@ -68,7 +68,7 @@ class Editor(QObject):
         self.render.state_changed.connect(self.preview_changed)
         self.render.live_changed.connect(self.options_changed)
         self.tuning.progressed.connect(self.preview_changed)
-        self.tuning.learned_changed.connect(self.history_changed)
+        self.tuning.face_weights_changed.connect(self.history_changed)
         self.render.waiting_ended.connect(self._tell_idle)
         self.jobs.promise_ended.connect(self._tell_idle)
 

@@ -238,7 +238,7 @@ class MainWindow(QMainWindow):
         enabled = dict.fromkeys(NEEDS_DOCUMENT, has_document)
         enabled["learn"] = has_document and editor.tuning.progress is None
         enabled["stop_learning"] = editor.tuning.progress is not None
-        enabled["forget_face"] = has_document and document.learned is not None
+        enabled["forget_face"] = has_document and document.face_weights is not None
         enabled["undo"] = has_document and document.can_undo
         enabled["redo"] = has_document and document.can_redo
         self.menus.show_state(checked, enabled)

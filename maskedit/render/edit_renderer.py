@@ -240,7 +240,7 @@ class EditRenderer:
             if face_weights is None:
                 self._renderer.forget()
             else:
-                self._renderer.load_learned(face_weights)
+                self._renderer.load_face_weights(face_weights)
         except UserError as error:
             self._renderer.forget()
             self._notices.append(f"{error} The face is shown without it; Render > Forget this face drops it.")

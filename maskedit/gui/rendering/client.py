@@ -167,8 +167,8 @@ class RenderClient(QObject):
         if self.rendered is None or self.rendered.provisional:
             return False
         request, document = self.rendered.request, self.document
-        wanted = document.revision, self.blend, document.learned
-        return (request.revision, request.blend, request.learned) == wanted
+        wanted = document.revision, self.blend, document.face_weights
+        return (request.revision, request.blend, request.face_weights) == wanted
 
     @property
     def waited_for(self) -> bool:
@@ -224,7 +224,7 @@ class RenderClient(QObject):
                 reference_labels=document.reference_labels,
                 labels=document.snapshot(),
                 blend=self.blend,
-                learned=document.learned,
+                face_weights=document.face_weights,
                 mode=self.live.mode,
             )
         )

@@ -17,7 +17,8 @@ from maskedit.render.results import EditResult
 class RenderRequest:
     """All a render needs. The arrays are read-only copies or never change.
 
-    A picture is up to date as long as ``revision``, ``blend`` and ``learned`` are those of the document that is shown.
+    A picture is up to date as long as ``revision``, ``blend`` and ``face_weights`` are those of the document on the
+    screen.
     """
 
     sequence: int
@@ -28,8 +29,8 @@ class RenderRequest:
     reference_labels: np.ndarray
     labels: np.ndarray
     blend: Blend
-    learned: bytes | None
-    """What was learned of the photo's face, as `Document.learned`."""
+    face_weights: bytes | None
+    """As `Document.face_weights`."""
     mode: Mode = FULL
     """``QUICK`` where soon is better than exact: the brush is moving."""
 
@@ -72,7 +73,7 @@ class LearningProgress:
     total: int
     decibels: float | None = None
     """PSNR of the unedited render against the photo, at the last live picture."""
-    learned: bytes | None = None
+    face_weights: bytes | None = None
     """The outcome, at the end; None before it, and when it was stopped."""
     ended: bool = False
 

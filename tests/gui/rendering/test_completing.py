@@ -70,7 +70,7 @@ def test_a_face_is_learned_shown_whole_and_used_for_the_edit(window, monkeypatch
     whole = []
     editor.render.result_changed.connect(lambda: whole.append(editor.render.composite.alpha.min() == 1))
     window.actions_by_id["learn"].trigger()
-    wait(lambda: editor.document.learned is not None)
+    wait(lambda: editor.document.face_weights is not None)
     settle(window)
     assert whole[0]
     assert not whole[-1]

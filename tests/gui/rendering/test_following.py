@@ -157,7 +157,7 @@ def test_the_brush_may_move_while_a_face_is_learned(open_window):
         QTest.qWait(5)
     QTest.mouseRelease(window.canvas, LEFT, NONE, at(window, x, 60))
     settle(window)
-    assert window.editor.document.learned == b"learned"
+    assert window.editor.document.face_weights == b"learned"
     assert [text for level, text in window.messages if level == "error"] == []
 
 
