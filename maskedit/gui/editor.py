@@ -19,6 +19,8 @@ from maskedit.labels import BY_NAME, NUM_LABELS
 from maskedit.render.results import FaceRenderer
 
 TOOLS = ("brush", "eraser", "fill", "lasso", "parse_again", "picker")
+BRUSHES = ("brush", "eraser")
+"""Those that paint strokes, and whose ring follows the pointer."""
 MIN_BRUSH, MAX_BRUSH = 1, 256
 
 
