@@ -7,7 +7,7 @@ not, except for CMYK); label maps are (H, W) uint8 ids of ``labels.LABELS``.
 from maskedit.imaging.geometry import enlarge_labels, fit_square, resize_labels, resize_photo, square_labels
 from maskedit.imaging.label_files import LabelFile, LossyLabelsError, read_label_file, read_labels
 from maskedit.imaging.metadata import PhotoMetadata, read_metadata
-from maskedit.imaging.photos import MAX_PIXELS, MIN_SIDE, read_photo, read_size, read_source
+from maskedit.imaging.photos import MAX_PIXELS, MIN_SIDE, read_orientation, read_photo, read_size, read_source
 from maskedit.imaging.pictures import before_after_sheet, captioned_sheet, colourise, cutout
 from maskedit.imaging.source_photo import SourcePhoto
 from maskedit.imaging.squares import Square, cut_labels, cut_square
@@ -35,6 +35,7 @@ __all__ = [
     "read_label_file",
     "read_labels",
     "read_metadata",
+    "read_orientation",
     "read_photo",
     "read_size",
     "read_source",

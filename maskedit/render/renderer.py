@@ -33,7 +33,7 @@ from maskedit.render.compositing import Composite
 from maskedit.render.engines.selection import Engines
 from maskedit.render.engines.timing import default_cache_file
 from maskedit.render.learning import STYLE, FaceWeights, Learning, trained_names
-from maskedit.render.modes import BOX, ENGINES, FULL, never
+from maskedit.render.modes import ENGINES, FULL, QUICK, never
 from maskedit.render.portraits import portrait_edits, portraits
 from maskedit.render.results import EditResult, RenderResult
 from maskedit.resources import default_weights
@@ -84,7 +84,7 @@ class Renderer:
         DmnConfig.check_side(self.size)
         self._target: tuple[np.ndarray, np.ndarray] | None = None
         self._style: torch.Tensor | None = None
-        self._learned: FaceWeights | None = None
+        self._face_weights: FaceWeights | None = None
         self._kept: FaceWeights = {}
         self._completer: Completer | None = None
         """Completes the target as the network stands; made when the first completion is asked for."""
@@ -112,7 +112,7 @@ class Renderer:
         return f"{names.get(self.device.type, self.device.type)} {how}, {size} px"
 
     @property
-    def has_boxes(self) -> bool:
+    def has_quick(self) -> bool:
         """Whether ``update`` is anything else than ``render``: not on a GPU, nor with the variant ``spade``, nor where
         boxes would keep more than `maskedit.render.engines.selection.LIMIT` bytes."""
         return self._engines.boxes is not None
@@ -210,7 +210,7 @@ class Renderer:
         # At the network's own side, and not always by what renders whole faces.
         name = self._engine_name(self._engines.completions.name.removeprefix("torch "), self.header.config.size)
         seconds = time.perf_counter() - started
-        return EditResult(composite, seconds, name, BOX if quick else FULL, notice, typical)
+        return EditResult(composite, seconds, name, QUICK if quick else FULL, notice, typical)
 
     def complete_once(
         self,
@@ -266,7 +266,7 @@ class Renderer:
         notice, self._notice = notice or self._notice, ""
         if side != self.size:
             image = imaging.resize_photo(image, (side, side))
-        mode = BOX if boxes else FULL
+        mode = QUICK if boxes else FULL
         return RenderResult(image, time.perf_counter() - started, self.engine, mode, notice)
 
     def _checked_target(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -297,15 +297,15 @@ class Renderer:
         raise UserError(learning.TOO_LITTLE_MEMORY)
 
     @property
-    def learned(self) -> bool:
+    def has_face_weights(self) -> bool:
         """Whether renders use what was learned of the target's face."""
-        return self._learned is not None
+        return self._face_weights is not None
 
     def forget(self) -> None:
         """Render with the weights of the file again, bit for bit."""
         self._apply(None)
 
-    def load_learned(self, data: bytes) -> None:
+    def load_face_weights(self, data: bytes) -> None:
         """Render with what ``Learning.finish`` gave for this target. ``data`` may come from anywhere.
 
         Raises:
@@ -317,11 +317,11 @@ class Renderer:
         self._apply(learning.unpack(data, self._base, self._fingerprint, style_values=values))
 
     def _learning(self, steps: int) -> Learning:
-        target, before = self._target, self._learned
+        target, before = self._target, self._face_weights
 
-        def apply(learned: FaceWeights | None) -> None:
+        def apply(face_weights: FaceWeights | None) -> None:
             if self._target is target:  # what is learned of one face is nothing to another
-                self._apply(before if learned is None else learned)
+                self._apply(before if face_weights is None else face_weights)
 
         photo, labels = target
         with torch.inference_mode():
@@ -349,15 +349,15 @@ class Renderer:
             pairs.append((labels, style))
         return pairs
 
-    def _apply(self, learned: FaceWeights | None) -> None:
+    def _apply(self, face_weights: FaceWeights | None) -> None:
         """Put what was learned into the network, or what the file holds when None."""
-        if self._learned is not learned:
-            source = self._base if learned is None else learned
+        if self._face_weights is not face_weights:
+            source = self._base if face_weights is None else face_weights
             with torch.no_grad():
                 for name in self._base:
                     self._network.get_parameter(name).copy_(source[name])
-            self._engines.weights_changed(pristine=learned is None)
-        self._learned = learned
+            self._engines.weights_changed(pristine=face_weights is None)
+        self._face_weights = face_weights
         self._style = self._completer = None
 
     @property
@@ -370,11 +370,11 @@ class Renderer:
 
     def _style_code(self) -> torch.Tensor:
         if self._style is None:
-            if self._learned is None:
+            if self._face_weights is None:
                 photo, reference = self._target
                 self._style = self._network.style(self._photo(photo, self.precision), self._one_hot(reference))
             else:
-                self._style = self._learned[STYLE].to(self.device, self.precision)
+                self._style = self._face_weights[STYLE].to(self.device, self.precision)
         return self._style
 
     def _target_completer(self) -> Completer:
@@ -386,8 +386,8 @@ class Renderer:
         draw = self._engines.completions.complete
         completer = Completer(self._network, device=self.device, precision=self.precision, draw=draw)
         completer.set_target(photo, reference_labels)
-        if self._learned is not None:
-            completer.style = self._learned[STYLE].to(self.device, self.precision)
+        if self._face_weights is not None:
+            completer.style = self._face_weights[STYLE].to(self.device, self.precision)
         return completer
 
     def _photo(self, photo: np.ndarray, precision: torch.dtype) -> torch.Tensor:
@@ -440,5 +440,5 @@ class Renderer:
             int8=self._wanted_precision == "auto",
             cache_file=self._cache_file,
             calibration=self._calibration,
-            pristine=self._learned is None,
+            pristine=self._face_weights is None,
         )
