@@ -7,16 +7,17 @@ A document belongs to one thread; hand copies (`Document.snapshot`) to others.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from maskedit.document.checks import check_labels, check_photo
-from maskedit.document.history import Box, Edit, History, bounds
+from maskedit.document.history import Box, Edit, History, StyleChange, bounds
 from maskedit.document.origin import Origin
 from maskedit.document.strokes import Stroke, polygon_mask
+from maskedit.document.styles import RegionStyle, Styles, check_part
 from maskedit.document.transfer import transfer_labels
 from maskedit.errors import UserError
 from maskedit.imaging import resize_labels
@@ -63,6 +64,7 @@ class Document:
         self._labels_view.setflags(write=False)
         self._origin = origin
         self._face_weights: bytes | None = None
+        self._styles: dict[str, RegionStyle] = {}
         self.name = name
         self.path = None if path is None else Path(path)
         self.locked: set[int] = set()
@@ -116,6 +118,12 @@ class Document:
         self._face_weights = data
 
     @property
+    def styles(self) -> Styles:
+        """The styles that parts of the face have in place of the photo's own; a mapping that never changes, another
+        takes its place."""
+        return self._styles
+
+    @property
     def width(self) -> int:
         return self._labels.shape[1]
 
@@ -125,7 +133,7 @@ class Document:
 
     @property
     def revision(self) -> int:
-        """Grows with every change of a pixel, also during a stroke."""
+        """Grows with every change of a pixel, also during a stroke, and with every change of a style."""
         return self._revision
 
     @property
@@ -154,6 +162,7 @@ class Document:
         )
         other.face_weights = self._face_weights
         other.locked, other.only_over = set(self.locked), self.only_over
+        other._styles = self._styles
         other.photo_cache = self.photo_cache
         other.restore_history(History.restored(self._history.edits, position=self._history.position))
         other.mark_unsaved()
@@ -235,6 +244,7 @@ class Document:
         *,
         classes: Iterable[int] | None = None,
         where: np.ndarray | None = None,
+        styles: Mapping[str, RegionStyle | None] | None = None,
         name: str,
     ) -> Box | None:
         """Take over another map as one edit: all of it (style copy), or the regions of ``classes``.
@@ -242,9 +252,9 @@ class Document:
         ``source_labels`` is (h, w) uint8 ids 0..18; another size is brought to this one's by nearest neighbour. With
         ``classes`` (attribute transfer, MaskGAN section 4.2) the source's regions of these classes replace this map's;
         what they leave bare is filled with its surroundings, see `maskedit.document.transfer.transfer_labels`.
-        ``where``, (H, W) bool of this map's size, keeps all of that to its true pixels. The locks are ignored:
-        they guard against slips of the brush. Returns the box that changed or None; raises UserError for a bad map,
-        ValueError for a bad ``where``.
+        ``where``, (H, W) bool of this map's size, keeps all of that to its true pixels. ``styles`` change with it, as
+        for `set_styles`. The locks are ignored: they guard against slips of the brush. Returns the box that changed or
+        None; raises UserError for a bad map, ValueError for a bad ``where`` or a part without a style.
         """
         self._require_no_stroke()
         check_labels(source_labels, "The source label map")
@@ -256,7 +266,16 @@ class Document:
         after = source if classes is None else transfer_labels(self._labels, source, classes)
         if where is not None:
             after = np.where(where, after, self._labels)
-        return self._commit(Edit.between(self._labels, after, name=name))
+        return self._commit(Edit.between(self._labels, after, name=name, styles=self._changes(styles or {})))
+
+    def set_styles(self, styles: Mapping[str, RegionStyle | None], *, name: str) -> Box | None:
+        """Give parts of the face another style, or their own again (None), as one edit.
+
+        Returns the box of the map that changed, which is empty, or None when every part has that style already; raises
+        ValueError for a part that is no key of `STYLE_PARTS`.
+        """
+        self._require_no_stroke()
+        return self._commit(Edit.of_styles(self._changes(styles), name=name))
 
     def reset_labels(self) -> Box | None:
         """Back to the photo's own label map, as one edit; the box that changed, or None."""
@@ -283,6 +302,7 @@ class Document:
         if edit is None:
             return None
         edit.revert(self._labels)
+        self._restyle({each.part: each.old for each in edit.styles})
         self._touch()
         return edit.box
 
@@ -292,19 +312,23 @@ class Document:
         if edit is None:
             return None
         edit.apply(self._labels)
+        self._restyle({each.part: each.new for each in edit.styles})
         self._touch()
         return edit.box
 
-    def restore_history(self, history: History) -> None:
-        """Take over a history that was read from a file together with this map; the map counts as saved."""
+    def restore_history(self, history: History, styles: Styles | None = None) -> None:
+        """Take over a history, and styles unless they are None, that were read from a file together with this map; all
+        of it counts as saved."""
         self._require_no_stroke()
         self._history = history
+        if styles is not None:
+            self._styles = dict(styles)
         self.mark_saved()
 
     @property
     def is_modified(self) -> bool:
-        """Whether the map (in steps) or what was learned differ from the saved state; going back to it by undo makes
-        it False again."""
+        """Whether the map and styles (in steps) or what was learned differ from the saved state; going back to it by
+        undo makes it False again."""
         if self.stroke is not None and self.stroke.box is not None:
             return True
         return self._state() != self._saved_state
@@ -352,9 +376,22 @@ class Document:
         if edit is None:
             return None
         edit.apply(self._labels)
+        self._restyle({each.part: each.new for each in edit.styles})
         self._push(edit)
         self._touch()
         return edit.box
+
+    def _changes(self, styles: Mapping[str, RegionStyle | None]) -> tuple[StyleChange, ...]:
+        """What of these styles is new."""
+        for part in styles:
+            check_part(part)
+        changes = (StyleChange(part, self._styles.get(part), style) for part, style in styles.items())
+        return tuple(each for each in changes if each.old != each.new)
+
+    def _restyle(self, styles: Mapping[str, RegionStyle | None]) -> None:
+        if styles:
+            styles = self._styles | styles
+            self._styles = {part: style for part, style in styles.items() if style is not None}
 
     def _push(self, edit: Edit) -> None:
         self._history.push(edit)

@@ -1,7 +1,8 @@
 """Edits and the undo history: what one gesture changed, and in which order.
 
-An edit stores its box, which pixels of the box changed, and their ids before and after; never the whole map.
-The idea of remembering a box and its changed pixels is that of napari's label layer. Depends on numpy only.
+An edit stores its box, which pixels of the box changed, and their ids before and after, never the whole map; and the
+styles that it gave or took. The idea of remembering a box and its changed pixels is that of napari's label layer.
+Depends on numpy only.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+
+from maskedit.document.styles import RegionStyle
 
 MAX_HISTORY_BYTES = 256 * 2**20
 _EDIT_OVERHEAD = 1024
@@ -57,15 +60,28 @@ def bounds(mask: np.ndarray, *, x0: int = 0, y0: int = 0) -> Box | None:
     return Box(x0 + int(columns[0]), y0 + int(rows[0]), x0 + int(columns[-1]) + 1, y0 + int(rows[-1]) + 1)
 
 
+NOWHERE = Box(0, 0, 0, 0)
+"""The box of an edit that changed no pixel of the map."""
+
+
+@dataclass(frozen=True)
+class StyleChange:
+    """One part's style before and after an edit; None is the photo's own."""
+
+    part: str
+    old: RegionStyle | None
+    new: RegionStyle | None
+
+
 @dataclass(frozen=True, eq=False)
 class Edit:
-    """One step of the history. Make one with `Edit.between`.
+    """One step of the history. Make one with `Edit.between` or `Edit.of_styles`.
 
     Pixels are listed row by row, as ``map[box.slices][changed]`` lists them.
     """
 
     box: Box
-    """Tight around the changed pixels, inside the map."""
+    """Tight around the changed pixels, inside the map; `NOWHERE` when only styles changed."""
     packed: np.ndarray
     """(ceil(h * w / 8),) uint8: ``np.packbits`` of `changed`, an eighth of its memory."""
     old_ids: np.ndarray
@@ -74,14 +90,25 @@ class Edit:
     """(n,) uint8, or the one id that all of them took."""
     name: str
     """What the history list shows, e.g. ``"Brush hair"``."""
+    styles: tuple[StyleChange, ...] = ()
 
     @classmethod
-    def between(cls, before: np.ndarray, after: np.ndarray, *, name: str, x0: int = 0, y0: int = 0) -> Edit | None:
-        """What changed from ``before`` to ``after``, both (h, w) uint8 cut from the map at (x0, y0), or None."""
+    def between(
+        cls,
+        before: np.ndarray,
+        after: np.ndarray,
+        *,
+        name: str,
+        x0: int = 0,
+        y0: int = 0,
+        styles: tuple[StyleChange, ...] = (),
+    ) -> Edit | None:
+        """What changed from ``before`` to ``after``, both (h, w) uint8 cut from the map at (x0, y0), or None; and the
+        styles that changed with it."""
         changed = before != after
         tight = bounds(changed)
         if tight is None:
-            return None
+            return cls.of_styles(styles, name=name)
         changed = changed[tight.slices]
         new_ids = after[tight.slices][changed]
         return cls(
@@ -90,7 +117,14 @@ class Edit:
             old_ids=before[tight.slices][changed],
             new_ids=int(new_ids[0]) if (new_ids == new_ids[0]).all() else new_ids,
             name=name,
+            styles=styles,
         )
+
+    @classmethod
+    def of_styles(cls, styles: tuple[StyleChange, ...], *, name: str) -> Edit | None:
+        """Styles alone; None when none changed."""
+        nothing = np.empty(0, np.uint8)
+        return cls(NOWHERE, nothing, nothing, nothing, name, styles) if styles else None
 
     @property
     def changed(self) -> np.ndarray:
@@ -102,7 +136,8 @@ class Edit:
     def nbytes(self) -> int:
         """The memory this edit holds, Python's objects included as an estimate."""
         new_bytes = 0 if isinstance(self.new_ids, int) else self.new_ids.nbytes
-        return self.packed.nbytes + self.old_ids.nbytes + new_bytes + 4 * len(self.name) + _EDIT_OVERHEAD
+        pictures = sum(len(style.thumbnail) for each in self.styles for style in (each.old, each.new) if style)
+        return self.packed.nbytes + self.old_ids.nbytes + new_bytes + pictures + 4 * len(self.name) + _EDIT_OVERHEAD
 
     def apply(self, labels: np.ndarray) -> None:
         """Write the new ids into ``labels`` (H, W) uint8, in place."""

@@ -2,10 +2,11 @@
 
 A session is a zip: ``session.json`` (version, name, locks, settings, the square of the origin), ``photo.png`` (RGB),
 ``reference_labels.png`` and ``labels.png`` (8-bit ids), ``history.json`` (name, box, pixel count and new id of each
-edit) and ``history.bin`` (for each edit its packed mask, its old ids and, unless it took one id, its new ids). Two
-members may be absent: ``origin``, the photo file that the document was cut from, byte for byte, and
-``learned.safetensors``, weights that were learned for this face. Sessions come by mail: what is read is checked and
-bounded before it is unpacked, and nothing in it is ever executed or unpickled.
+edit) and ``history.bin`` (for each edit its packed mask, its old ids and, unless it took one id, its new ids). Three
+members may be absent: ``origin``, the photo file that the document was cut from, byte for byte,
+``learned.safetensors``, weights that were learned for this face, and ``styles.json``, the styles that the document or
+an edit of its history has. Sessions come by mail: what is read is checked and bounded before it is unpacked, and
+nothing in it is ever executed or unpickled.
 """
 
 from __future__ import annotations
@@ -24,15 +25,18 @@ from PIL import Image
 from maskedit import imaging
 from maskedit.document.checks import MAX_PIXELS
 from maskedit.document.document import MAX_FACE_WEIGHTS_BYTES, Document
-from maskedit.document.history import MAX_HISTORY_BYTES, Box, Edit, History
+from maskedit.document.history import MAX_HISTORY_BYTES, NOWHERE, Box, Edit, History
 from maskedit.document.origin import MAX_ORIGIN_BYTES, Origin
+from maskedit.document.packed_styles import PackedStyles, UnpackedStyles
 from maskedit.imaging import Square
 from maskedit.labels import NUM_LABELS
 
-VERSION = 1
+VERSION = 2
 """Goes up when an older editor would misread a session. One that does not know a member or a key ignores it, and opens
-the same face and edits; so the origin and what was learned came without a new number."""
-_ORIGIN, _FACE_WEIGHTS = "origin", "learned.safetensors"
+the same face and edits; so the origin and what was learned came without a new number. Styles did not: an older editor
+would open another face. A session without any is written as it always was, in the version before."""
+_WITHOUT_STYLES = 1
+_ORIGIN, _FACE_WEIGHTS, _STYLES = "origin", "learned.safetensors", "styles.json"
 _MAX_NAME = 200
 _MAX_EDITS = 100_000
 _LIMITS = {
@@ -42,6 +46,7 @@ _LIMITS = {
     "labels.png": 2 * MAX_PIXELS,
     "history.json": 96 * 2**20,
     "history.bin": MAX_HISTORY_BYTES,
+    _STYLES: 64 * 2**20,
     _ORIGIN: MAX_ORIGIN_BYTES,
     _FACE_WEIGHTS: MAX_FACE_WEIGHTS_BYTES,
 }
@@ -59,10 +64,11 @@ def pack(
     the face weights unless they are more than ``face_weights_bytes``."""
     if "png" not in document.photo_cache:
         document.photo_cache["png"] = imaging.png_bytes(document.photo)
-    entries, blocks, position = _packed_history(document.history, history_bytes)
+    styles = PackedStyles(document.styles)
+    entries, blocks, position = _packed_history(document.history, history_bytes, styles)
     state = {
         "format": "maskedit-session",
-        "version": VERSION,
+        "version": VERSION if styles else _WITHOUT_STYLES,
         "name": document.name[:_MAX_NAME],
         "locked": sorted(map(int, document.locked)),
         "only_over": None if document.only_over is None else int(document.only_over),
@@ -77,6 +83,8 @@ def pack(
         "history.json": json.dumps(entries, separators=(",", ":")).encode(),
         "history.bin": b"".join(blocks),
     }
+    if styles:
+        members[_STYLES] = styles.data()
     if document.origin is not None:
         members[_ORIGIN] = document.origin.data
     if document.face_weights is not None and len(document.face_weights) <= face_weights_bytes:
@@ -94,7 +102,9 @@ def _numbers(square: Square) -> list[float]:
     return [float(value) for value in (square.x, square.y, square.side, square.degrees)]
 
 
-def _packed_history(history: History, max_bytes: int) -> tuple[list[dict[str, Any]], list[bytes], int]:
+def _packed_history(
+    history: History, max_bytes: int, styles: PackedStyles
+) -> tuple[list[dict[str, Any]], list[bytes], int]:
     """The newest of the applied edits that fit, then what was undone; and how many of them are applied."""
     edits, first, size = history.edits, history.position, 0
     while first > 0 and history.position - first < _MAX_EDITS and (size := size + edits[first - 1].nbytes) <= max_bytes:
@@ -107,7 +117,8 @@ def _packed_history(history: History, max_bytes: int) -> tuple[list[dict[str, An
         uniform = isinstance(edit.new_ids, int)
         new = edit.new_ids if uniform else None
         name = edit.name[:_MAX_NAME]
-        entries.append({"name": name, "box": list(edit.box), "count": edit.old_ids.size, "new": new})
+        entry = {"name": name, "box": list(edit.box), "count": edit.old_ids.size, "new": new}
+        entries.append(entry | ({"styles": styles.changes(edit)} if edit.styles else {}))
         blocks += [edit.packed.tobytes(), edit.old_ids.tobytes(), b"" if uniform else edit.new_ids.tobytes()]
     return entries, blocks, history.position - first
 
@@ -134,7 +145,7 @@ def unpack(archive: zipfile.ZipFile) -> Document:
     if not isinstance(state, dict) or state.get("format") != "maskedit-session":
         raise Malformed("session.json does not describe a session")
     version = state.get("version")
-    if version != VERSION or isinstance(version, bool):
+    if version not in (_WITHOUT_STYLES, VERSION) or isinstance(version, bool):
         shown = repr(version)[:20]
         raise Malformed(f"it has version {shown} and this editor reads version {VERSION}; a newer editor may open it")
     name, locked, only_over = (state.get(key) for key in ("name", "locked", "only_over"))
@@ -153,8 +164,16 @@ def unpack(archive: zipfile.ZipFile) -> Document:
     )
     document.face_weights = _optional_member(archive, _FACE_WEIGHTS)
     document.locked, document.only_over = set(locked), only_over
-    document.restore_history(_history(archive, state.get("position"), size))
+    styles = _unpacked_styles(archive)
+    document.restore_history(_history(archive, state.get("position"), size, styles), styles.parts)
     return document
+
+
+def _unpacked_styles(archive: zipfile.ZipFile) -> UnpackedStyles:
+    try:
+        return UnpackedStyles(_optional_member(archive, _STYLES))
+    except ValueError as error:
+        raise Malformed(str(error)) from error
 
 
 def _origin(archive: zipfile.ZipFile, square: object) -> Origin | None:
@@ -202,7 +221,7 @@ def _image(archive: zipfile.ZipFile, name: str, *, mode: str, size: tuple[int, i
         raise Malformed(f"{name} is not a readable PNG") from error
 
 
-def _history(archive: zipfile.ZipFile, position: object, size: tuple[int, int]) -> History:
+def _history(archive: zipfile.ZipFile, position: object, size: tuple[int, int], styles: UnpackedStyles) -> History:
     entries = json.loads(_member(archive, "history.json"))
     data = np.frombuffer(_member(archive, "history.bin"), dtype=np.uint8)
     if not isinstance(entries, list) or len(entries) > _MAX_EDITS:
@@ -211,19 +230,27 @@ def _history(archive: zipfile.ZipFile, position: object, size: tuple[int, int]) 
         raise Malformed("its place in the history does not exist")
     edits, offset = [], 0
     for number, entry in enumerate(entries):
-        edit, offset = _edit(entry, data, offset, size=size, where=f"edit {number + 1} of its history")
+        edit, offset = _edit(entry, data, offset, styles, size=size, where=f"edit {number + 1} of its history")
         edits.append(edit)
     if offset != data.size:
         raise Malformed("history.bin is longer than its edits")
     return History.restored(edits, position=position)
 
 
-def _edit(entry: object, data: np.ndarray, offset: int, *, size: tuple[int, int], where: str) -> tuple[Edit, int]:
+def _edit(
+    entry: object, data: np.ndarray, offset: int, styles: UnpackedStyles, *, size: tuple[int, int], where: str
+) -> tuple[Edit, int]:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not isinstance(entry.get("box"), list):
         raise Malformed(f"{where} is not an edit")
     if len(entry["box"]) != 4 or not all(_is_int(side) for side in entry["box"]):
         raise Malformed(f"{where} has no box")
-    box = Box(*entry["box"])
+    try:
+        changes = styles.changes(entry.get("styles"))
+    except ValueError as error:
+        raise Malformed(f"{where} {error}") from error
+    box, name = Box(*entry["box"]), entry["name"][:_MAX_NAME]
+    if box == NOWHERE and changes:
+        return Edit.of_styles(changes, name=name), offset
     if box.clipped(*size) != box:
         raise Malformed(f"{where} lies outside the map")
     count, new = entry.get("count"), entry.get("new")
@@ -239,8 +266,8 @@ def _edit(entry: object, data: np.ndarray, offset: int, *, size: tuple[int, int]
         raise Malformed(f"{where} has a mask of another size")
     if max(old_ids.max(), new_ids.max(initial=0)) >= NUM_LABELS:
         raise Malformed(f"{where} has an id above {NUM_LABELS - 1}")
-    name = entry["name"][:_MAX_NAME]
-    return Edit(box=box, packed=packed, old_ids=old_ids, new_ids=new_ids if new is None else new, name=name), end
+    new_ids = new_ids if new is None else new
+    return Edit(box=box, packed=packed, old_ids=old_ids, new_ids=new_ids, name=name, styles=changes), end
 
 
 def _is_int(value: object) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from maskedit.document.styles import THUMBNAIL, RegionStyle
 from maskedit.errors import UserError
-from maskedit.labels import EYEGLASSES, STYLE_PARTS, ids_of
+from maskedit.labels import STYLE_PARTS, ids_of
 
 _FEWEST = 0.0001
 """Of the square's pixels: a part that is seen at fewer of them has no colours."""

@@ -39,7 +39,7 @@ in hair that becomes blond would stay black."""
 _DARKEST, _LIGHTEST = 0.02, 0.98
 """Lightness, 0..1, as the curve takes it: its logarithms end there."""
 _MATT = 16.0
-"""L, a and b of a surface change in one ratio with the light on it, if this is added to L (the definition of CIE Lab)."""
+"""L, a and b of a surface change in one ratio with the light on it, if this is added to L, as CIE Lab is defined."""
 _TILE = 512
 """Pixels: the whole photo is recoloured in tiles of this side."""
 

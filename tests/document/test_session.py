@@ -28,6 +28,7 @@ from maskedit.errors import UserError
 from maskedit.imaging import Square
 
 HAIR = 13
+OPTIONAL = ("origin", "learned.safetensors", "styles.json")
 ORIGIN = Origin(b"\xff\xd8 no photo, but nobody decodes it here", Square(31.5, -4.0, 99.25, -12.5))
 
 
@@ -166,7 +167,7 @@ def test_a_document_without_a_photo_file(document, tmp_path):
     save_session(tmp_path / "plain.maskedit", plain)
     assert load_session(tmp_path / "plain.maskedit").origin is None
     with zipfile.ZipFile(tmp_path / "plain.maskedit") as archive:
-        assert set(archive.namelist()) == set(packing._LIMITS) - {"origin", "learned.safetensors"}
+        assert set(archive.namelist()) == set(packing._LIMITS) - set(OPTIONAL)
 
 
 def test_the_photo_file_is_stored_byte_for_byte(saved):
@@ -244,7 +245,7 @@ def test_no_file_a_folder_and_other_files(tmp_path):
             load_session(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", [name for name in packing._LIMITS if name not in ("origin", "learned.safetensors")])
+@pytest.mark.parametrize("name", [name for name in packing._LIMITS if name not in OPTIONAL])
 def test_a_missing_member(saved, name):
     rewrite(saved, **{name: None})
     with pytest.raises(UserError, match=f"{name} is missing"):
@@ -330,7 +331,7 @@ def test_what_this_editor_does_not_know_is_passed_over(document, saved):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"version": 7}, "version 7 and this editor reads version 1"),
+        ({"version": 7}, "version 7 and this editor reads version 2"),
         ({"version": None}, "version None"),
         ({"version": True}, "version True"),
         ({"format": "zip"}, "does not describe"),
