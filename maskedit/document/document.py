@@ -17,7 +17,7 @@ from maskedit.document.checks import check_labels, check_photo
 from maskedit.document.history import Box, Edit, History, StyleChange, bounds
 from maskedit.document.origin import Origin
 from maskedit.document.strokes import Stroke, polygon_mask
-from maskedit.document.styles import RegionStyle, Styles, check_part
+from maskedit.document.styles import PartStyle, Styles, check_part
 from maskedit.document.transfer import transfer_labels
 from maskedit.errors import UserError
 from maskedit.imaging import resize_labels
@@ -64,7 +64,7 @@ class Document:
         self._labels_view.setflags(write=False)
         self._origin = origin
         self._face_weights: bytes | None = None
-        self._styles: dict[str, RegionStyle] = {}
+        self._styles: dict[str, PartStyle] = {}
         self.name = name
         self.path = None if path is None else Path(path)
         self.locked: set[int] = set()
@@ -244,7 +244,7 @@ class Document:
         *,
         classes: Iterable[int] | None = None,
         where: np.ndarray | None = None,
-        styles: Mapping[str, RegionStyle | None] | None = None,
+        styles: Mapping[str, PartStyle | None] | None = None,
         name: str,
     ) -> Box | None:
         """Take over another map as one edit: all of it (style copy), or the regions of ``classes``.
@@ -268,7 +268,7 @@ class Document:
             after = np.where(where, after, self._labels)
         return self._commit(Edit.between(self._labels, after, name=name, styles=self._changes(styles or {})))
 
-    def set_styles(self, styles: Mapping[str, RegionStyle | None], *, name: str) -> Box | None:
+    def set_styles(self, styles: Mapping[str, PartStyle | None], *, name: str) -> Box | None:
         """Give parts of the face another style, or their own again (None), as one edit.
 
         Returns the box of the map that changed, which is empty, or None when every part has that style already; raises
@@ -381,14 +381,14 @@ class Document:
         self._touch()
         return edit.box
 
-    def _changes(self, styles: Mapping[str, RegionStyle | None]) -> tuple[StyleChange, ...]:
+    def _changes(self, styles: Mapping[str, PartStyle | None]) -> tuple[StyleChange, ...]:
         """What of these styles is new."""
         for part in styles:
             check_part(part)
         changes = (StyleChange(part, self._styles.get(part), style) for part, style in styles.items())
         return tuple(each for each in changes if each.old != each.new)
 
-    def _restyle(self, styles: Mapping[str, RegionStyle | None]) -> None:
+    def _restyle(self, styles: Mapping[str, PartStyle | None]) -> None:
         if styles:
             styles = self._styles | styles
             self._styles = {part: style for part, style in styles.items() if style is not None}

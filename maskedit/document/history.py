@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from maskedit.document.styles import RegionStyle
+from maskedit.document.styles import PartStyle
 
 MAX_HISTORY_BYTES = 256 * 2**20
 _EDIT_OVERHEAD = 1024
@@ -69,8 +69,8 @@ class StyleChange:
     """One part's style before and after an edit; None is the photo's own."""
 
     part: str
-    old: RegionStyle | None
-    new: RegionStyle | None
+    old: PartStyle | None
+    new: PartStyle | None
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from maskedit.document.history import Edit, StyleChange
-from maskedit.document.styles import RegionStyle, Styles, check_part
+from maskedit.document.styles import PartStyle, Styles, check_part
 
 _MAX_NAME = 200
 
@@ -25,14 +25,14 @@ class PackedStyles:
     """
 
     def __init__(self, styles: Styles):
-        self._numbers: dict[RegionStyle, int] = {}
+        self._numbers: dict[PartStyle, int] = {}
         self._pictures: dict[bytes, int] = {}
         self._parts = {part: self.number(style) for part, style in styles.items()}
 
     def __bool__(self) -> bool:
         return bool(self._numbers)
 
-    def number(self, style: RegionStyle | None) -> int | None:
+    def number(self, style: PartStyle | None) -> int | None:
         """The number of a style; None for the photo's own."""
         return None if style is None else self._numbers.setdefault(style, len(self._numbers))
 
@@ -67,8 +67,8 @@ class UnpackedStyles:
     """
 
     def __init__(self, data: bytes | None):
-        self._styles: list[RegionStyle] = []
-        self.parts: dict[str, RegionStyle] = {}
+        self._styles: list[PartStyle] = []
+        self.parts: dict[str, PartStyle] = {}
         """The styles of the document."""
         if data is None:
             return
@@ -92,20 +92,20 @@ class UnpackedStyles:
         except (TypeError, ValueError) as error:
             raise ValueError(f"has wrong styles ({error})") from error
 
-    def _optional(self, number: object) -> RegionStyle | None:
+    def _optional(self, number: object) -> PartStyle | None:
         return None if number is None else self._style(number)
 
-    def _style(self, number: object) -> RegionStyle:
+    def _style(self, number: object) -> PartStyle:
         if not isinstance(number, int) or not 0 <= number < len(self._styles):
             raise ValueError(f"there is no style {str(number)[:20]}")
         return self._styles[number]
 
 
-def _style(entry: Any, pictures: list[bytes]) -> RegionStyle:
+def _style(entry: Any, pictures: list[bytes]) -> PartStyle:
     mean, spread, name = entry["mean"], entry["spread"], entry["name"]
     if not isinstance(name, str):
         raise ValueError("a style has no name")
-    return RegionStyle(
+    return PartStyle(
         _numbers(mean),
         None if spread is None else _numbers(spread),
         name[:_MAX_NAME],

@@ -15,7 +15,7 @@ _LARGEST = 128.0
 
 
 @dataclass(frozen=True)
-class RegionStyle:
+class PartStyle:
     """What colours a part of the face is to have.
 
     Raises:
@@ -45,7 +45,7 @@ class RegionStyle:
             raise ValueError(f"a thumbnail has {3 * THUMBNAIL**2} bytes, not {len(self.thumbnail)}")
 
 
-Styles = Mapping[str, RegionStyle]
+Styles = Mapping[str, PartStyle]
 """Part, a key of `STYLE_PARTS`, -> its style. A part that is not there keeps the photo's own."""
 
 

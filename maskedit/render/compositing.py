@@ -72,7 +72,8 @@ class Composite:
     replace_mask: np.ndarray
     """(S, S) float32, 0..1: where the photo's own detail cannot be kept."""
     changed_outside: int
-    """The greatest difference of image and photo where ``alpha`` is 0, 0..255: measured, to be shown to the person."""
+    """The greatest difference of image and photo where ``alpha`` is 0, and no style reaches, 0..255: measured, to be
+    shown to the person."""
 
 
 def compose(

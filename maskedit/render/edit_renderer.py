@@ -3,6 +3,9 @@
 How that promise is kept depends on the weights. A network that sees the photo around an edit redraws a hole in it
 (`maskedit.render.completion`). Any other one draws a similar face, not this one: so it is asked twice, for the edited
 label map and for the photo's own, and `maskedit.render.compositing` lays the difference into the photo.
+
+Styles come first (`maskedit.render.restyling`): the photo with them is the photo to everything that follows. What an
+edit draws takes its colours from there; only of a part that the photo does not show, the drawn pixels are recoloured.
 """
 
 from __future__ import annotations
@@ -10,15 +13,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
 
 from maskedit import imaging
+from maskedit.document.styles import Styles
 from maskedit.errors import UserError
 from maskedit.imaging import Square
+from maskedit.render.checks import check_labels, check_photo
 from maskedit.render.compositing import Blend, Composite, compose
 from maskedit.render.modes import FULL, QUICK, Mode, never
+from maskedit.render.restyling import Restyling, restyle_drawn
 from maskedit.render.results import EditResult, FaceRenderer, Learning
 
 FULL_SIZE = 1024
@@ -80,8 +87,14 @@ class EditRenderer:
         """Whether ``QUICK`` quality is anything else than ``FULL`` for edits blended in this way."""
         return self._completes(blend) or self._renderer.has_quick
 
-    def set_target(self, photo: np.ndarray, reference_labels: np.ndarray, face_weights: bytes | None = None) -> None:
-        """The photo to edit, its own label map, and what was learned of its face.
+    def set_target(
+        self,
+        photo: np.ndarray,
+        reference_labels: np.ndarray,
+        face_weights: bytes | None = None,
+        styles: Styles = MappingProxyType({}),
+    ) -> None:
+        """The photo to edit, its own label map, what was learned of its face, and the styles that it is to have.
 
         Face weights that do not fit are left out; the next result's ``notice`` says why.
 
@@ -89,21 +102,28 @@ class EditRenderer:
             photo: (S, S, 3) uint8 RGB, square, at least 32 px.
             reference_labels: (S, S) uint8 ids of ``LABELS``.
             face_weights: what ``learn().finish()`` gave for this photo, or None.
+            styles: of parts of the face; the others keep the photo's own.
 
         Raises:
             UserError: a photo or a label map of another shape or type; there is no target then.
         """
-        target = (photo, reference_labels)
-        if self._target is None or not all(map(np.array_equal, self._target, target)):
+        given = (photo, reference_labels)
+        if self._given is None or not all(map(np.array_equal, self._given, given)):
             self.clear()
-            self._renderer.set_target(photo, reference_labels)
-            self._target = _kept(photo), _kept(reference_labels)
+            self._given = _kept(photo), _kept(reference_labels)
+            self._restyling = Restyling(*self._given)
+        if self._target is None or self._styles != styles:
+            self._restyle(styles)
         if face_weights != self._face_weights:
             self._apply(face_weights)
 
     def clear(self) -> None:
         """Forget the target, e.g. after an error: whatever state the engine is in, the next one is set anew."""
+        self._given: tuple[np.ndarray, np.ndarray] | None = None
+        """The photo as it came, and its own label map."""
         self._target: tuple[np.ndarray, np.ndarray] | None = None
+        """The photo with its styles, which the engine is set to, and the same label map."""
+        self._restyled: np.ndarray | None = None
         self._weights_changed(_UNKNOWN)
 
     def render(
@@ -117,7 +137,8 @@ class EditRenderer:
         """The photo edited to show a label map.
 
         Args:
-            labels: (S, S) uint8 ids, of the photo's side. The photo's own label map gives the photo, bit for bit.
+            labels: (S, S) uint8 ids, of the photo's side. The photo's own label map gives the photo, bit for bit where
+                no style reaches.
             blend: how the edit is laid into the photo; of a network that completes, only ``whole_face`` is heeded.
             quality: ``FULL``, or ``QUICK`` where soon is better than exact: while the brush moves.
             cancelled: asked now and then; True gives the render up.
@@ -129,7 +150,8 @@ class EditRenderer:
         photo, reference_labels = self._checked_target()
         if self._completes(blend):
             result = self._renderer.complete(labels, quick=quality == QUICK, cancelled=cancelled)
-            return replace(result, notice=self._told(result.notice))
+            composite = self._finished(result.composite, labels)
+            return replace(result, composite=composite, notice=self._told(result.notice), restyled=self._restyled)
         self.prepare(labels, blend, cancelled=cancelled)
         if quality == QUICK and self._renderer.has_quick:
             result = self._renderer.update(labels)
@@ -141,8 +163,27 @@ class EditRenderer:
                 self._unedited = edited
         elif not blend.whole_face:
             unedited = self._unedited
-        composite = compose(photo, reference_labels, labels, edited, unedited, blend)
-        return EditResult(composite, result.seconds, result.engine, result.mode, self._told(result.notice))
+        composite = self._finished(compose(photo, reference_labels, labels, edited, unedited, blend), labels)
+        notice = self._told(result.notice)
+        return EditResult(composite, result.seconds, result.engine, result.mode, notice, restyled=self._restyled)
+
+    def restyled(self, original: np.ndarray, square: Square) -> np.ndarray:
+        """A whole photo with the target's styles in the square that the target was cut from, as sharp as it is.
+
+        What `at_full_size` gives is to be laid into this photo.
+
+        Args:
+            original: (H, W, 3) uint8 RGB.
+            square: where the target lies in it.
+
+        Returns:
+            (H, W, 3) uint8 RGB: the photo itself, where there are no styles.
+
+        Raises:
+            UserError: no target yet.
+        """
+        self._checked_target()
+        return self._restyling.whole(self._styles, original, square) if self._styles else original
 
     def at_full_size(
         self,
@@ -160,7 +201,7 @@ class EditRenderer:
         pixels, at the square's size there, but at no more than `FULL_SIZE` px: it takes a second or two.
 
         Args:
-            original: (H, W, 3) uint8 RGB, the whole photo.
+            original: (H, W, 3) uint8 RGB, the whole photo, as `restyled` gives it.
             square: where the target lies in it.
             labels: (S, S) uint8 ids, what ``composite`` shows; likewise of the target's side.
             composite: what came of the edit; it is what is returned where nothing is gained.
@@ -176,8 +217,9 @@ class EditRenderer:
         if not self._completes(blend) or side < WORTH_IT * len(labels) or not composite.alpha.any():
             return composite
         photo = imaging.cut_square(original, square, side)
-        maps = (imaging.enlarge_labels(each, side) for each in (reference_labels, labels))
-        return self._renderer.complete_once(photo, *maps, cancelled=cancelled)
+        before, after = (imaging.enlarge_labels(each, side) for each in (reference_labels, labels))
+        composite = self._renderer.complete_once(photo, before, after, cancelled=cancelled)
+        return restyle_drawn(photo, composite, after, self._unseen_styles())
 
     def prepare(self, labels: np.ndarray, blend: Blend = Blend(), *, cancelled: Callable[[], bool] = never) -> None:
         """Render the unedited face if this edit is the first to need it; `render` does so itself.
@@ -226,6 +268,32 @@ class EditRenderer:
         if self._target is None:
             raise UserError("There is no photo to edit: call set_target first.")
         return self._target
+
+    def _restyle(self, styles: Styles) -> None:
+        """Set the engine to the photo with these styles."""
+        photo, reference_labels = self._given
+        self._styles, self._restyled = dict(styles), None
+        if styles:
+            check_labels(reference_labels, check_photo(photo))
+            photo, self._restyled = self._restyling.square(styles)
+        self._target = None  # unless what follows succeeds
+        self._weights_changed(_UNKNOWN)
+        self._renderer.set_target(photo, reference_labels)
+        self._target = _kept(photo), reference_labels
+
+    def _unseen_styles(self) -> Styles:
+        """Those of parts that the photo does not show, but an edit may draw."""
+        return {part: style for part, style in self._styles.items() if not self._restyling.shows(part)}
+
+    def _finished(self, composite: Composite, labels: np.ndarray) -> Composite:
+        """A composite of the photo with its styles: what an edit drew has them, too; and it is measured what changed
+        where neither reaches."""
+        if not self._styles:
+            return composite
+        composite = restyle_drawn(self._target[0], composite, labels, self._unseen_styles())
+        outside = ((composite.alpha == 0) & (self._restyled == 0)).astype(np.uint8)
+        changed = cv2.norm(composite.image, self._given[0], cv2.NORM_INF, outside)
+        return replace(composite, changed_outside=int(changed))
 
     def _render_unedited(self, cancelled: Callable[[], bool]) -> np.ndarray:
         """The render of the target's own label map, as the engine stands."""

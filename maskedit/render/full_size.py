@@ -9,23 +9,30 @@ import numpy as np
 
 from maskedit import imaging
 from maskedit.document.document import Document
+from maskedit.document.styles import Styles
 from maskedit.errors import UserError
 from maskedit.imaging import PhotoMetadata, Square
 from maskedit.render.compositing import Composite
 from maskedit.render.pasting import paste_back
+from maskedit.render.restyling import Restyling
 
 logger = logging.getLogger(__name__)
 
 
 def full_size(
-    document: Document, composite: Composite, sharper: Callable[[np.ndarray, Square], Composite] | None = None
+    document: Document,
+    composite: Composite,
+    styles: Styles,
+    sharper: Callable[[np.ndarray, Square], Composite] | None = None,
 ) -> tuple[np.ndarray, PhotoMetadata]:
     """The whole photo (H, W, 3) uint8 RGB, upright, with the edit in it, and the metadata to write into its file.
 
     A document that came from no photo file is its own photo.
 
     Args:
-        sharper: makes the composite anew for the whole photo and the square in it, as
+        composite: the edit.
+        styles: those of the photo that it is laid into.
+        sharper: makes the composite anew for the whole photo, with its styles, and the square in it, as
             `maskedit.EditRenderer.at_full_size` does; None takes it as it is.
 
     Raises:
@@ -40,6 +47,8 @@ def full_size(
         raise UserError(
             f"The photo file in this document cannot be read; export the square instead. {error}"
         ) from error
+    if styles:
+        photo = Restyling(document.photo, document.reference_labels).whole(styles, photo, origin.square)
     if sharper is not None:
         composite = sharper(photo, origin.square)
     return paste_back(photo, origin.square, composite), imaging.read_metadata(origin.data)

@@ -22,7 +22,7 @@ _REACH = 0.02
 """Of the side: so far beyond the region the matte may reach."""
 _CORE = 0.03
 """Of the side: so far inside it, all of a pixel belongs to the region."""
-_UNSURE, _DOUBT = 0.006, 0.02
+_UNSURE, _DOUBT = 0.009, 0.02
 """Of the side: so near to its edge a mask may be wrong; and what a pixel there counts for, when others are learned
 from."""
 _EMPTY, _FULL = 0.04, 0.88
@@ -37,6 +37,10 @@ class Matte:
 
     fields: np.ndarray
     """(S, S, 6) float32: what red, green and blue count for, what is added to them, the core, and the reach."""
+
+    def within(self, share: np.ndarray) -> Matte:
+        """The matte where a share (S, S) float32, 0..1, is 1, and less of it elsewhere."""
+        return Matte(np.dstack([self.fields[..., :5], self.fields[..., 5] * share]))
 
     @staticmethod
     def alpha(fields: np.ndarray, photo: np.ndarray) -> np.ndarray:

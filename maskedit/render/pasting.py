@@ -35,7 +35,7 @@ def paste_back(original: np.ndarray, square: Square, composite: Composite) -> np
     result = original.copy()
     fields = _sampled_down([composite.alpha, composite.replace_mask, composite.replacement, composite.residual], square)
     side = fields[0].shape[0]
-    fields[0] = fields[0] * _inside(square, side, width=width, height=height)
+    fields[0] = fields[0] * inside_square(square, side, width=width, height=height)
     left, top, right, bottom = _bounds(fields[0], square, width=width, height=height)
     to_square = cv2.invertAffineTransform(square.matrix(side))
     for y in range(top, bottom, _TILE):
@@ -71,7 +71,7 @@ def _paste_tile(photo: np.ndarray, fields: list[np.ndarray], to_square: np.ndarr
         )
 
 
-def _inside(square: Square, side: int, *, width: int, height: int) -> np.ndarray:
+def inside_square(square: Square, side: int, *, width: int, height: int) -> np.ndarray:
     """(side, side) float32: 0 at those edges of the square beyond which the photo goes on, growing to 1 inside."""
     ramp = np.clip(np.arange(side, dtype=np.float32) / max(1, _EDGE * side), 0, 1)
     ramp = ramp * ramp * (3 - 2 * ramp)

@@ -12,24 +12,26 @@ numpy and OpenCV.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
 import numpy as np
 
-from maskedit.document.styles import RegionStyle, Styles
+from maskedit.document.styles import PartStyle, Styles
 from maskedit.imaging import Square
 from maskedit.imaging.squares import centred
 from maskedit.labels import STYLE_PARTS
+from maskedit.render.compositing import Composite, blended
 from maskedit.render.mattes import Matte, lightness_base, matte_of
-from maskedit.render.regions import FINE, Colours, colours_of, lab_of, region_of
+from maskedit.render.part_colours import FINE, Colours, colours_of, lab_of, region_of
+from maskedit.render.pasting import inside_square
 
-_CONTRAST = 0.5, 1.3
+_CONTRAST = 0.5, 1.5
 """How much the contrast of lightness may change, as factors."""
 _CHROMA = 0.5, 1.25
 """Likewise the differences of a and b from their mean."""
-_DETAIL = 0.4, 1.5
+_DETAIL = 0.4, 1.6
 """Likewise fine detail."""
 _USUAL = 2.5
 """Standard deviations: how far a and b are carried over from their mean."""
@@ -140,19 +142,22 @@ class Restyling:
 
     def whole(self, styles: Styles, original: np.ndarray, square: Square) -> np.ndarray:
         """A whole photo (H, W, 3) uint8 RGB, as a new array, with styles in a square of it, which is the photo that was
-        given. Its own pixels are recoloured; beyond the square nothing changes."""
+        given. Its own pixels are recoloured; beyond the square nothing changes, and styles fade out before it."""
         result = original.copy()
         layers = self._layers(styles)
         if not layers:
             return result
-        to_square = cv2.invertAffineTransform(square.matrix(len(self._photo)))
+        side, (height, width) = len(self._photo), original.shape[:2]
+        to_square = cv2.invertAffineTransform(square.matrix(side))
+        edge = inside_square(square, side, width=width, height=height)
+        fields = [found.matte.within(edge).fields for found, _ in layers]
         left, top, right, bottom = _bounds(square, original.shape)
         for y in range(top, bottom, _TILE):
             for x in range(left, right, _TILE):
                 tile = result[y : min(y + _TILE, bottom), x : min(x + _TILE, right)]
                 matrix = centred(np.column_stack([to_square[:, :2], to_square @ [x, y, 1]]))
                 guide = tile.astype(np.float32) / 255
-                alphas = [Matte.alpha(_warped(found.matte.fields, matrix, tile.shape), guide) for found, _ in layers]
+                alphas = [Matte.alpha(_warped(each, matrix, tile.shape), guide) for each in fields]
                 curves = (curve for _, curve in layers)
                 _recolour(tile, list(zip(alphas, curves, strict=True)), _warped(self._base, matrix, tile.shape))
         return result
@@ -190,6 +195,26 @@ class Restyling:
         return _Found(matte, alpha, colours, _noise(self._lab[..., 0], region))
 
 
+def restyle_drawn(photo: np.ndarray, composite: Composite, labels: np.ndarray, styles: Styles) -> Composite:
+    """What an edit drew, with styles of parts that only the edit shows: glasses that were put on, say.
+
+    Args:
+        photo: (S, S, 3) uint8 RGB, what the composite is laid into.
+        composite: the edit.
+        labels: (S, S) uint8 ids, what it shows.
+        styles: by part.
+    """
+    drawn = composite.alpha > 0
+    if not styles or not drawn.any():
+        return composite
+    new = np.rint(np.clip(composite.replacement, 0, 255)).astype(np.uint8)
+    picture = np.where(drawn[..., None], new, photo)
+    image, _ = Restyling(picture, labels).square(styles)
+    replacement = composite.replacement + (image.astype(np.float32) - picture)
+    fields = {"alpha": composite.alpha, "residual": composite.residual, "replace_mask": composite.replace_mask}
+    return replace(composite, replacement=replacement, image=blended(photo, replacement=replacement, **fields))
+
+
 @dataclass(frozen=True, eq=False)
 class _Found:
     """A part of the photo."""
@@ -220,7 +245,7 @@ def _recolour(photo: np.ndarray, layers: list[tuple[np.ndarray, _Recolouring]], 
     return np.minimum(total, 1)
 
 
-def _wanted(style: RegionStyle, own: Colours) -> Colours:
+def _wanted(style: PartStyle, own: Colours) -> Colours:
     """What a region is to have at the strength of its style."""
     spread = own.spread if style.spread is None else style.spread
     return Colours(_between(own.mean, style.mean, style.strength), _between(own.spread, spread, style.strength))

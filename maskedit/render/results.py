@@ -42,15 +42,24 @@ class EditResult:
     """Sentences for the person when something had to give way; else empty."""
     typical: bool = True
     """Whether other edits take about as long; False where there was nothing to draw."""
+    restyled: np.ndarray | None = None
+    """(S, S) float32, 0..1: how much of the photo's own pixels took another style; None where there are no styles. The
+    composite is laid into the photo with its styles."""
 
     @property
     def image(self) -> np.ndarray:
-        """(S, S, 3) uint8 RGB: the edited photo, bit for bit the photo itself where ``composite.alpha`` is 0."""
+        """(S, S, 3) uint8 RGB: the edited photo, bit for bit the photo itself where `reach` is 0."""
         return self.composite.image
 
     @property
+    def reach(self) -> np.ndarray:
+        """(S, S) float32, 0..1: how much of the edit and of the styles there is."""
+        alpha = self.composite.alpha
+        return alpha if self.restyled is None else np.maximum(alpha, self.restyled)
+
+    @property
     def changed_outside(self) -> int:
-        """The greatest difference from the photo where the edit has no part, 0..255: measured, and to be 0."""
+        """The greatest difference from the photo where edit and styles have no part, 0..255: measured, and to be 0."""
         return self.composite.changed_outside
 
 

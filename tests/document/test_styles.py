@@ -11,7 +11,7 @@ from maskedit.document.document import Document
 from maskedit.document.history import NOWHERE
 from maskedit.document.packed_styles import PackedStyles, UnpackedStyles
 from maskedit.document.session import load_session, save_session
-from maskedit.document.styles import THUMBNAIL, RegionStyle
+from maskedit.document.styles import THUMBNAIL, PartStyle
 from maskedit.errors import UserError
 from maskedit.labels import LABELS, STYLE_PART_OF, STYLE_PARTS
 
@@ -19,10 +19,8 @@ HAIR = 13
 PICTURE = bytes(range(256)) * (3 * THUMBNAIL**2 // 256)
 
 
-def style(lightness: float = 60, **other) -> RegionStyle:
-    return RegionStyle(
-        **{"mean": (lightness, 10, 30), "spread": (9, 3, 4), "name": "Ann", "thumbnail": PICTURE} | other
-    )
+def style(lightness: float = 60, **other) -> PartStyle:
+    return PartStyle(**{"mean": (lightness, 10, 30), "spread": (9, 3, 4), "name": "Ann", "thumbnail": PICTURE} | other)
 
 
 @pytest.fixture

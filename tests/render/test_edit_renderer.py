@@ -1,16 +1,19 @@
 """The edit renderer on tiny real networks: only what an edit changes changes, whatever the network."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from maskedit import Blend, EditRenderer, Renderer, UserError, compose, imaging
+from maskedit.labels import ids_of
 from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
 from maskedit.models.variants import build_generator
 from maskedit.render.modes import FULL, QUICK, Cancelled
+from maskedit.render.part_colours import colour_style
 from maskedit.render.pasting import paste_back
 from tests.faces import draw_face
 
@@ -283,3 +286,101 @@ def test_for_a_larger_photo_the_edit_is_drawn_at_its_size_there(editor, renderer
     assert editor.at_full_size(original, square, edited, small, Blend(whole_face=True)) is small
     unchanged = editor.render(labels).composite
     assert editor.at_full_size(original, square, labels, unchanged) is unchanged
+
+
+STYLES = {"hair": colour_style((200, 160, 90)), "hat": colour_style((190, 20, 30))}
+
+
+def test_styles_change_their_regions_and_nothing_else(editor, face):
+    photo, labels, _ = face
+    editor.set_target(photo, labels, styles=STYLES)
+    result = editor.render(labels)
+    assert result.changed_outside == 0
+    assert np.array_equal(result.reach, result.restyled)
+    assert not result.composite.alpha.any()
+    assert np.array_equal(result.image[result.reach == 0], photo[result.reach == 0])
+    assert (result.image[result.reach == 1] != photo[result.reach == 1]).any(axis=1).mean() > 0.9
+    assert 0.05 < (result.reach > 0).mean() < 0.6
+    editor.set_target(photo, labels)
+    plain = editor.render(labels)
+    assert np.array_equal(plain.image, photo)
+    assert plain.restyled is None
+
+
+def test_an_edit_is_laid_into_the_photo_with_its_styles(editor, face):
+    photo, labels, edited = face  # a hat is put on, which the photo does not show
+    editor.set_target(photo, labels, styles=STYLES)
+    styled, result = editor.render(labels), editor.render(edited)
+    assert result.changed_outside == 0
+    alpha = result.composite.alpha
+    assert np.array_equal(result.image[alpha == 0], styled.image[alpha == 0])
+    assert np.array_equal(result.reach, np.maximum(alpha, result.restyled))
+    hat = np.zeros(labels.shape, bool)
+    hat[46:50, 36:44] = True
+    assert np.abs(result.image[hat].mean(axis=0) - (190, 20, 30)).max() < 40
+    editor.set_target(photo, labels, styles={"hair": STYLES["hair"]})
+    assert not np.array_equal(editor.render(edited).image[hat], result.image[hat])
+
+
+def test_a_change_outside_is_measured_against_the_photo_itself(editor, face):
+    photo, labels, edited = face
+    editor.set_target(photo, labels, styles=STYLES)
+    editor._given[0].flags.writeable = True
+    editor._given[0][0, 0] += 9  # as if something had changed there
+    assert editor.render(edited).changed_outside == 9
+
+
+def test_another_strength_and_other_styles_are_another_target(editor, face):
+    photo, labels, edited = face
+    seen = []
+    for styles in ({}, STYLES, {"hair": colour_style((200, 160, 90), strength=0.5)}, {}):
+        editor.set_target(photo, labels, styles=styles)
+        seen.append(editor.render(edited).image)
+    assert np.array_equal(seen[0], seen[3])
+    assert not np.array_equal(seen[0], seen[1])
+    assert not np.array_equal(seen[1], seen[2])
+
+
+def test_the_whole_photo_takes_styles_and_edit_at_its_own_size(editor, renderer):
+    original, whole = draw_face(400, 2)
+    square = imaging.Square(200, 200, 320, 0)
+    photo, labels = imaging.cut_square(original, square, 96), imaging.cut_labels(whole, square, 96, size=(400, 400))
+    edited = labels.copy()
+    edited[20:30, 30:50] = 14
+    with pytest.raises(UserError, match="call set_target first"):
+        editor.restyled(original, square)
+    editor.set_target(photo, labels, styles=STYLES)
+    styled = editor.restyled(original, square)
+    large = editor.at_full_size(styled, square, edited, editor.render(edited).composite)
+    pasted = paste_back(styled, square, large)
+    assert np.array_equal(pasted[:40], original[:40])
+    far = cv2.erode(np.isin(whole, ids_of("hair", "hat"), invert=True).astype(np.uint8), np.ones((41, 41))) > 0
+    far[:230] = False  # from the hat
+    assert far.any()
+    assert np.array_equal(pasted[far], original[far])
+    assert np.abs(pasted[115:130, 155:195].mean(axis=(0, 1)) - (190, 20, 30)).max() < 40
+    editor.set_target(photo, labels)
+    assert editor.restyled(original, square) is original
+
+
+def test_styles_and_photos_that_do_not_fit_are_told(editor, face):
+    photo, labels, _ = face
+    with pytest.raises(UserError, match="crop it first"):
+        editor.set_target(photo[:50], labels, styles=STYLES)
+    with pytest.raises(UserError, match=r"wanted \(96, 96\) uint8"):
+        editor.set_target(photo, labels[:50], styles=STYLES)
+
+
+@pytest.mark.slow
+def test_face_weights_hold_for_the_photo_with_styles(editor, face):
+    photo, labels, edited = face
+    editor.set_target(photo, labels)
+    learning = editor.learn(4)
+    for _ in range(learning.total):
+        learning.step()
+    face_weights = learning.finish()
+    editor.set_target(photo, labels, face_weights, STYLES)
+    learned = editor.render(edited)
+    assert learned.notice == ""
+    editor.set_target(photo, labels, None, STYLES)
+    assert not np.array_equal(editor.render(edited).image, learned.image)

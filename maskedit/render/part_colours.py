@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from maskedit.document.styles import THUMBNAIL, RegionStyle
+from maskedit.document.styles import THUMBNAIL, PartStyle
 from maskedit.errors import UserError
 from maskedit.labels import STYLE_PARTS, ids_of
 
@@ -86,7 +86,7 @@ def _frame(lab: np.ndarray, labels: np.ndarray, region: np.ndarray) -> np.ndarra
     if unlike[region > 0].mean() > _DARK_GLASSES:
         return np.ones_like(region)
     depth = cv2.distanceTransform((region > 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    return unlike * np.clip(2 - depth / (_FRAME * len(lab)), 0, 1)
+    return unlike * np.clip(3 - 2 * depth / (_FRAME * len(lab)), 0, 1)
 
 
 def _irises(lab: np.ndarray, eyes: np.ndarray) -> np.ndarray:
@@ -104,7 +104,7 @@ def _irises(lab: np.ndarray, eyes: np.ndarray) -> np.ndarray:
         _, _, _, (left, top) = cv2.minMaxLoc(np.ascontiguousarray(dark[rows_of, columns_of]))
         distance = np.hypot(columns - (columns_of.start + left), rows - (y + top)) / radius
         ring = np.clip((1.1 - distance) / 0.3, 0, 1) * np.clip((distance - _PUPIL) / 0.2, 0, 1)
-        result = np.maximum(result, ring * (index == number))
+        result = np.maximum(result, (ring * (index == number)).astype(np.float32))
     return result
 
 
@@ -131,7 +131,7 @@ def colours_of(lab: np.ndarray, region: np.ndarray) -> Colours | None:
     return Colours(tuple(map(float, mean)), tuple(map(float, spread)))
 
 
-def style_of(photo: np.ndarray, labels: np.ndarray, part: str, name: str, *, strength: float = 1.0) -> RegionStyle:
+def style_of(photo: np.ndarray, labels: np.ndarray, part: str, name: str, *, strength: float = 1.0) -> PartStyle:
     """The style of a part of a face.
 
     Args:
@@ -149,15 +149,15 @@ def style_of(photo: np.ndarray, labels: np.ndarray, part: str, name: str, *, str
     found = colours_of(lab, region)
     if found is None:
         raise UserError(f"{name} shows no {part} whose colours could be taken; choose another photo.")
-    return RegionStyle(found.mean, found.spread, name, _thumbnail(photo, region), strength)
+    return PartStyle(found.mean, found.spread, name, _thumbnail(photo, region), strength)
 
 
-def colour_style(colour: tuple[int, int, int], *, strength: float = 1.0) -> RegionStyle:
+def colour_style(colour: tuple[int, int, int], *, strength: float = 1.0) -> PartStyle:
     """The style of one colour, RGB 0..255: a photo that takes it keeps its own spread."""
     flat = np.array([[colour]], np.uint8)
     mean = tuple(map(float, lab_of(flat)[0, 0]))
     name = "#{:02x}{:02x}{:02x}".format(*colour)
-    return RegionStyle(mean, None, name, np.tile(flat, (THUMBNAIL, THUMBNAIL, 1)).tobytes(), strength)
+    return PartStyle(mean, None, name, np.tile(flat, (THUMBNAIL, THUMBNAIL, 1)).tobytes(), strength)
 
 
 def _thumbnail(photo: np.ndarray, region: np.ndarray) -> bytes:
