@@ -8,6 +8,7 @@ import json
 import logging
 import multiprocessing
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from maskedit.errors import UserError, explain
 from maskedit.imaging import SUFFIXES, Square
-from maskedit.labels import BY_NAME, FACE_PARTS
+from maskedit.labels import BY_NAME, FACE_PARTS, STYLE_PARTS
 from maskedit.logs import logging_to
+from maskedit.opening.other_face import WantedStyle
 from maskedit.processes import follow_parent
 from maskedit.shell import command_parser, run_command, whole_number
 
@@ -28,7 +30,8 @@ logger = logging.getLogger(__name__)
 
 DESCRIPTION = """Find the face in every photo, change its label map, and write the photo with the edited face in it:
 only what the edit is about changes. The label map comes from a file you painted (--labels), or takes
-a smile, hair .. or everything from another face (--source).
+a smile, hair .. or everything from another face (--source). Hair, lips, skin .. take the colours of another face, or
+one of your choice (--style), with the labels or without.
 
 With --parse-only the masks of your own photo are written instead: NAME_face.png, the aligned square;
 NAME_face_labels.png, its label map, to be painted in any program that keeps palettes; NAME_face.json, where in the
@@ -46,6 +49,7 @@ Exit status: 0 all done, 1 a photo failed, 2 wrong usage."""
 EXAMPLE = """example:
   maskedit-edit me.jpg --source friend.jpg --classes smile -o smiling.jpg
   maskedit-edit holiday/ --source friend_labels.png --classes mouth,u_lip,l_lip -o smiling/ --face all --workers 2
+  maskedit-edit me.jpg --style hair=friend.jpg:0.8 --style lips=#a01830 -o coloured.jpg
   maskedit-edit me.jpg --parse-only -o masks/
   torchrun --nproc-per-node 8 -m maskedit.edit.cli photos/ --source smile.png --classes smile -o smiling/
 """
@@ -76,17 +80,23 @@ def _parser() -> argparse.ArgumentParser:
         "-o", "--out", type=Path, required=True, metavar="OUT",
         help="a file for one photo, else a folder, which is created; one without an image's extension is a folder",
     )  # fmt: skip
-    what = parser.add_argument_group("what to do").add_mutually_exclusive_group(required=True)
-    what.add_argument(
+    what = parser.add_argument_group("what to do")
+    labels = what.add_mutually_exclusive_group()
+    labels.add_argument(
         "--labels", type=Path, metavar="FILE",
         help="the edited label map of the square, of any size; or a folder with NAME_face_labels.png, NAME_labels.png "
         "or NAME.png for each",
     )  # fmt: skip
-    what.add_argument(
+    labels.add_argument(
         "--source", type=Path, metavar="FILE",
         help="take labels from this label map or session, or from a photo: of NAME_labels.png beside it, else parsed",
     )  # fmt: skip
-    what.add_argument("--parse-only", action="store_true", help="write the aligned square and its label map")
+    labels.add_argument("--parse-only", action="store_true", help="write the aligned square and its label map")
+    what.add_argument(
+        "--style", dest="styles", type=_style, action="append", default=[], metavar="PART=FROM[:STRENGTH]",
+        help="colour a part of the face as it is in another photo or session, or as #rrggbb, by 0 to 1 (default: 1); "
+        f"of {', '.join(STYLE_PARTS)}; may be given for several",
+    )  # fmt: skip
     how = parser.add_argument_group("how")
     how.add_argument(
         "--classes", type=_classes, metavar="NAMES",
@@ -148,6 +158,19 @@ def _classes(text: str) -> tuple[int, ...]:
     return tuple(sorted({id for name in names for id in parts[name]}))
 
 
+def _style(text: str) -> WantedStyle:
+    match = re.fullmatch(r"(\w+)=(.+?)(?::([0-9.]+))?", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"wanted PART=PHOTO or PART=#rrggbb, with :STRENGTH behind it, not {text!r}")
+    part, source, strength = match[1].lower(), match[2], match[3] or "1"
+    if part not in STYLE_PARTS:
+        raise argparse.ArgumentTypeError(f"{match[1]!r} has no style; there are {', '.join(STYLE_PARTS)}")
+    if not re.fullmatch(r"[01]|[01]?\.\d+", strength) or float(strength) > 1:
+        raise argparse.ArgumentTypeError(f"a strength is 0 to 1, not {strength}")
+    colour = re.fullmatch(r"#([0-9a-fA-F]{6})", source)
+    return WantedStyle(part, tuple(bytes.fromhex(colour[1])) if colour else Path(source), float(strength))
+
+
 def _square(text: str) -> Square:
     """Of numbers, or of the file that ``--parse-only`` wrote."""
     wanted = "wanted X,Y,SIDE or X,Y,SIDE,DEGREES, a side of 1 or more, or the .json of --parse-only"
@@ -170,6 +193,11 @@ def _square(text: str) -> Square:
 
 def _check(given: argparse.Namespace) -> None:
     """Refuse what does not go together, and fill in the defaults that others depend on."""
+    if not (given.labels or given.source or given.styles or given.parse_only):
+        raise UserError("one of the arguments --labels --source --style --parse-only is required")
+    parts = [style.part for style in given.styles]
+    if len(set(parts)) < len(parts):
+        raise UserError(f"--style: a part takes one style, and these came: {', '.join(parts)}.")
     if given.classes is not None and given.source is None:
         raise UserError("--classes says what to take of --source, which is missing.")
     if given.square is not None and given.face != 1:
@@ -177,9 +205,10 @@ def _check(given: argparse.Namespace) -> None:
     if given.face == 0 and (given.labels is not None or given.own_labels is not None):
         raise UserError("--face all: a label map fits one face; give --face N, or take labels from a --source.")
     if given.parse_only:
-        for name in ("own_labels", "learn"):
-            if getattr(given, name) is not None:
-                raise UserError(f"--parse-only edits nothing; leave --{name.replace('_', '-')} out.")
+        for name in ("own_labels", "learn", "styles"):
+            if getattr(given, name) not in (None, []):
+                flag = "style" if name == "styles" else name.replace("_", "-")
+                raise UserError(f"--parse-only edits nothing; leave --{flag} out.")
     if not 1 <= given.quality <= 100:
         raise UserError(f"--quality {given.quality}: wanted 1 to 100.")
     if any(letter in given.suffix for letter in ("/", "\\", "\0")):
@@ -269,8 +298,9 @@ def _options(given: argparse.Namespace, index: int) -> Options:
             local = _from_environment("LOCAL_RANK", 0) * given.workers + index
             device = f"cuda:{local % torch.cuda.device_count()}"
     blend = Blend(whole_face=given.whole_face, detail=not given.no_detail)
-    names = {field.name for field in fields(Options)} - {"blend", "device"}
-    return Options(blend=blend, device=device, **{name: getattr(given, name) for name in names})
+    names = {field.name for field in fields(Options)} - {"blend", "device", "styles"}
+    styles = tuple(given.styles)
+    return Options(blend=blend, device=device, styles=styles, **{name: getattr(given, name) for name in names})
 
 
 def _run(given: argparse.Namespace, jobs: list[Job], index: int) -> int:

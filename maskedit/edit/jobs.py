@@ -14,14 +14,17 @@ from tqdm import tqdm
 from maskedit import imaging
 from maskedit.document.document import Document
 from maskedit.document.origin import SIDE, Origin
+from maskedit.document.styles import PartStyle
 from maskedit.errors import UserError
 from maskedit.face.locate import FaceFinder
 from maskedit.face.parser import FaceParser
 from maskedit.imaging import SourcePhoto, Square
 from maskedit.opening.documents import parsed_document
 from maskedit.opening.files import FoundLabels, inspect_source
+from maskedit.opening.other_face import OtherFace, WantedStyle
 from maskedit.render.compositing import Blend, Composite
 from maskedit.render.edit_renderer import EditRenderer
+from maskedit.render.part_colours import colour_style, style_of
 from maskedit.render.pasting import paste_back
 
 
@@ -37,6 +40,7 @@ class Options:
     """The label map or the photo of another face, whose labels are taken."""
     classes: tuple[int, ...] | None = None
     """The ids to take; all of them when None."""
+    styles: tuple[WantedStyle, ...] = ()
     own_labels: Path | None = None
     """The photos' own label map, or a folder with one for each photo; they are parsed when None."""
     face: int = 1
@@ -97,7 +101,9 @@ class Editor:
         if not options.parse_only:
             # Not whatever this machine has found to be the fastest: the same files from the same command, always.
             self._renderer = EditRenderer(weights=options.weights, device=device, precision=precision, engine="torch")
-        self._source = None if options.source is None else self._read_source(options.source)
+        self._others: dict[Path, OtherFace] = {}
+        self._source = None if options.source is None else self._other_face(options.source, "--source")
+        self._styles = {wanted.part: self._style(wanted) for wanted in options.styles}
 
     def run(self, job: Job) -> str:
         """Edit a photo, or parse it; returns one line that tells what was found and where it was written.
@@ -174,10 +180,12 @@ class Editor:
             document = self._document(job, photo, square)
             self._change(document, job)
             composite = self._composite(document)
+            outside = max(outside, composite.changed_outside)
             if options.crop_only:
                 results.append(composite.image)
             else:
-                composite = self._renderer.at_full_size(photo.pixels, square, document.labels, composite, options.blend)
+                whole = self._renderer.restyled(whole, square)
+                composite = self._renderer.at_full_size(whole, square, document.labels, composite, options.blend)
                 whole = paste_back(whole, square, composite)
             outside = max(outside, composite.changed_outside)
             changed = max(changed, float(np.mean(document.labels != document.reference_labels)))
@@ -198,12 +206,13 @@ class Editor:
         if self._options.labels is not None:
             document.replace_labels(self._square_map(self._options.labels, job), name="Labels")
         elif self._source is not None:
-            document.replace_labels(self._source, classes=self._options.classes, name="Source")
+            document.replace_labels(self._source.labels, classes=self._options.classes, name="Source")
+        document.set_styles(self._styles, name="Styles")
 
     def _composite(self, document: Document) -> Composite:
         """The document's edit laid into its photo, with what was learned of the face if that is wanted."""
         renderer, options = self._renderer, self._options
-        renderer.set_target(document.photo, document.reference_labels)
+        renderer.set_target(document.photo, document.reference_labels, styles=document.styles)
         if options.learn is not None:
             learning = renderer.learn(options.learn or None)
             for _ in tqdm(range(learning.total), desc="learning the face", leave=False, disable=None):
@@ -241,12 +250,29 @@ class Editor:
             self._say(f"{found.name}: {note}")
         return labels
 
-    def _read_source(self, path: Path) -> np.ndarray:
-        """(512, 512) uint8: the middle of a label map, or the largest face of a photo, parsed."""
+    # Other faces ------------------------------------------------------------------------------------------------
+
+    def _style(self, wanted: WantedStyle) -> PartStyle:
+        if not isinstance(wanted.source, Path):
+            return colour_style(wanted.source, strength=wanted.strength)
+        face = self._other_face(wanted.source, "--style")
+        if face.photo is None:
+            raise UserError(f"--style: {wanted.source.name} is a label map and shows no colours; wanted a photo.")
+        return style_of(face.photo, face.own_labels, wanted.part, wanted.source.name, strength=wanted.strength)
+
+    def _other_face(self, path: Path, flag: str) -> OtherFace:
+        """The face in a session or a label map, or the largest one in a photo, parsed."""
+        if path not in self._others:
+            self._others[path] = self._read_other(path, flag)
+        return self._others[path]
+
+    def _read_other(self, path: Path, flag: str) -> OtherFace:
         found = inspect_source(path)
-        if found.photo is None:
-            return imaging.square_labels(found.session.snapshot() if found.session else self._taken(found.labels), SIDE)
+        if found.session is not None:
+            return OtherFace.of_document(found.session, path.name)
+        if found.labels is not None:
+            return OtherFace.of_labels(self._taken(found.labels), path.name, found.photo)
         faces = self._finder.find(found.photo.pixels)
         if not faces:
-            raise UserError(f"--source: {found.no_labels} As a photo, {path.name} shows no face.")
-        return parsed_document(found.photo, faces[0].square, self._parser).labels
+            raise UserError(f"{flag}: {found.no_labels} As a photo, {path.name} shows no face.")
+        return OtherFace.of_document(parsed_document(found.photo, faces[0].square, self._parser), path.name)

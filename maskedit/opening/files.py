@@ -78,7 +78,8 @@ class Found:
 
     session: Document | None = None
     photo: SourcePhoto | None = None
-    """Of a photo without ``labels`` the face is still to be found; its file was not looked into."""
+    """Of a photo without ``labels`` the face is still to be found; its file was not looked into. Nor was that of a
+    source, whose ``labels`` are those that lay beside it."""
     labels: FoundLabels | None = None
     no_labels: str = ""
     """Why a photo is not taken for a label map, where that was what was wanted most."""
@@ -118,9 +119,9 @@ def inspect_source(path: Path) -> Found:
     """
     if path.suffix.lower() == session.SUFFIX:
         return Found(session=session.load_session(path))
-    if (beside := companion_labels(path)) is not None:
-        return Found(labels=FoundLabels(beside))
     photo = SourcePhoto(imaging.read_source(path)[0], path.stem)
+    if (beside := companion_labels(path)) is not None:
+        return Found(photo=photo, labels=FoundLabels(beside))
     try:
         found = FoundLabels(path)
     except UserError as error:

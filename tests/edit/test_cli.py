@@ -89,6 +89,34 @@ def test_a_smile_from_another_photo(edit, me, tmp_path, capsys):
         assert image.getexif()[EXIF_CAMERA] == "Box"
 
 
+def test_styles_from_another_photo_and_of_a_colour(edit, me, tmp_path, capsys):
+    """Hair and lips change their colours at the photo's own size; labels may be edited with them."""
+    out = tmp_path / "styled.png"
+    styles = ("--style", f"hair={HOPPER}:0.5", "--style", "lips=#b01028")
+    assert edit(me, *styles, "-o", out) == 0
+    line = capsys.readouterr().out
+    assert "0.0% of the label map changed, changed outside the edit: 0; " in line
+    before, after = imaging.read_photo(me), imaging.read_photo(out)
+    changed = (before != after).any(axis=2)
+    assert 0.02 < changed.mean() < 0.4
+    assert not changed[:, : X - 20].any()
+    lips = after[Y + 143 : Y + 153, X + 85 : X + 115].astype(int)
+    assert (lips[..., 0] - lips[..., 1]).mean() > (
+        before[Y + 143 : Y + 153, X + 85 : X + 115].astype(int) @ [1, -1, 0]
+    ).mean()
+    assert (
+        edit(me, *styles, "--source", HOPPER_LABELS, "--classes", "smile", "--crop-only", "-o", tmp_path / "b.png") == 0
+    )
+    assert "changed outside the edit: 0; " in capsys.readouterr().out
+
+
+def test_styles_that_cannot_be_taken_are_told(edit, me, tmp_path, capsys):
+    assert edit(me, "--style", f"hair={HOPPER_LABELS}", "-o", tmp_path / "a.png") == 1
+    assert "hopper_labels.png is a label map and shows no colours; wanted a photo" in capsys.readouterr().err
+    assert edit(me, "--style", f"hat={COLLINS}", "-o", tmp_path / "a.png") == 1
+    assert "collins.jpg shows no hat whose colours could be taken" in capsys.readouterr().err
+
+
 def test_masks_of_a_photo_painted_and_laid_back_exactly(edit, me, tmp_path, capsys):
     masks, out = tmp_path / "masks", tmp_path / "edited.png"
     assert edit(me, "--parse-only", "-o", masks) == 0
@@ -301,7 +329,7 @@ def test_no_photo_is_ever_replaced(edit, me, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ((), "one of the arguments --labels --source --parse-only is required"),
+        ((), "one of the arguments --labels --source --style --parse-only is required"),
         (("--parse-only", "--labels", "x.png"), "not allowed with"),
         (("--parse-only", "--learn"), "leave --learn out"),
         (("--labels", "x.png", "--classes", "hair"), "--source, which is missing"),
@@ -317,6 +345,12 @@ def test_no_photo_is_ever_replaced(edit, me, tmp_path, capsys):
         (("--source", "x.png", "--rank", "2", "--world-size", "2"), "--rank 2 of --world-size 2"),
         (("--source", "x.png", "--suffix", "a/b"), "not a path"),
         (("--source", "x.png", "two.jpg"), "wanted a folder"),
+        (("--style", "hair"), "wanted PART=PHOTO or PART=#rrggbb"),
+        (("--style", "mouth=x.png"), "'mouth' has no style; there are hair, brows"),
+        (("--style", "hair=x.png:1.5"), "a strength is 0 to 1, not 1.5"),
+        (("--style", "hair=x.png:.."), "a strength is 0 to 1"),
+        (("--style", "hair=x.png", "--style", "hair=#102030"), "a part takes one style"),
+        (("--parse-only", "--style", "hair=x.png"), "leave --style out"),
     ],
 )
 def test_wrong_usage(edit, capsys, tmp_path, flags, message):

@@ -77,7 +77,9 @@ def test_a_source_is_a_label_map_where_it_can_be(face, tmp_path):
     assert "colours that are no label's" in found.no_labels
     np.testing.assert_array_equal(found.photo.pixels, draw_face(96, 3)[0])
     labels.rename(photo.with_name("anna_labels.png"))
-    assert inspect_source(photo).labels.name == "anna_labels.png"
+    found = inspect_source(photo)
+    assert found.labels.name == "anna_labels.png"
+    np.testing.assert_array_equal(found.photo.pixels, draw_face(96, 3)[0])
     photo_as_jpeg = tmp_path / "berta.jpg"
     imaging.write_photo(photo_as_jpeg, draw_face(96, 3)[0])
     assert "lossy JPEG" in inspect_source(photo_as_jpeg).no_labels
