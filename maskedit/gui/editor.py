@@ -10,12 +10,13 @@ from PySide6.QtWidgets import QApplication
 
 from maskedit.document.document import Document
 from maskedit.document.history import Box
+from maskedit.document.styles import PartStyle
 from maskedit.gui.rendering.client import RenderClient
 from maskedit.gui.rendering.face_tuning import FaceTuning
 from maskedit.gui.rendering.job_runner import JobRunner
 from maskedit.gui.rendering.thread import RenderThread
 from maskedit.gui.states import Level, PreviewState
-from maskedit.labels import BY_NAME, NUM_LABELS
+from maskedit.labels import BY_NAME, NUM_LABELS, STYLE_PART_OF
 from maskedit.render.results import FaceRenderer
 
 TOOLS = ("brush", "eraser", "fill", "lasso", "parse_again", "picker")
@@ -115,6 +116,22 @@ class Editor(QObject):
     def redo(self) -> None:
         if self.document is not None:
             self.edited(self.document.redo())
+
+    @property
+    def part(self) -> str | None:
+        """The part of the face that the chosen class belongs to, a key of `STYLE_PARTS`; None for one without style."""
+        return STYLE_PART_OF.get(self.label)
+
+    def try_style(self, part: str, style: PartStyle) -> None:
+        """Show the document with a style that it has not taken yet."""
+        if self.document is not None:
+            self.render.try_styles({**self.document.styles, part: style})
+
+    def set_style(self, part: str, style: PartStyle | None, *, name: str) -> None:
+        """Give a part of the face a style, or its own again, as one edit; what was tried is over."""
+        if self.document is not None:
+            self.render.try_styles(None)
+            self.edited(self.document.set_styles({part: style}, name=name))
 
     def _engaged(self) -> bool:
         """Whether a dialog is open or a stroke in progress, into which nothing may come."""

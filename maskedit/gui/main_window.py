@@ -36,6 +36,7 @@ from maskedit.gui.panels.learn_bar import LearnBar
 from maskedit.gui.panels.message_bar import MessageBar
 from maskedit.gui.panels.palette_panel import PalettePanel
 from maskedit.gui.panels.status import StatusLine, absence_text
+from maskedit.gui.panels.style_panel import StylePanel
 from maskedit.gui.qimage import photo_image
 from maskedit.gui.rendering.messages import LearningProgress
 from maskedit.gui.states import Level
@@ -142,6 +143,8 @@ class MainWindow(QMainWindow):
         caption.setBuddy(self.opacity)
         row.addWidget(self.opacity, 1)
         column.addLayout(row)
+        self.style_panel = StylePanel(self.editor, lambda command: self.actions_by_id[command].trigger())
+        column.addWidget(self.style_panel)
         dock = QDockWidget("Classes", self)
         dock.setObjectName("classes")
         dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
@@ -155,10 +158,10 @@ class MainWindow(QMainWindow):
         self.actions_by_id = self.menus.by_id
         self._recent_menu = self.menus.submenu("Open recent", after="open_photo")
         bundled = self.menus.submenu("Bundled portraits", after="open_photo")
-        sources = self.menus.submenu("Take labels from a bundled portrait", after="open_source")
+        sources = self.menus.submenu("Take from a bundled portrait", after="open_source")
         for title, name in BUNDLED:
             bundled.addAction(title, lambda name=name: self.files.open_bundled(name))
-            sources.addAction(title, lambda name=name: self.files.take_bundled(name))
+            sources.addAction(title, lambda name=name: self.files.others.take_bundled(name))
         self._digits = DigitEntry(self.editor.set_label)
         self._digit_keys = [
             QShortcut(QKeySequence(str(digit)), self, lambda digit=digit: self._digits.press(digit))
@@ -174,6 +177,7 @@ class MainWindow(QMainWindow):
         editor.history_changed.connect(self._update_actions)
         editor.options_changed.connect(self._update_actions)
         editor.tool_changed.connect(self._update_actions)
+        editor.label_changed.connect(self._update_actions)
         editor.message.connect(self.message_bar.tell)
         editor.tuning.progressed.connect(self._learning_changed)
         editor.parse_again_wanted.connect(self.files.faces.parse_again)
@@ -236,6 +240,9 @@ class MainWindow(QMainWindow):
             "only_over": has_document and document.only_over is not None,
         }
         enabled = dict.fromkeys(NEEDS_DOCUMENT, has_document)
+        for command in ("style_from_photo", "style_from_colour"):
+            enabled[command] = has_document and editor.part is not None
+        enabled["own_style"] = has_document and editor.part in document.styles
         enabled["learn"] = has_document and editor.tuning.progress is None
         enabled["stop_learning"] = editor.tuning.progress is not None
         enabled["forget_face"] = has_document and document.face_weights is not None
@@ -269,8 +276,7 @@ class MainWindow(QMainWindow):
 
     def show_what_changes(self, on: bool) -> None:
         """Dim in the result what is the photo, bit for bit."""
-        composite = self.editor.render.composite
-        self.result_view.set_overlay(composite.alpha if on and composite is not None else None)
+        self.result_view.set_overlay(self.editor.render.reach if on else None)
 
     def show_hint(self) -> None:
         """One line for who opens the editor without a photo."""

@@ -30,18 +30,18 @@ class OtherFace:
     """(S, S) uint8 ids: what the photo shows."""
 
     @classmethod
-    def of_document(cls, document: Document, name: str) -> OtherFace:
-        """A document's face: the middle square, `SIDE` px."""
-        photo, own_labels = imaging.fit_square(document.photo, document.reference_labels, SIDE)
-        return cls(name, imaging.square_labels(document.snapshot(), SIDE), photo, own_labels)
+    def of_document(cls, document: Document, name: str, side: int = SIDE) -> OtherFace:
+        """A document's face: the middle square, at ``side`` px."""
+        photo, own_labels = imaging.fit_square(document.photo, document.reference_labels, side)
+        return cls(name, imaging.square_labels(document.snapshot(), side), photo, own_labels)
 
     @classmethod
-    def of_labels(cls, labels: np.ndarray, name: str, photo: SourcePhoto | None = None) -> OtherFace:
-        """The middle square of a label map (H, W) uint8, with that of its photo where this fits."""
-        square = imaging.square_labels(labels, SIDE)
+    def of_labels(cls, labels: np.ndarray, name: str, photo: SourcePhoto | None = None, side: int = SIDE) -> OtherFace:
+        """The middle square of a label map (H, W) uint8 at ``side`` px, with that of its photo where this fits."""
+        square = imaging.square_labels(labels, side)
         if photo is not None:
             try:
-                return cls(name, square, *imaging.fit_square(photo.pixels, labels, SIDE))
+                return cls(name, square, *imaging.fit_square(photo.pixels, labels, side))
             except UserError:
                 logger.info("%s is no photo of this label map.", photo.name, exc_info=True)
         return cls(name, square)

@@ -152,6 +152,28 @@ def style_of(photo: np.ndarray, labels: np.ndarray, part: str, name: str, *, str
     return PartStyle(found.mean, found.spread, name, _thumbnail(photo, region), strength)
 
 
+def styles_of(photo: np.ndarray, labels: np.ndarray, name: str) -> dict[str, PartStyle]:
+    """The styles of all parts that a face shows enough of; as `style_of`."""
+    lab, styles = lab_of(photo), {}
+    for part in STYLE_PARTS:
+        if np.isin(labels, STYLE_PARTS[part]).any():
+            region = region_of(lab, labels, part)
+            found = colours_of(lab, region)
+            if found is not None:
+                styles[part] = PartStyle(found.mean, found.spread, name, _thumbnail(photo, region))
+    return styles
+
+
+def colour_of(photo: np.ndarray, labels: np.ndarray, part: str) -> tuple[int, int, int] | None:
+    """The mean colour of a part, RGB 0..255; None where a photo shows too little of it."""
+    lab = lab_of(photo)
+    found = colours_of(lab, region_of(lab, labels, part))
+    if found is None:
+        return None
+    red, green, blue = cv2.cvtColor(np.array([[found.mean]], np.float32), cv2.COLOR_LAB2RGB)[0, 0]
+    return tuple(round(255 * min(max(float(each), 0), 1)) for each in (red, green, blue))
+
+
 def colour_style(colour: tuple[int, int, int], *, strength: float = 1.0) -> PartStyle:
     """The style of one colour, RGB 0..255: a photo that takes it keeps its own spread."""
     flat = np.array([[colour]], np.uint8)

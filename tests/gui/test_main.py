@@ -147,11 +147,11 @@ def test_end_to_end(qapp, answers, tmp_path):
         assert np.abs(editor.render.result.astype(int) - expected).max() <= 2
         return editor.render.result.copy()
 
-    def smile(document, source, colour_blind):
-        dialog = SourceDialog(document, source, colour_blind=colour_blind)
+    def smile(document, face, styles, colour_blind, preview):
+        dialog = SourceDialog(document, face, styles, colour_blind=colour_blind)
         dialog.tick(FACE_PARTS["Smile"])
         dialog.deleteLater()
-        return True, dialog.classes()
+        return dialog.taken()
 
     def scenario(window):
         editor = window.editor

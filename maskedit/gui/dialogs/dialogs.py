@@ -7,16 +7,19 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QFileDialog, QMessageBox, QPushButton, QWidget
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QColorDialog, QDialog, QFileDialog, QMessageBox, QPushButton, QWidget
 
 import maskedit
 from maskedit.document.document import Document
+from maskedit.document.styles import Styles
 from maskedit.gui.dialogs.command_search import CommandPalette
 from maskedit.gui.dialogs.crop import CropDialog
 from maskedit.gui.dialogs.export import Export, ExportDialog
 from maskedit.gui.dialogs.face import CROP, FaceDialog
-from maskedit.gui.dialogs.source import SourceDialog
+from maskedit.gui.dialogs.source import Preview, SourceDialog, Taken
 from maskedit.imaging import Square
+from maskedit.opening.other_face import OtherFace
 
 PHOTOS = "Photos and sessions (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff *.maskedit);;All files (*)"
 LABEL_MAPS = "Label maps (*.png *.bmp *.tif *.tiff);;All files (*)"
@@ -100,11 +103,16 @@ class Dialogs:
         return dialog.choice() if _done(dialog) == QDialog.DialogCode.Accepted else None
 
     def ask_source(
-        self, document: Document, source: np.ndarray, colour_blind: bool
-    ) -> tuple[bool, frozenset[int] | None]:
-        """(go on, classes): the ticked classes, or None for the whole map; in the palette that the canvas shows."""
-        dialog = SourceDialog(document, source, self._parent, colour_blind=colour_blind)
-        return _done(dialog) == QDialog.DialogCode.Accepted, dialog.classes()
+        self, document: Document, face: OtherFace, styles: Styles, colour_blind: bool, preview: Preview
+    ) -> Taken | None:
+        """What to take of another face with its styles, or None; in the palette that the canvas shows."""
+        dialog = SourceDialog(document, face, styles, self._parent, colour_blind=colour_blind, preview=preview)
+        return dialog.taken() if _done(dialog) == QDialog.DialogCode.Accepted else None
+
+    def ask_colour(self, title: str, before: tuple[int, int, int]) -> tuple[int, int, int] | None:
+        """A colour, RGB 0..255, or None."""
+        colour = QColorDialog.getColor(QColor(*before), self._parent, title)
+        return (colour.red(), colour.green(), colour.blue()) if colour.isValid() else None
 
     def ask_crop(self, photo: np.ndarray, square: Square | None, note: str = "") -> Square | None:
         """The square of a photo (H, W, 3) uint8 to edit, placed by hand, or None.

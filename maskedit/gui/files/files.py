@@ -22,13 +22,14 @@ from maskedit.gui.dialogs.dialogs import LABEL_MAPS, PHOTOS, SESSIONS, Dialogs
 from maskedit.gui.dialogs.export import Export
 from maskedit.gui.editor import Editor
 from maskedit.gui.files.faces import Faces
+from maskedit.gui.files.others import Others
 from maskedit.gui.files.recovery import Recovery
 from maskedit.gui.qimage import image_photo
 from maskedit.gui.rendering.jobs import Services
 from maskedit.gui.states import Level
 from maskedit.imaging import SourcePhoto
 from maskedit.opening.documents import bundled_document, renewed, square_document, with_labels
-from maskedit.opening.files import FoundLabels, inspect, inspect_source, is_label_map
+from maskedit.opening.files import FoundLabels, inspect, is_label_map
 from maskedit.render.full_size import full_size, square_metadata
 
 RECENT = 8
@@ -53,6 +54,7 @@ class Files(QObject):
         self._editor, self._dialogs, self._settings = editor, dialogs, settings
         self.recovery = Recovery(editor, self)
         self.faces = Faces(editor, dialogs, self)
+        self.others = Others(editor, dialogs, self.faces, self._taken, self.guarded, self._folder, self)
 
     # Opening ----------------------------------------------------------------------------------------------------
 
@@ -199,40 +201,6 @@ class Files(QObject):
         self.recovery.forget(document.edit_count)
         self._editor.set_document(document)
 
-    def source_dialog(self) -> None:
-        path = self._dialogs.ask_open("Label map or photo of another face", self._folder(), PHOTOS)
-        if path is not None:
-            self.take_source(path)
-
-    def take_source(self, path: Path) -> None:
-        """Style copy or attribute transfer from a label map file, a session, or a photo, which is parsed if need be."""
-        if self._editor.document is None:
-            return
-
-        def work() -> None:
-            found = inspect_source(path)
-            if found.photo is not None:
-                # A face that is found after another document was opened is dropped.
-                self.faces.document_of(found.photo, lambda face: self.take_labels(face.snapshot(), path.stem))
-            else:
-                labels = found.session.snapshot() if found.session else self._taken(found.labels)
-                self.take_labels(labels, path.stem)
-
-        self.guarded(work)
-
-    def take_bundled(self, name: str) -> None:
-        """Like `take_source`, from one of the portraits that come with maskedit."""
-        if self._editor.document is not None:
-            self.guarded(lambda: self.take_labels(bundled_document(name).snapshot(), name))
-
-    def take_labels(self, source: np.ndarray, name: str) -> None:
-        """Ask which classes to take from the middle square of a label map, and take them as one edit."""
-        document = self._editor.document
-        source = imaging.square_labels(source, document.width)  # stretched to the square, a face is another one's
-        accepted, classes = self._dialogs.ask_source(document, source, self._editor.colour_blind)
-        if accepted and document is self._editor.document:
-            self._editor.edited(document.replace_labels(source, classes=classes, name=f"Take labels from {name}"))
-
     # Saving -----------------------------------------------------------------------------------------------------
 
     def save(self) -> bool:
@@ -317,12 +285,13 @@ class Files(QObject):
             metadata = None
             if export.kind == "photo":
                 sharper = partial(services.at_full_size, rendered)
-                picture, metadata = full_size(document, rendered.result.composite, sharper)
+                picture, metadata = full_size(document, rendered.result.composite, rendered.request.styles, sharper)
             elif export.kind == "result":
                 picture = result
                 metadata = square_metadata(document)
             elif export.kind == "cutout":
-                picture = imaging.cutout(result, labels != own)
+                changed, restyled = labels != own, rendered.result.restyled
+                picture = imaging.cutout(result, changed if restyled is None else changed | (restyled > 0.5))
             else:
                 picture = imaging.before_after_sheet(document.photo, own, labels, result)
             imaging.write_photo(path, picture, quality=export.quality, overwrite=True, metadata=metadata)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QPalette
+from PySide6.QtGui import QIcon, QPalette
 from PySide6.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QToolButton, QWidget
 
+from maskedit.document.styles import Styles
 from maskedit.gui import theme
 from maskedit.gui.editor import Editor
-from maskedit.labels import LABELS, palette
+from maskedit.gui.panels.style_panel import thumbnail
+from maskedit.labels import LABELS, STYLE_PART_OF, palette
 
 
 class PalettePanel(QWidget):
@@ -48,6 +50,9 @@ class PalettePanel(QWidget):
         grid.setColumnStretch(0, 1)
         editor.label_changed.connect(self._mark)
         editor.document_changed.connect(self._take_locks)
+        editor.document_changed.connect(self._show_styles)
+        editor.history_changed.connect(self._show_styles)
+        self._styles: Styles = {}
         self.refresh()
 
     def _toggle(self, name: str, tip: str) -> QToolButton:
@@ -120,6 +125,20 @@ class PalettePanel(QWidget):
             lock.setChecked(id in locked)
             lock.blockSignals(False)
         self._draw_icons()
+
+    @Slot()
+    def _show_styles(self) -> None:
+        """A class that has another style than the photo's shows where it came from."""
+        document = self._editor.document
+        styles = {} if document is None else document.styles
+        if styles is self._styles:
+            return
+        self._styles = styles
+        for id, row in enumerate(self._rows):
+            style = styles.get(STYLE_PART_OF.get(id))
+            row.setIcon(QIcon() if style is None else QIcon(thumbnail(style)))
+            tip = f"{LABELS[id].title} ({id}, {LABELS[id].name}): paint with this class"
+            row.setToolTip(tip if style is None else f"{tip}\nStyle from {style.name}, {style.strength:.0%}")
 
     # Qt ---------------------------------------------------------------------------------------------------------
 

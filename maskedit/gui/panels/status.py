@@ -105,13 +105,13 @@ class StatusLine(QObject):
 
     def show_outside(self) -> None:
         """What the edit does to the rest of the photo: nothing, or how much."""
-        composite, text = self._editor.render.composite, ""
-        if composite is not None:
-            greatest = composite.changed_outside
+        rendered, text = self._editor.render.rendered, ""
+        if rendered is not None:
+            greatest, reach = rendered.result.changed_outside, rendered.result.reach
             text = f"rest of the photo: {greatest} of 255 changed" if greatest else "rest of the photo: 0 changed"
-            if composite.alpha.all():
+            if reach.all():
                 text = "whole face redrawn"
-            elif not composite.alpha.any():
+            elif not reach.any():
                 text = "photo unchanged"
         self._set("outside", text)
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
 from maskedit.document.document import Document
+from maskedit.document.styles import Styles
 from maskedit.gui.rendering.messages import Rendered, RenderRequest
 from maskedit.gui.rendering.scheduler import LiveScheduler
 from maskedit.gui.rendering.thread import RenderThread
@@ -44,6 +45,8 @@ class RenderClient(QObject):
         """How an edit is laid into the photo."""
         self.rendered: Rendered | None = None
         """What is shown, with the request that it answers; it need not be up to date."""
+        self.tried: Styles | None = None
+        """Styles that are shown in place of the document's, while a person tries them."""
         self._sequence = 0
         """Of the newest request."""
         self._failed = False
@@ -72,7 +75,7 @@ class RenderClient(QObject):
     def set_document(self, document: Document) -> None:
         """Show another document, once `render_now` is called; what is still rendering for the old one is dropped."""
         self.document = document
-        self.rendered = None
+        self.rendered = self.tried = None
         self._failed = False
         if self._thread.mailbox.take() is not None:
             self.live.finished(None)  # the worker has not begun with it, and will never answer
@@ -82,6 +85,12 @@ class RenderClient(QObject):
         """Show the same label map in another way."""
         self.blend = blend
         self.render_now()
+
+    def try_styles(self, styles: Styles | None) -> None:
+        """Show the document with other styles than it has, until None is given or another document is shown."""
+        if styles is not None or self.tried is not None:
+            self.tried = styles
+            self.edited()
 
     def set_live(self, on: bool) -> None:
         """Whether pictures follow the edits by themselves."""
@@ -152,6 +161,11 @@ class RenderClient(QObject):
         return None if self.rendered is None else self.rendered.result.composite
 
     @property
+    def reach(self) -> np.ndarray | None:
+        """(S, S) float32, 0..1: how much of the edit and of styles there is in what is shown."""
+        return None if self.rendered is None else self.rendered.result.reach
+
+    @property
     def result(self) -> np.ndarray | None:
         """(S, S, 3) uint8 RGB: the picture that is shown."""
         return None if self.rendered is None else self.rendered.result.image
@@ -167,8 +181,8 @@ class RenderClient(QObject):
         if self.rendered is None or self.rendered.provisional:
             return False
         request, document = self.rendered.request, self.document
-        wanted = document.revision, self.blend, document.face_weights
-        return (request.revision, request.blend, request.face_weights) == wanted
+        wanted = document.revision, self.blend, document.face_weights, document.styles
+        return (request.revision, request.blend, request.face_weights, request.styles) == wanted
 
     @property
     def waited_for(self) -> bool:
@@ -196,7 +210,8 @@ class RenderClient(QObject):
             return PreviewState.FAILED
         if self.document is None:
             return PreviewState.EMPTY
-        if self.rendered is None or not (self.up_to_date or self.rendering or self.live.waiting):
+        follows = self.up_to_date or self.rendering or self.live.waiting or self.tried is not None
+        if self.rendered is None or not follows:
             return PreviewState.OUT_OF_DATE
         return PreviewState.UP_TO_DATE if self.up_to_date else PreviewState.FOLLOWING
 
@@ -225,6 +240,7 @@ class RenderClient(QObject):
                 labels=document.snapshot(),
                 blend=self.blend,
                 face_weights=document.face_weights,
+                styles=document.styles if self.tried is None else self.tried,
                 mode=self.live.mode,
             )
         )
@@ -252,7 +268,7 @@ class RenderClient(QObject):
             for then, _ in waiting:
                 then()
             self.waiting_ended.emit("")
-        elif self._waiting and not rendered.learning:
+        elif self._waiting and not rendered.learning and self.tried is None:
             self.live.force()  # whatever is learned comes with a render of its own
         self._after_render()
 

@@ -44,11 +44,13 @@ class JobRunner(QObject):
         then: Callable[[Any], None],
         otherwise: Callable[[str], None] | None = None,
         *,
+        asked_by_dialog: bool = False,
         promised: bool = False,
     ) -> None:
         """Have ``work`` done; see `Job`. A failure nobody wants to hear of becomes a message."""
         self.promised += promised
-        self._thread.jobs.put(Job(work, then, otherwise or partial(self._tell, Level.ERROR), promised))
+        otherwise = otherwise or partial(self._tell, Level.ERROR)
+        self._thread.jobs.put(Job(work, then, otherwise, asked_by_dialog, promised))
         self._thread.wake.emit()
 
     @Slot(object, object)
@@ -60,7 +62,7 @@ class JobRunner(QObject):
         self._deliver(job, partial(job.otherwise, reason), failed=reason)
 
     def _deliver(self, job: Job, hand_over: Callable[[], None], *, failed: str = "") -> None:
-        if self._busy():
+        if self._busy() and not job.asked_by_dialog:
             QTimer.singleShot(_PATIENCE, self, lambda: self._deliver(job, hand_over, failed=failed))
             return
         hand_over()

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from PySide6.QtGui import QImage
 
-from maskedit.gui.rendering.messages import Rendered
+from maskedit.gui.rendering.messages import Rendered, RenderRequest
 from maskedit.imaging import Square
 from maskedit.render.compositing import Composite
 
@@ -28,6 +29,10 @@ class Services(Protocol):
 
     def at_full_size(self, rendered: Rendered, original: np.ndarray, square: Square) -> Composite:
         """A finished render as sharp as the whole photo that its square was cut from; see `EditRenderer`."""
+        ...
+
+    def preview(self, request: RenderRequest) -> QImage:
+        """What a request would show, for the screen; nothing on it changes."""
         ...
 
     def begin_learning(self, photo: np.ndarray, reference_labels: np.ndarray) -> None:
@@ -49,6 +54,8 @@ class Job:
     """Gets what ``work`` returned, in the GUI thread."""
     otherwise: Callable[[str], None]
     """Gets the reason when ``work`` failed, likewise."""
+    asked_by_dialog: bool = False
+    """Whether it is delivered although a dialog is open: to that dialog."""
     promised: bool = False
     """Whether it is done even when the editor closes meanwhile: a file that somebody has been promised."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from PySide6.QtGui import QImage
 
+from maskedit.document.styles import Styles
 from maskedit.render.compositing import Blend
 from maskedit.render.modes import FULL, QUICK, Mode
 from maskedit.render.results import EditResult
@@ -17,8 +18,8 @@ from maskedit.render.results import EditResult
 class RenderRequest:
     """All a render needs. The arrays are read-only copies or never change.
 
-    A picture is up to date as long as ``revision``, ``blend`` and ``face_weights`` are those of the document on the
-    screen.
+    A picture is up to date as long as ``revision``, ``blend``, ``face_weights`` and ``styles`` are those of the
+    document on the screen.
     """
 
     sequence: int
@@ -31,6 +32,8 @@ class RenderRequest:
     blend: Blend
     face_weights: bytes | None
     """As `Document.face_weights`."""
+    styles: Styles = field(default_factory=dict)
+    """As `Document.styles`, or others that are only tried."""
     mode: Mode = FULL
     """``QUICK`` where soon is better than exact: the brush is moving."""
 

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
+from PySide6.QtGui import QImage
 
+from maskedit.document.styles import Styles
 from maskedit.errors import explain
 from maskedit.gui.qimage import photo_image
 from maskedit.gui.rendering.jobs import Job, JobQueue
@@ -154,7 +156,7 @@ class RenderWorker(QObject):
             self.rendered.emit(rendered)
 
     def _render(self, request: RenderRequest, cancelled: Callable[[], bool]) -> Rendered:
-        renderer = self._target_renderer(request.photo, request.reference_labels, request.face_weights)
+        renderer = self._request_renderer(request)
         learns = self._learning is not None
         # What is being learned shows in the face itself.
         blend = WHOLE_FACE if learns else request.blend
@@ -176,8 +178,12 @@ class RenderWorker(QObject):
         if self._learning is not None:
             return rendered.result.composite
         request = rendered.request
-        renderer = self._target_renderer(request.photo, request.reference_labels, request.face_weights)
+        renderer = self._request_renderer(request)
         return renderer.at_full_size(original, square, request.labels, rendered.result.composite, request.blend)
+
+    def preview(self, request: RenderRequest) -> QImage:
+        """See `Services`."""
+        return self._render(request, self.leaving.is_set).image
 
     @Slot()
     def improve(self) -> None:
@@ -201,14 +207,19 @@ class RenderWorker(QObject):
         """Whether there is something else to do."""
         return self._mailbox.waiting is not None or self._jobs.waiting or self.leaving.is_set()
 
+    def _request_renderer(self, request: RenderRequest) -> EditRenderer:
+        """The edit renderer, set to what a request shows an edit of."""
+        return self._target_renderer(request.photo, request.reference_labels, request.face_weights, request.styles)
+
     def _target_renderer(
-        self, photo: np.ndarray, reference_labels: np.ndarray, face_weights: bytes | None
+        self, photo: np.ndarray, reference_labels: np.ndarray, face_weights: bytes | None, styles: Styles
     ) -> EditRenderer:
-        """The edit renderer, set to this photo and to what was learned of it, or is being learned right now."""
+        """The edit renderer, set to this photo with styles and to what was learned of it, or is being learned now: a
+        face is learned as the photo shows it, without styles."""
         renderer, face = self._ready_renderer(), self._learned_face
         if self._learning is None or face[0] is not photo or face[1] is not reference_labels:
             self._drop_learning()
-            renderer.set_target(photo, reference_labels, face_weights)
+            renderer.set_target(photo, reference_labels, face_weights, styles)
         return renderer
 
     # Learning ---------------------------------------------------------------------------------------------------
@@ -216,7 +227,7 @@ class RenderWorker(QObject):
     def begin_learning(self, photo: np.ndarray, reference_labels: np.ndarray) -> None:
         """See `Services`; the learning begins with the weights of the file."""
         self._drop_learning()
-        self._learning = self._target_renderer(photo, reference_labels, None).learn()
+        self._learning = self._target_renderer(photo, reference_labels, None, {}).learn()
         self._learned_face, self._decibels = (photo, reference_labels), None
         self._tell_progress()
 

@@ -12,23 +12,26 @@ import maskedit
 from maskedit.gui.commands.table import COMMANDS
 from maskedit.gui.dialogs.command_search import CommandPalette, shortcut_sheet
 from maskedit.gui.dialogs.export import Export, ExportDialog
-from maskedit.gui.dialogs.source import SourceDialog
+from maskedit.gui.dialogs.source import SourceDialog, Taken
 from maskedit.gui.qimage import image_photo
 from maskedit.labels import FACE_PARTS, palette
+from maskedit.opening.other_face import OtherFace
 from tests.gui.harness import CTRL, SHIFT, key, make_document
 
 
 def test_the_source_dialog(window):
     document, other = window.editor.document, make_document(seed=7)
-    dialog = SourceDialog(document, other.labels, window)
-    assert dialog.classes() == frozenset(FACE_PARTS["Smile"])
+    dialog = SourceDialog(document, OtherFace("other", other.labels), {}, window)
+    assert dialog.taken() == Taken(frozenset(FACE_PARTS["Smile"]))
     dialog.tick(range(19))
-    assert dialog.classes() is None
+    assert dialog.taken() == Taken(None)
     dialog.tick(())
-    assert dialog.classes() == frozenset()
+    assert dialog.taken() == Taken(frozenset())
     assert not dialog.buttons.buttons()[0].isEnabled()
     dialog.boxes[13].click()
-    assert dialog.classes() == {13}
+    assert dialog.taken() == Taken(frozenset({13}))
+    assert not dialog.what.isEnabled()
+    assert not any(box.isEnabled() for box in dialog.style_boxes.values())
     assert "not there" in dialog.boxes[14].text()
     shown = image_photo(dialog._after.pixmap().toImage())
     assert shown.shape == (220, 220, 3)
@@ -41,16 +44,15 @@ def test_the_source_dialog_shows_the_palette_of_the_canvas(window, answers, colo
         window.actions_by_id["colour_blind"].trigger()
     hats = np.full((100, 100), 14, np.uint8)
 
-    def look(document, source, *palette_of):
-        dialog = SourceDialog(document, source, window, colour_blind=palette_of[0])
+    def look(document, face, styles, palette_of, preview):
+        dialog = SourceDialog(document, face, styles, window, colour_blind=palette_of)
         dialog.tick(range(19))
         shown = image_photo(dialog._after.pixmap().toImage())
         assert (shown == palette(colour_blind=colour_blind)[14]).all()
         dialog.deleteLater()
-        return False, None
 
     answers.ask_source = [look]
-    window.files.take_labels(hats, "hats")
+    window.files.others.take(OtherFace("hats", hats))
     assert answers.asked == ["ask_source"]
 
 

@@ -14,6 +14,7 @@ from maskedit.document.document import Document
 from maskedit.document.origin import Origin
 from maskedit.errors import UserError
 from maskedit.gui.dialogs.export import Export
+from maskedit.gui.dialogs.source import Taken
 from maskedit.imaging import Square
 from tests.faces import draw_face
 from tests.gui.harness import (
@@ -209,8 +210,8 @@ def test_a_file_that_is_no_photo_is_named(window, answers, tmp_path):
 @pytest.mark.slow
 def test_a_source_photo_is_parsed(window, answers, photo):
     document = window.editor.document
-    answers.ask_source = [(True, None)]
-    window.files.take_source(photo[0])
+    answers.ask_source = [Taken(None)]
+    window.files.others.take_file(photo[0])
     wait(lambda: document.history.names == ["Take labels from holiday"])
     assert np.array_equal(document.labels, imaging.resize_labels(draw_face(512, seed=3)[1], (256, 256)))
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from maskedit import imaging
 from maskedit.gui.dialogs.export import Export
+from maskedit.gui.dialogs.source import Taken
 from maskedit.gui.qimage import photo_image
 from maskedit.labels import BISENET_ORDER
 from tests.faces import draw_face
@@ -88,7 +89,7 @@ def test_bad_files_give_one_message_and_change_nothing(window, answers, face, tm
     window.messages.clear()
     answers.ask_unsaved = ["discard"]
     window.files.open_labels(tmp_path / "bad.png")
-    window.files.take_source(tmp_path / "bad.png")
+    window.files.others.take_file(tmp_path / "bad.png")
     assert [level for level, _ in window.messages] == ["error", "error"]
     assert window.editor.document is before
     assert before.labels.tobytes() == labels
@@ -153,17 +154,17 @@ def test_take_labels_from_another_face(window, answers, face):
     document = window.editor.document
     before = document.labels.tobytes()
     answers.ask_open = [face[1]]
-    answers.ask_source = [(True, frozenset({13}))]
+    answers.ask_source = [Taken(frozenset({13}))]
     window.actions_by_id["open_source"].trigger()
     assert document.history.names == ["Take labels from anna_labels"]
     assert document.labels.tobytes() != before
-    answers.ask_source = [(False, None)]
-    window.files.take_source(face[0])
+    answers.ask_source = [None]
+    window.files.others.take_file(face[0])
     assert len(document.history.names) == 1
     key(window, Qt.Key.Key_Z, CTRL)
     assert document.labels.tobytes() == before
-    answers.ask_source = [(True, None)]
-    window.files.take_bundled("hopper")
+    answers.ask_source = [Taken(None)]
+    window.files.others.take_bundled("hopper")
     assert document.history.names == ["Take labels from hopper"]
 
 

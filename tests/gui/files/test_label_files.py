@@ -11,6 +11,7 @@ from maskedit import imaging
 from maskedit.document import session
 from maskedit.document.document import Document
 from maskedit.gui.dialogs.export import Export
+from maskedit.gui.dialogs.source import Taken
 from maskedit.imaging import SourcePhoto
 from maskedit.labels import palette
 from maskedit.opening.documents import source_photo, square_document
@@ -28,14 +29,14 @@ def wide(tmp_path):
     return tmp_path / "wide.png", tmp_path / "wide_labels.png", labels
 
 
-def take_all(document, source, colour_blind):
-    assert source.shape == document.labels.shape
-    return True, None
+def take_all(document, face, styles, colour_blind, preview):
+    assert face.labels.shape == document.labels.shape
+    return Taken(None)
 
 
 def test_a_wide_source_is_cropped_as_a_wide_photo_is(window, answers, wide):
     answers.ask_source = [take_all]
-    window.files.take_source(wide[1])
+    window.files.others.take_file(wide[1])
     document = window.editor.document
     assert np.array_equal(document.labels, imaging.square_labels(wide[2], document.width))
     assert np.array_equal(document.labels, imaging.resize_labels(wide[2][:, 120:600], (256, 256)))
@@ -98,7 +99,7 @@ def test_what_a_label_map_has_to_say_is_told_once(window, answers, wide, notable
         window.files.open_labels(notable)
     else:
         answers.ask_source = [take_all]
-        window.files.take_source(notable)
+        window.files.others.take_file(notable)
     document = window.editor.document
     assert np.array_equal(document.labels, imaging.square_labels(wide[2], document.width))
     (message,) = window.messages
@@ -118,7 +119,7 @@ def test_a_lossy_label_map_is_read_when_the_person_wants_it(window, answers, wid
         if way == "open":
             window.files.open(wide[0], path)
         else:
-            window.files.take_source(path)
+            window.files.others.take_file(path)
 
     answers.ask_lossy = [False]
     go()

@@ -1,0 +1,283 @@
+"""Styles in the real window: taken from another photo or a colour, made stronger, taken away, and shown."""
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtTest import QTest
+
+from maskedit import imaging
+from maskedit.document import session
+from maskedit.gui.dialogs.export import Export
+from maskedit.gui.dialogs.source import BOTH, SHAPE, STYLE, SourceDialog, Taken
+from maskedit.gui.states import PreviewState
+from maskedit.labels import STYLE_PARTS
+from maskedit.opening.other_face import OtherFace
+from maskedit.render.part_colours import colour_style, styles_of
+from tests.faces import draw_face
+from tests.gui.harness import CTRL, FakeEngine, drag, key, settle, wait
+
+HAIR, SKIN, BACKGROUND = 13, 1, 0
+RED, BLUE = colour_style((200, 30, 30)), colour_style((30, 40, 200))
+
+
+@pytest.fixture
+def styled(open_window):
+    """A window that lays edits into the photo, so that styles show."""
+    window = open_window(FakeEngine(), whole_face=False)
+    window.editor.set_label(HAIR)
+    settle(window)
+    return window
+
+
+@pytest.fixture
+def other(tmp_path):
+    """A photo with its label map beside it."""
+    photo, labels = draw_face(256, 5)
+    photo[labels == HAIR] = (190, 40, 30)
+    imaging.write_photo(tmp_path / "ann.png", photo)
+    imaging.write_labels(tmp_path / "ann_labels.png", labels)
+    return tmp_path / "ann.png"
+
+
+def hair_of(window):
+    """The mean colour of the hair that is shown."""
+    editor = window.editor
+    return editor.render.result[editor.document.reference_labels == HAIR].mean(axis=0)
+
+
+def test_a_style_from_another_photo(styled, answers, other):
+    document, before = styled.editor.document, hair_of(styled)
+    assert styled.style_panel.title.text() == "Hair: own style"
+    answers.ask_open = [other]
+    styled.style_panel.buttons["style_from_photo"].click()
+    assert document.history.names == ["Style of hair from ann"]
+    assert document.styles["hair"].name == "ann"
+    settle(styled)
+    after = hair_of(styled)
+    assert after[0] - after[2] > before[0] - before[2] + 40
+    assert styled.status["outside"] == "rest of the photo: 0 changed"
+    panel = styled.style_panel
+    assert panel.title.text() == "Hair: ann"
+    assert panel.strength.value() == 100
+    assert not panel.picture.pixmap().isNull()
+    icons = [id for id, row in enumerate(styled.palette_panel._rows) if not row.icon().isNull()]
+    assert icons == [HAIR]
+    key(styled, Qt.Key.Key_Z, CTRL)
+    settle(styled)
+    assert np.array_equal(styled.editor.render.result, document.photo)
+    assert panel.title.text() == "Hair: own style"
+    assert all(row.icon().isNull() for row in styled.palette_panel._rows)
+    assert styled.status["outside"] == "photo unchanged"
+
+
+def test_the_strength_follows_the_slider_and_is_one_edit(styled):
+    editor, panel = styled.editor, styled.style_panel
+    editor.set_style("hair", RED, name="Style of hair")
+    settle(styled)
+    full, names = hair_of(styled), editor.document.history.names
+    panel.strength.setSliderDown(True)
+    for percent in (80, 55, 30):
+        panel.strength.setValue(percent)
+        wait(lambda percent=percent: editor.render.rendered.request.styles["hair"].strength == percent / 100)
+        assert editor.document.styles["hair"].strength == 1
+        assert not editor.render.up_to_date
+        assert editor.render.state in (PreviewState.FOLLOWING, PreviewState.RENDERING)
+    assert editor.document.history.names == names
+    tried = hair_of(styled)
+    assert tried[0] < full[0] - 15
+    panel.strength.setSliderDown(False)
+    assert editor.document.history.names == [*names, "Style of hair 30 %"]
+    settle(styled)
+    assert np.abs(hair_of(styled) - tried).max() < 1
+    editor.undo()
+    settle(styled)
+    assert np.abs(hair_of(styled) - full).max() < 1
+    assert panel.strength.value() == 100
+
+
+def test_a_slider_that_comes_back_is_no_edit(styled):
+    editor, panel = styled.editor, styled.style_panel
+    editor.set_style("hair", RED, name="Style of hair")
+    settle(styled)
+    before = editor.render.result.copy()
+    panel.strength.setSliderDown(True)
+    panel.strength.setValue(10)
+    panel.strength.setValue(100)
+    panel.strength.setSliderDown(False)
+    assert editor.document.history.names == ["Style of hair"]
+    settle(styled)
+    assert np.array_equal(editor.render.result, before)
+
+
+def test_a_key_on_the_slider_is_an_edit(styled):
+    styled.editor.set_style("hair", RED, name="Style of hair")
+    styled.style_panel.strength.setFocus()
+    QTest.keyClick(styled.style_panel.strength, Qt.Key.Key_Left)
+    assert styled.editor.document.history.names == ["Style of hair", "Style of hair 95 %"]
+
+
+def test_a_style_from_a_colour_and_the_own_style_again(styled, answers):
+    document, offered = styled.editor.document, []
+    answers.ask_colour = [lambda title, before: offered.append((title, before)) or (20, 30, 190), None]
+    styled.actions_by_id["style_from_colour"].trigger()
+    assert offered[0][0] == "Colour of hair"
+    wanted = document.photo[document.labels == HAIR].mean(axis=0)
+    assert np.abs(np.array(offered[0][1]) - wanted).max() < 12
+    assert document.history.names == ["Style of hair #141ebe"]
+    settle(styled)
+    assert hair_of(styled)[2] > hair_of(styled)[0] + 40
+    styled.actions_by_id["style_from_colour"].trigger()  # given up
+    assert len(document.history.names) == 1
+    styled.style_panel.buttons["own_style"].click()
+    assert document.styles == {}
+    settle(styled)
+    assert np.array_equal(styled.editor.render.result, document.photo)
+
+
+def test_what_has_no_style_says_so(styled):
+    editor, panel = styled.editor, styled.style_panel
+    editor.set_label(BACKGROUND)
+    assert panel.title.text() == "This class has no style"
+    assert not any(button.isEnabled() for button in panel.buttons.values())
+    assert not styled.actions_by_id["style_from_photo"].isEnabled()
+    styled.files.others.own()
+    assert "has no style" in styled.messages[-1][1]
+    editor.set_label(SKIN)
+    assert styled.actions_by_id["style_from_photo"].isEnabled()
+    assert not styled.actions_by_id["own_style"].isEnabled()
+
+
+def test_a_photo_that_does_not_show_it_is_a_message(styled, answers, other, tmp_path):
+    styled.editor.set_label(14)
+    answers.ask_open = [other, other.with_name("ann_labels.png")]
+    styled.actions_by_id["style_from_photo"].trigger()
+    assert styled.messages[-1] == ("error", "ann shows no hat whose colours could be taken; choose another photo.")
+    styled.actions_by_id["style_from_photo"].trigger()
+    assert "is a label map and shows no colours" in styled.messages[-1][1]
+    assert styled.editor.document.styles == {}
+
+
+def test_shape_and_style_are_taken_as_one_edit(styled, answers, other):
+    document, seen = styled.editor.document, []
+    before = document.labels.tobytes()
+
+    def both(document, face, styles, colour_blind, preview):
+        seen.append((face.name, sorted(styles)))
+        return Taken(frozenset({HAIR}), frozenset({"hair", "lips"}))
+
+    answers.ask_source = [both, Taken(frozenset(), frozenset({"skin"}))]
+    styled.files.others.take_file(other)
+    assert seen == [("ann", sorted({"brows", "clothes", "eyes", "hair", "lips", "skin"}))]
+    assert document.history.names == ["Take labels and style from ann"]
+    assert document.labels.tobytes() != before
+    assert sorted(document.styles) == ["hair", "lips"]
+    styled.files.others.take_file(other)
+    assert document.history.names[1:] == ["Take style from ann"]
+    styled.editor.undo()
+    styled.editor.undo()
+    assert document.labels.tobytes() == before
+    assert document.styles == {}
+
+
+def test_the_dialog_offers_shape_style_or_both(styled, other):
+    photo, labels = draw_face(256, 5)
+    face = OtherFace("ann", labels, photo, labels)
+    styles = styles_of(photo, labels, "ann")
+    dialog = SourceDialog(styled.editor.document, face, styles, styled)
+    dialog.tick([HAIR])
+    assert dialog.taken() == Taken(frozenset({HAIR}))
+    dialog.what.setCurrentIndex(dialog.what.findData(BOTH))
+    assert dialog.taken() == Taken(frozenset({HAIR}), frozenset({"hair"}))
+    dialog.what.setCurrentIndex(dialog.what.findData(STYLE))
+    assert dialog.taken() == Taken(frozenset(), frozenset({"hair"}))
+    assert dialog.buttons.buttons()[0].isEnabled()
+    dialog.style_boxes[STYLE_PARTS["skin"][1]].click()
+    assert dialog.taken().parts == {"hair", "skin"}
+    assert all(dialog.style_boxes[id].isChecked() for id in STYLE_PARTS["skin"])
+    dialog.what.setCurrentIndex(dialog.what.findData(SHAPE))
+    assert dialog.taken() == Taken(frozenset({HAIR, *STYLE_PARTS["skin"]}))
+    assert not dialog.style_boxes[14].isEnabled()  # nobody wears a hat
+    dialog.deleteLater()
+
+
+def test_the_dialog_previews_the_face_while_it_is_open(styled, real_dialogs, other):
+    """The worker draws it, the window's own picture stays, and what comes too late is dropped."""
+    window = styled
+    window.files.others._dialogs = real_dialogs(window)
+    before, seen = window.editor.render.result.copy(), []
+
+    def look():
+        dialog = window.findChild(SourceDialog)
+        if dialog is None or dialog._face.pixmap().isNull():
+            QTimer.singleShot(20, look)
+            return
+        if not seen:
+            seen.append(dialog._face.pixmap().toImage())
+            dialog.what.setCurrentIndex(dialog.what.findData(STYLE))
+            dialog.tick([HAIR])
+            QTimer.singleShot(20, look)
+        elif dialog._face.pixmap().toImage() == seen[0]:
+            QTimer.singleShot(20, look)
+        else:
+            seen.append(dialog._face.pixmap().toImage())
+            dialog.tick([SKIN])  # its preview is asked for, and nobody waits for it
+            dialog._preview()
+            dialog.reject()
+
+    QTimer.singleShot(0, look)
+    window.files.others.take_file(other)
+    assert len(seen) == 2
+    assert window.editor.document.history.names == []
+    settle(window)
+    assert np.array_equal(window.editor.render.result, before)
+
+
+def test_a_preview_that_fails_says_why_in_the_dialog(styled):
+    photo, labels = draw_face(256, 5)
+    asked = []
+
+    def fails(labels, styles, then, otherwise):
+        asked.append((then, otherwise))
+
+    dialog = SourceDialog(
+        styled.editor.document, OtherFace("ann", labels, photo, labels), {"hair": RED}, styled, preview=fails
+    )
+    dialog._preview()
+    dialog.tick([HAIR])
+    dialog._preview()
+    assert len(asked) == 1  # one at a time
+    asked[0][1]("No memory.")
+    assert dialog._face.text() == "No memory."
+    assert len(asked) == 2
+    dialog.deleteLater()
+
+
+def test_painting_goes_on_in_the_style(styled):
+    """Longer hair: the edit is laid into the photo with its style, and nothing else changes."""
+    editor = styled.editor
+    editor.set_style("hair", BLUE, name="Style of hair")
+    editor.set_brush(30)
+    drag(styled, (60, 150), (55, 190), (60, 220))
+    settle(styled)
+    assert editor.document.history.names == ["Style of hair", "Brush hair"]
+    assert styled.status["outside"] == "rest of the photo: 0 changed"
+    reach = editor.render.reach
+    assert np.array_equal(editor.render.result[reach == 0], editor.document.photo[reach == 0])
+    styled.actions_by_id["what_changes"].trigger()
+    assert styled.result_view._overlay is not None
+
+
+def test_a_session_and_an_export_have_the_style(styled, answers, tmp_path):
+    editor = styled.editor
+    editor.set_style("hair", BLUE, name="Style of hair")
+    answers.ask_save = [tmp_path / "a.maskedit", tmp_path / "whole.png", tmp_path / "cut.png"]
+    answers.ask_export = [Export("photo", 95), Export("cutout", 95)]
+    assert styled.files.save()
+    assert session.load_session(tmp_path / "a.maskedit").styles == {"hair": BLUE}
+    for name in ("whole.png", "cut.png"):
+        styled.actions_by_id["export"].trigger()
+        wait(lambda name=name: (tmp_path / name).exists() and not editor.has_waiting)
+    assert np.array_equal(imaging.read_photo(tmp_path / "whole.png"), editor.render.result)
+    cut = imaging.read_photo(tmp_path / "cut.png")  # white where nothing changed
+    assert (cut[editor.render.reach == 0] == 255).all()
+    assert (cut[editor.render.reach == 1] != 255).any()
