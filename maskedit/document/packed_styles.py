@@ -46,6 +46,7 @@ class PackedStyles:
             {
                 "mean": style.mean,
                 "spread": style.spread,
+                "tilt": style.tilt,
                 "name": style.name[:_MAX_NAME],
                 "strength": style.strength,
                 "thumbnail": self._pictures.setdefault(style.thumbnail, len(self._pictures)),
@@ -110,6 +111,7 @@ def _style(entry: Any, pictures: list[bytes]) -> PartStyle:
         None if spread is None else _numbers(spread),
         name[:_MAX_NAME],
         pictures[_whole(entry["thumbnail"])],
+        None if entry["tilt"] is None else _numbers(entry["tilt"]),
         *_numbers([entry["strength"]]),
     )
 

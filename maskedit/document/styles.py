@@ -30,13 +30,16 @@ class PartStyle:
     """Where it came from, for a person: the photo's name, or a colour."""
     thumbnail: bytes
     """(`THUMBNAIL`, `THUMBNAIL`, 3) uint8 RGB, as the bytes of its rows."""
+    tilt: tuple[float, float] | None = None
+    """How much a and b grow with each unit of L: shadows in blond hair are redder, its lights more golden. None where
+    that is not known."""
     strength: float = 1.0
     """0..1: how far the colours move to these; at 0 the photo stays as it is."""
 
     def __post_init__(self) -> None:
-        numbers = [*self.mean, *(self.spread or (0.0, 0.0, 0.0)), self.strength]
-        if len(numbers) != 7 or not all(math.isfinite(each) and abs(each) <= _LARGEST for each in numbers):
-            raise ValueError(f"a style has three means and three spreads in CIE Lab, not {self.mean} and {self.spread}")
+        numbers = [*self.mean, *(self.spread or (0.0, 0.0, 0.0)), *(self.tilt or (0.0, 0.0)), self.strength]
+        if len(numbers) != 9 or not all(math.isfinite(each) and abs(each) <= _LARGEST for each in numbers):
+            raise ValueError(f"a style has three means, three spreads and two tilts in CIE Lab, not {numbers}")
         if not 0 <= self.mean[0] <= 100 or min(self.spread or (0.0,)) < 0:
             raise ValueError(f"lightness runs from 0 to 100 and spreads from 0, not {self.mean[0]} and {self.spread}")
         if not 0 <= self.strength <= 1:

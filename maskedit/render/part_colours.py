@@ -21,6 +21,8 @@ _OUTLIERS = 3.0
 """Robust standard deviations from the median beyond which a pixel is none of the region's: gloss, a stray label."""
 _FRAME = 0.022
 """Of the side: so near to the edge of eyeglasses their frame is; the eyes behind them are further inside."""
+_FLAT, _STEEP = 4.0, 0.5
+"""A spread of L below which no tilt is seen, and the greatest tilt."""
 _PUPIL = 0.25
 """The radius of a pupil, against that of the iris."""
 _DARK_GLASSES = 0.6
@@ -38,10 +40,11 @@ FINE = ("eyes", "glasses")
 
 @dataclass(frozen=True)
 class Colours:
-    """Mean and standard deviation of L, a and b."""
+    """Mean and standard deviation of L, a and b; and the tilt, how much a and b grow with L, if that is known."""
 
     mean: tuple[float, float, float]
     spread: tuple[float, float, float]
+    tilt: tuple[float, float] | None = None
 
 
 def lab_of(photo: np.ndarray) -> np.ndarray:
@@ -128,7 +131,9 @@ def colours_of(lab: np.ndarray, region: np.ndarray) -> Colours | None:
     if not len(kept):
         kept = pixels
     mean, spread = kept.mean(axis=0), kept.std(axis=0)
-    return Colours(tuple(map(float, mean)), tuple(map(float, spread)))
+    lightness = kept[:, :1] - mean[0]
+    tilt = (lightness * (kept[:, 1:] - mean[1:])).mean(axis=0) / max(float(spread[0]) ** 2, _FLAT**2)
+    return Colours(tuple(map(float, mean)), tuple(map(float, spread)), tuple(map(float, tilt.clip(-_STEEP, _STEEP))))
 
 
 def style_of(photo: np.ndarray, labels: np.ndarray, part: str, name: str, *, strength: float = 1.0) -> PartStyle:
@@ -149,7 +154,7 @@ def style_of(photo: np.ndarray, labels: np.ndarray, part: str, name: str, *, str
     found = colours_of(lab, region)
     if found is None:
         raise UserError(f"{name} shows no {part} whose colours could be taken; choose another photo.")
-    return PartStyle(found.mean, found.spread, name, _thumbnail(photo, region), strength)
+    return PartStyle(found.mean, found.spread, name, _thumbnail(photo, region), found.tilt, strength)
 
 
 def styles_of(photo: np.ndarray, labels: np.ndarray, name: str) -> dict[str, PartStyle]:
@@ -160,7 +165,7 @@ def styles_of(photo: np.ndarray, labels: np.ndarray, name: str) -> dict[str, Par
             region = region_of(lab, labels, part)
             found = colours_of(lab, region)
             if found is not None:
-                styles[part] = PartStyle(found.mean, found.spread, name, _thumbnail(photo, region))
+                styles[part] = PartStyle(found.mean, found.spread, name, _thumbnail(photo, region), found.tilt)
     return styles
 
 
@@ -179,7 +184,8 @@ def colour_style(colour: tuple[int, int, int], *, strength: float = 1.0) -> Part
     flat = np.array([[colour]], np.uint8)
     mean = tuple(map(float, lab_of(flat)[0, 0]))
     name = "#{:02x}{:02x}{:02x}".format(*colour)
-    return PartStyle(mean, None, name, np.tile(flat, (THUMBNAIL, THUMBNAIL, 1)).tobytes(), strength)
+    thumbnail = np.tile(flat, (THUMBNAIL, THUMBNAIL, 1)).tobytes()
+    return PartStyle(mean, None, name, thumbnail, strength=strength)
 
 
 def _thumbnail(photo: np.ndarray, region: np.ndarray) -> bytes:

@@ -73,14 +73,13 @@ class _Recolouring:
         lightness = np.clip(np.maximum(_below(lightness, self.wanted), np.minimum(lightness, lab[..., 0])), 0, 100)
         result = np.empty_like(lab)
         result[..., 0] = lightness
-        was, becomes = _dull(lab[..., 0], own[0]), _dull(lightness, wanted[0])
         lit = min(1.0, (own[0] + _MATT) / (wanted[0] + _MATT))  # the chroma of what is nearly black is noise
         for channel in (1, 2):
             growth = np.clip(self.wanted.spread[channel] / max(self.own.spread[channel], 0.5), *_CHROMA) * lit
             # What is far off the region's colours is some of what lies beside it.
             usual = _USUAL * max(self.own.spread[channel], 1.0)
-            off = np.clip(lab[..., channel] - was * own[channel], -usual, usual)
-            result[..., channel] = becomes * wanted[channel] + growth * off
+            off = np.clip(lab[..., channel] - _chroma(lab[..., 0], self.own, channel), -usual, usual)
+            result[..., channel] = _chroma(lightness, self.wanted, channel) + growth * off
         return result
 
 
@@ -102,11 +101,17 @@ def _steepness(lightness: float) -> float:
     return share * (1 - share)
 
 
-def _dull(lightness: np.ndarray, mean: float) -> np.ndarray:
-    """How much chroma a surface has at a lightness (h, w), against 1 at its mean: less in shadow and in gloss."""
-    shade = (lightness + _MATT) / (mean + _MATT)
+def _chroma(lightness: np.ndarray, colours: Colours, channel: int) -> np.ndarray:
+    """The a or b that a region usually has where it has a lightness (h, w): less in black and in gloss."""
+    mean = colours.mean[0]
     gloss = np.clip((lightness - mean) / max(100 - mean, 1), 0, 1)
-    return np.minimum(shade, 1.1) * (1 - gloss * gloss)
+    if colours.tilt is None:
+        usual = np.minimum((lightness + _MATT) / (mean + _MATT), 1.1) * colours.mean[channel]
+    else:
+        reach = 2 * max(colours.spread[0], 4.0)
+        tilted = colours.mean[channel] + colours.tilt[channel - 1] * np.clip(lightness - mean, -reach, reach)
+        usual = np.minimum(lightness / _MATT, 1) * tilted
+    return usual * (1 - gloss * gloss)
 
 
 class Restyling:
@@ -248,7 +253,9 @@ def _recolour(photo: np.ndarray, layers: list[tuple[np.ndarray, _Recolouring]], 
 def _wanted(style: PartStyle, own: Colours) -> Colours:
     """What a region is to have at the strength of its style."""
     spread = own.spread if style.spread is None else style.spread
-    return Colours(_between(own.mean, style.mean, style.strength), _between(own.spread, spread, style.strength))
+    # Half of the way from what is known to what is not, nothing is known.
+    tilt = None if style.tilt is None or own.tilt is None else _between(own.tilt, style.tilt, style.strength)
+    return Colours(_between(own.mean, style.mean, style.strength), _between(own.spread, spread, style.strength), tilt)
 
 
 def _between(first: tuple, second: tuple, share: float) -> tuple:

@@ -20,7 +20,8 @@ PICTURE = bytes(range(256)) * (3 * THUMBNAIL**2 // 256)
 
 
 def style(lightness: float = 60, **other) -> PartStyle:
-    return PartStyle(**{"mean": (lightness, 10, 30), "spread": (9, 3, 4), "name": "Ann", "thumbnail": PICTURE} | other)
+    usual = {"mean": (lightness, 10, 30), "spread": (9, 3, 4), "name": "Ann", "thumbnail": PICTURE, "tilt": (-0.1, 0.2)}
+    return PartStyle(**usual | other)
 
 
 @pytest.fixture
@@ -44,6 +45,8 @@ def test_every_class_but_background_and_mouth_belongs_to_one_part():
         {"mean": (50, 0)},
         {"spread": (-1, 0, 0)},
         {"spread": (1, 2, 3, 4)},
+        {"tilt": (1,)},
+        {"tilt": (0, float("inf"))},
         {"strength": 1.1},
         {"strength": -0.1},
         {"thumbnail": b"abc"},
@@ -147,7 +150,7 @@ def test_a_session_without_styles_is_one_that_older_editors_read(document, tmp_p
 
 
 def _entry(**wrong):
-    good = {"mean": [50, 0, 0], "spread": None, "name": "x", "strength": 1, "thumbnail": 0}
+    good = {"mean": [50, 0, 0], "spread": None, "name": "x", "tilt": None, "strength": 1, "thumbnail": 0}
     picture = base64.b64encode(PICTURE).decode()
     return {"styles": [good | wrong], "thumbnails": [picture], "parts": {"hair": 0}}
 
@@ -164,6 +167,8 @@ def _entry(**wrong):
         _entry(mean=[10**400, 0, 0]),
         _entry(spread=[1, 2]),
         _entry(name=None),
+        _entry(tilt=[1]),
+        _entry(tilt="ab"),
         _entry(strength=2),
         _entry(thumbnail=1),
         _entry(thumbnail=-1),

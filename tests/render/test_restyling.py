@@ -163,6 +163,23 @@ def test_a_style_that_goes_to_another_face_is_measured_there(face):
     assert np.abs(np.array(style_of(image, labels, "skin", "Ann").mean) - style.mean).max() < 4
 
 
+def test_chroma_follows_lightness_as_it_does_in_the_other_photo(face):
+    """Blond hair is redder in its shadows and golden in the light, and so is what takes its style."""
+    photo, labels = face
+    lab = lab_of(photo)
+    lab[labels == HAIR] = 0
+    ramp = np.linspace(30, 75, SIDE, dtype=np.float32)[:, None] * np.ones((1, SIDE), np.float32)
+    lab[labels == HAIR] = np.dstack([ramp, 20 - 0.2 * ramp, 10 + 0.2 * ramp])[labels == HAIR]
+    other = np.rint(255 * cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)).clip(0, 255).astype(np.uint8)
+    style = style_of(other, labels, "hair", "Ann")
+    assert style.tilt == pytest.approx((-0.2, 0.2), abs=0.05)
+    image, _ = Restyling(photo, labels).square({"hair": style})
+    hair = lab_of(image)[_inner(labels, "hair")]
+    slopes = [np.polyfit(hair[:, 0], hair[:, channel], 1)[0] for channel in (1, 2)]
+    assert slopes[0] < -0.05
+    assert slopes[1] > 0.05
+
+
 @pytest.mark.parametrize("degrees", [0, 17])
 def test_the_whole_photo_keeps_its_sharpness_and_what_lies_beyond_the_square(degrees):
     original, whole = draw_face(900, 0)
