@@ -184,7 +184,7 @@ class Editor:
             if options.crop_only:
                 results.append(composite.image)
             else:
-                whole = self._renderer.restyled(whole, square)
+                whole = self._renderer.restyled(whole, square, self._parser.parse)
                 composite = self._renderer.at_full_size(whole, square, document.labels, composite, options.blend)
                 whole = paste_back(whole, square, composite)
             outside = max(outside, composite.changed_outside)

@@ -25,7 +25,7 @@ from maskedit.imaging import Square
 from maskedit.render.checks import check_labels, check_photo
 from maskedit.render.compositing import Blend, Composite, compose
 from maskedit.render.modes import FULL, QUICK, Mode, never
-from maskedit.render.restyling import Restyling, restyle_drawn
+from maskedit.render.restyling import Parse, Restyling, restyle_drawn
 from maskedit.render.results import EditResult, FaceRenderer, Learning
 
 FULL_SIZE = 1024
@@ -167,7 +167,7 @@ class EditRenderer:
         notice = self._told(result.notice)
         return EditResult(composite, result.seconds, result.engine, result.mode, notice, restyled=self._restyled)
 
-    def restyled(self, original: np.ndarray, square: Square) -> np.ndarray:
+    def restyled(self, original: np.ndarray, square: Square, parse: Parse | None = None) -> np.ndarray:
         """A whole photo with the target's styles in the square that the target was cut from, as sharp as it is.
 
         What `at_full_size` gives is to be laid into this photo.
@@ -175,6 +175,8 @@ class EditRenderer:
         Args:
             original: (H, W, 3) uint8 RGB.
             square: where the target lies in it.
+            parse: makes label maps, as `maskedit.FaceParser.parse` does, so that hair that goes on beyond the square is
+                recoloured there, too; without it styles fade out before the square ends.
 
         Returns:
             (H, W, 3) uint8 RGB: the photo itself, where there are no styles.
@@ -183,7 +185,7 @@ class EditRenderer:
             UserError: no target yet.
         """
         self._checked_target()
-        return self._restyling.whole(self._styles, original, square) if self._styles else original
+        return self._restyling.whole(self._styles, original, square, parse) if self._styles else original
 
     def at_full_size(
         self,

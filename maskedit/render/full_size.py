@@ -14,7 +14,7 @@ from maskedit.errors import UserError
 from maskedit.imaging import PhotoMetadata, Square
 from maskedit.render.compositing import Composite
 from maskedit.render.pasting import paste_back
-from maskedit.render.restyling import Restyling
+from maskedit.render.restyling import Parse, Restyling
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ def full_size(
     composite: Composite,
     styles: Styles,
     sharper: Callable[[np.ndarray, Square], Composite] | None = None,
+    parse: Parse | None = None,
 ) -> tuple[np.ndarray, PhotoMetadata]:
     """The whole photo (H, W, 3) uint8 RGB, upright, with the edit in it, and the metadata to write into its file.
 
@@ -34,6 +35,7 @@ def full_size(
         styles: those of the photo that it is laid into.
         sharper: makes the composite anew for the whole photo, with its styles, and the square in it, as
             `maskedit.EditRenderer.at_full_size` does; None takes it as it is.
+        parse: sees where a part with a style goes on beyond the square, as for `maskedit.EditRenderer.restyled`.
 
     Raises:
         UserError: the photo in a stranger's session is none.
@@ -48,7 +50,7 @@ def full_size(
             f"The photo file in this document cannot be read; export the square instead. {error}"
         ) from error
     if styles:
-        photo = Restyling(document.photo, document.reference_labels).whole(styles, photo, origin.square)
+        photo = Restyling(document.photo, document.reference_labels).whole(styles, photo, origin.square, parse)
     if sharper is not None:
         composite = sharper(photo, origin.square)
     return paste_back(photo, origin.square, composite), imaging.read_metadata(origin.data)

@@ -38,10 +38,6 @@ class Matte:
     fields: np.ndarray
     """(S, S, 6) float32: what red, green and blue count for, what is added to them, the core, and the reach."""
 
-    def within(self, share: np.ndarray) -> Matte:
-        """The matte where a share (S, S) float32, 0..1, is 1, and less of it elsewhere."""
-        return Matte(np.dstack([self.fields[..., :5], self.fields[..., 5] * share]))
-
     @staticmethod
     def alpha(fields: np.ndarray, photo: np.ndarray) -> np.ndarray:
         """(h, w) float32, 0..1: how much of each pixel of a photo (h, w, 3) float32 0..1 belongs to the region.

@@ -12,16 +12,18 @@ numpy and OpenCV.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
 import numpy as np
 
+from maskedit import imaging
 from maskedit.document.styles import PartStyle, Styles
 from maskedit.imaging import Square
 from maskedit.imaging.squares import centred
-from maskedit.labels import STYLE_PARTS
+from maskedit.labels import BACKGROUND, STYLE_PARTS
 from maskedit.render.compositing import Composite, blended
 from maskedit.render.mattes import Matte, lightness_base, matte_of
 from maskedit.render.part_colours import FINE, Colours, colours_of, lab_of, region_of
@@ -42,8 +44,14 @@ _DARKEST, _LIGHTEST = 0.02, 0.98
 """Lightness, 0..1, as the curve takes it: its logarithms end there."""
 _MATT = 16.0
 """L, a and b of a surface change in one ratio with the light on it, if this is added to L, as CIE Lab is defined."""
+_WIDER = 1.75
+"""How much larger a square is in which parts are looked for that go on beyond the photo's own."""
 _TILE = 512
 """Pixels: the whole photo is recoloured in tiles of this side."""
+
+
+Parse = Callable[[np.ndarray], np.ndarray]
+"""The label map (S, S) uint8 of a photo (S, S, 3) uint8, as of a `maskedit.FaceParser`."""
 
 
 @dataclass(frozen=True)
@@ -145,27 +153,59 @@ class Restyling:
             return image, np.zeros(image.shape[:2], np.float32)
         return image, _recolour(image, [(found.alpha, curve) for found, curve in layers], self._base)
 
-    def whole(self, styles: Styles, original: np.ndarray, square: Square) -> np.ndarray:
-        """A whole photo (H, W, 3) uint8 RGB, as a new array, with styles in a square of it, which is the photo that was
-        given. Its own pixels are recoloured; beyond the square nothing changes, and styles fade out before it."""
+    def whole(self, styles: Styles, original: np.ndarray, square: Square, parse: Parse | None = None) -> np.ndarray:
+        """A whole photo with styles in the square that was given as a photo; its own pixels are recoloured.
+
+        Args:
+            styles: by part; those that the photo does not show are left out.
+            original: (H, W, 3) uint8 RGB.
+            square: where in it the photo lies.
+            parse: the label map (S, S) uint8 of a photo (S, S, 3) uint8, to see where a part goes on beyond the square,
+                as long hair does; None has styles fade out before the square ends.
+
+        Returns:
+            A new (H, W, 3) uint8 RGB.
+        """
         result = original.copy()
         layers = self._layers(styles)
         if not layers:
             return result
-        side, (height, width) = len(self._photo), original.shape[:2]
-        to_square = cv2.invertAffineTransform(square.matrix(side))
-        edge = inside_square(square, side, width=width, height=height)
-        fields = [found.matte.within(edge).fields for found, _ in layers]
-        left, top, right, bottom = _bounds(square, original.shape)
+        height, width = original.shape[:2]
+        pieces = [self._piece(styles, square, inside_square(square, len(self._photo), width=width, height=height))]
+        cut_off = pieces[0].share < 1
+        if parse is not None and any(found.alpha[cut_off].any() for found, _ in layers):
+            wide = Square(square.x, square.y, _WIDER * square.side, square.degrees)
+            wider = self._wider(imaging.cut_square(original, wide, len(self._photo)), parse)
+            share = inside_square(wide, len(self._photo), width=width, height=height)
+            pieces.append(wider._piece(styles, wide, share))
+        left, top, right, bottom = _bounds(pieces[-1].square, original.shape)
         for y in range(top, bottom, _TILE):
             for x in range(left, right, _TILE):
                 tile = result[y : min(y + _TILE, bottom), x : min(x + _TILE, right)]
-                matrix = centred(np.column_stack([to_square[:, :2], to_square @ [x, y, 1]]))
-                guide = tile.astype(np.float32) / 255
-                alphas = [Matte.alpha(_warped(each, matrix, tile.shape), guide) for each in fields]
-                curves = (curve for _, curve in layers)
-                _recolour(tile, list(zip(alphas, curves, strict=True)), _warped(self._base, matrix, tile.shape))
+                alphas, base = _tile_fields(pieces, tile, x, y)
+                _recolour(tile, [(alphas[part], curve) for part, curve in self._curves(styles)], base)
         return result
+
+    def _piece(self, styles: Styles, square: Square, share: np.ndarray) -> _Piece:
+        mattes = {part: found.matte for part in styles if (found := self._part(part)) is not None}
+        return _Piece(square, share, mattes, self._base)
+
+    def _wider(self, photo: np.ndarray, parse: Parse) -> Restyling:
+        """What is found out about a wider square around this one, (S, S, 3) uint8, whose own labels stay in it.
+
+        Of what the parser sees around it only that counts which is connected with a region of the square.
+        """
+        side, labels = len(photo), parse(photo).copy()
+        inner = round(side / _WIDER)
+        first = (side - inner) // 2
+        box = slice(first, first + inner), slice(first, first + inner)
+        labels[box] = imaging.resize_labels(self._labels, (inner, inner))
+        for ids in STYLE_PARTS.values():
+            mask = np.isin(labels, ids)
+            _, index = cv2.connectedComponents(mask.astype(np.uint8))
+            connected = np.unique(index[box])
+            labels[mask & ~np.isin(index, connected)] = BACKGROUND
+        return Restyling(photo, labels)
 
     @cached_property
     def _lab(self) -> np.ndarray:
@@ -175,13 +215,17 @@ class Restyling:
     def _base(self) -> np.ndarray:
         return lightness_base(self._lab[..., 0])
 
-    def _layers(self, styles: Styles) -> list[tuple[_Found, _Recolouring]]:
-        layers = []
+    def _curves(self, styles: Styles) -> list[tuple[str, _Recolouring]]:
+        """The parts that are recoloured, and how."""
+        curves = []
         for part, style in styles.items():
             found = self._part(part) if style.strength else None
             if found is not None:
-                layers.append((found, _Recolouring(found.colours, _wanted(style, found.colours), found.noise)))
-        return layers
+                curves.append((part, _Recolouring(found.colours, _wanted(style, found.colours), found.noise)))
+        return curves
+
+    def _layers(self, styles: Styles) -> list[tuple[_Found, _Recolouring]]:
+        return [(self._found[part], curve) for part, curve in self._curves(styles)]
 
     def _part(self, part: str) -> _Found | None:
         if part not in self._found:
@@ -229,6 +273,39 @@ class _Found:
     """(S, S) float32, 0..1: the matte in the square."""
     colours: Colours
     noise: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """A square of the whole photo, and what is known there."""
+
+    square: Square
+    share: np.ndarray
+    """(S, S) float32, 0..1: less than 1 near those edges beyond which the photo goes on."""
+    mattes: dict[str, Matte]
+    base: np.ndarray
+
+
+def _tile_fields(pieces: list[_Piece], tile: np.ndarray, x: int, y: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """For pixels of the whole photo, which begin at (x, y), the alphas of all parts and the base of lightness.
+
+    The first piece that knows a pixel says what it shows, and the next one where that ends.
+    """
+    guide = tile.astype(np.float32) / 255
+    left_over = np.ones(tile.shape[:2], np.float32)
+    alphas = {part: np.zeros_like(left_over) for part in pieces[0].mattes}
+    base = np.zeros((*tile.shape[:2], 2), np.float32)
+    for piece in pieces:
+        to_square = cv2.invertAffineTransform(piece.square.matrix(len(piece.share)))
+        matrix = centred(np.column_stack([to_square[:, :2], to_square @ [x, y, 1]]))
+        share = left_over * _warped(piece.share[..., None], matrix, tile.shape)[..., 0]
+        for part, alpha in alphas.items():
+            if part in piece.mattes:
+                alpha += share * Matte.alpha(_warped(piece.mattes[part].fields, matrix, tile.shape), guide)
+        base += share[..., None] * _warped(piece.base, matrix, tile.shape)
+        left_over = left_over - share
+    # Where the pieces end, what they knew is taken as it was.
+    return alphas, base / np.maximum(1 - left_over, 1e-3)[..., None]
 
 
 def _recolour(photo: np.ndarray, layers: list[tuple[np.ndarray, _Recolouring]], base: np.ndarray) -> np.ndarray:

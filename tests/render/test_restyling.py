@@ -215,6 +215,33 @@ def test_a_style_fades_out_where_the_photo_goes_on_beyond_the_square():
     assert np.abs(np.diff(row)).max() < 60
 
 
+def test_long_hair_takes_its_style_beyond_the_square_where_the_parser_sees_it():
+    original = np.full((300, 300, 3), 200, np.uint8)
+    original[:, 120:180] = 40
+    original[240:260, 40:60] = 40
+    square, labels = Square(150, 100, 160, 0), np.zeros((128, 128), np.uint8)
+    labels[:, 40:88] = HAIR
+    restyling, styles = (
+        Restyling(imaging.cut_square(original, square, 128), labels),
+        {"hair": colour_style((90, 40, 160))},
+    )
+
+    def parse(photo):
+        return np.where(photo[..., 0] < 120, HAIR, 0).astype(np.uint8)
+
+    faded, longer = restyling.whole(styles, original, square), restyling.whole(styles, original, square, parse)
+    assert np.array_equal(faded[181:], original[181:])
+    assert np.abs(longer[100:225, 130:170].astype(int) - longer[100, 150]).max() < 6
+    assert longer[200, 150, 2] > 120
+    assert np.array_equal(longer[230:270, 35:65], original[230:270, 35:65])  # dark, but not connected with the hair
+    assert np.array_equal(longer[:, :100], original[:, :100])
+    assert np.array_equal(restyling.whole({}, original, square, parse), original)
+    # What lies wholly in the square is not looked for elsewhere.
+    labels[:40], labels[80:] = 0, 0
+    inside = Restyling(imaging.cut_square(original, square, 128), labels)
+    assert (inside.whole(styles, original, square, None) == inside.whole(styles, original, square, pytest.fail)).all()
+
+
 def test_what_an_edit_drew_takes_the_style_of_what_the_photo_does_not_show(face):
     photo, labels = face
     edited, drawn, inside = labels.copy(), photo.copy(), np.zeros(labels.shape, bool)

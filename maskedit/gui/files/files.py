@@ -285,7 +285,9 @@ class Files(QObject):
             metadata = None
             if export.kind == "photo":
                 sharper = partial(services.at_full_size, rendered)
-                picture, metadata = full_size(document, rendered.result.composite, rendered.request.styles, sharper)
+                styles = rendered.request.styles
+                parse = services.finder.parser.parse if styles else None
+                picture, metadata = full_size(document, rendered.result.composite, styles, sharper, parse)
             elif export.kind == "result":
                 picture = result
                 metadata = square_metadata(document)
