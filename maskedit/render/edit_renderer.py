@@ -221,7 +221,7 @@ class EditRenderer:
         photo = imaging.cut_square(original, square, side)
         before, after = (imaging.enlarge_labels(each, side) for each in (reference_labels, labels))
         composite = self._renderer.complete_once(photo, before, after, cancelled=cancelled)
-        return restyle_drawn(photo, composite, after, self._unseen_styles())
+        return restyle_drawn(photo, composite, before, after, self._unseen_styles())
 
     def prepare(self, labels: np.ndarray, blend: Blend = Blend(), *, cancelled: Callable[[], bool] = never) -> None:
         """Render the unedited face if this edit is the first to need it; `render` does so itself.
@@ -292,7 +292,8 @@ class EditRenderer:
         where neither reaches."""
         if not self._styles:
             return composite
-        composite = restyle_drawn(self._target[0], composite, labels, self._unseen_styles())
+        photo, reference_labels = self._target
+        composite = restyle_drawn(photo, composite, reference_labels, labels, self._unseen_styles())
         outside = ((composite.alpha == 0) & (self._restyled == 0)).astype(np.uint8)
         changed = cv2.norm(composite.image, self._given[0], cv2.NORM_INF, outside)
         return replace(composite, changed_outside=int(changed))

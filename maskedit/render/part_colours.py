@@ -23,12 +23,17 @@ _FRAME = 0.022
 """Of the side: so near to the edge of eyeglasses their frame is; the eyes behind them are further inside."""
 _FLAT, _STEEP = 4.0, 0.5
 """A spread of L below which no tilt is seen, and the greatest tilt."""
+_WIRE, _DARK_LINE = 0.01, 8.0
+"""Of the side: how wide a thin frame is at most; and how much darker in L it is than what lies beside it."""
 _PUPIL = 0.25
 """The radius of a pupil, against that of the iris."""
 _DARK_GLASSES = 0.6
 """The share of eyeglasses that looks unlike skin, from which they are taken for sunglasses."""
 _LIKE = np.array([22.0, 11.0, 11.0], np.float32)
 """How far from the skin's L, a and b a pixel may be that shows skin."""
+(GLASSES,) = ids_of("eye_g")
+SEEN_THROUGH = ids_of("l_eye", "r_eye", "l_brow", "r_brow")
+"""What stays itself behind glasses that are put on."""
 _SKIN = ids_of("skin", "nose")
 _OVER_SKIN = ids_of("l_brow", "r_brow", "eye_g")
 """Between hairs of a brow and behind glasses there is skin."""
@@ -88,6 +93,10 @@ def _frame(lab: np.ndarray, labels: np.ndarray, region: np.ndarray) -> np.ndarra
     unlike = 1 - _like_skin(lab, labels)
     if unlike[region > 0].mean() > _DARK_GLASSES:
         return np.ones_like(region)
+    # A thin frame may have the colour of skin, in its shadow: but it is darker than what is on both sides of it.
+    lightness, width = np.ascontiguousarray(lab[..., 0]), 2 * round(_WIRE * len(lab)) + 1
+    line = cv2.morphologyEx(lightness, cv2.MORPH_BLACKHAT, np.ones((width, width), np.uint8))
+    unlike = np.maximum(unlike, np.clip(line / _DARK_LINE - 0.5, 0, 1))
     depth = cv2.distanceTransform((region > 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     return unlike * np.clip(3 - 2 * depth / (_FRAME * len(lab)), 0, 1)
 

@@ -26,7 +26,7 @@ from maskedit.imaging.squares import centred
 from maskedit.labels import BACKGROUND, STYLE_PARTS
 from maskedit.render.compositing import Composite, blended
 from maskedit.render.mattes import Matte, lightness_base, matte_of
-from maskedit.render.part_colours import FINE, Colours, colours_of, lab_of, region_of
+from maskedit.render.part_colours import FINE, GLASSES, SEEN_THROUGH, Colours, colours_of, lab_of, region_of
 from maskedit.render.pasting import inside_square
 
 _CONTRAST = 0.5, 1.5
@@ -244,13 +244,16 @@ class Restyling:
         return _Found(matte, alpha, colours, _noise(self._lab[..., 0], region))
 
 
-def restyle_drawn(photo: np.ndarray, composite: Composite, labels: np.ndarray, styles: Styles) -> Composite:
+def restyle_drawn(
+    photo: np.ndarray, composite: Composite, reference_labels: np.ndarray, labels: np.ndarray, styles: Styles
+) -> Composite:
     """What an edit drew, with styles of parts that only the edit shows: glasses that were put on, say.
 
     Args:
         photo: (S, S, 3) uint8 RGB, what the composite is laid into.
         composite: the edit.
-        labels: (S, S) uint8 ids, what it shows.
+        reference_labels: (S, S) uint8 ids, what the photo shows: eyes, say, which are seen through the glasses.
+        labels: (S, S) uint8 ids, what the composite shows.
         styles: by part.
     """
     drawn = composite.alpha > 0
@@ -258,7 +261,8 @@ def restyle_drawn(photo: np.ndarray, composite: Composite, labels: np.ndarray, s
         return composite
     new = np.rint(np.clip(composite.replacement, 0, 255)).astype(np.uint8)
     picture = np.where(drawn[..., None], new, photo)
-    image, _ = Restyling(picture, labels).square(styles)
+    seen_through = (labels == GLASSES) & np.isin(reference_labels, SEEN_THROUGH)
+    image, _ = Restyling(picture, np.where(seen_through, reference_labels, labels)).square(styles)
     replacement = composite.replacement + (image.astype(np.float32) - picture)
     fields = {"alpha": composite.alpha, "residual": composite.residual, "replace_mask": composite.replace_mask}
     return replace(composite, replacement=replacement, image=blended(photo, replacement=replacement, **fields))

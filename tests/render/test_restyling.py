@@ -249,13 +249,28 @@ def test_what_an_edit_drew_takes_the_style_of_what_the_photo_does_not_show(face)
     drawn[20:60, 90:170] = 100
     inside[14:66, 84:176] = True
     composite = laid_in(photo, drawn, inside)
-    restyled = restyle_drawn(photo, composite, edited, {"hat": colour_style((200, 30, 30))})
+    restyled = restyle_drawn(photo, composite, labels, edited, {"hat": colour_style((200, 30, 30))})
     assert np.abs(restyled.image[30:50, 100:160].astype(int).mean(axis=(0, 1)) - (200, 30, 30)).max() < 12
     assert np.array_equal(restyled.image[~inside], photo[~inside])
     assert np.abs(restyled.replacement - restyled.image)[composite.alpha == 1].max() <= 1
-    assert restyle_drawn(photo, composite, edited, {}) is composite
+    assert restyle_drawn(photo, composite, labels, edited, {}) is composite
     untouched = laid_in(photo, photo, np.zeros_like(inside))
-    assert restyle_drawn(photo, untouched, labels, {"hat": colour_style((200, 30, 30))}) is untouched
+    assert restyle_drawn(photo, untouched, labels, labels, {"hat": colour_style((200, 30, 30))}) is untouched
+
+
+def test_glasses_that_are_put_on_take_their_style_and_the_eyes_do_not(face):
+    photo, labels = face
+    worn, drawn, inside = labels.copy(), photo.copy(), np.zeros(labels.shape, bool)
+    worn[94:134, 70:186] = GLASSES
+    inside[90:138, 66:190] = True
+    skin = photo[labels == 1].mean(axis=0)
+    cv2.rectangle(drawn, (70, 94), (185, 133), tuple(map(int, 0.75 * skin)), 2)  # as pale as a network draws them
+    composite = laid_in(photo, drawn, inside)
+    result = restyle_drawn(photo, composite, labels, worn, {"glasses": colour_style((150, 20, 30))}).image
+    frame = (drawn != photo).any(axis=2) & (composite.alpha == 1)
+    assert _mean(result, frame)[1] > _mean(composite.image, frame)[1] + 15
+    eyes = cv2.erode(np.isin(labels, STYLE_PARTS["eyes"]).astype(np.uint8), np.ones((3, 3))) > 0
+    assert np.array_equal(result[eyes], composite.image[eyes])
 
 
 def test_two_styles_share_the_pixels_between_them(face):
