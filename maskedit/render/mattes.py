@@ -12,19 +12,31 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-_RADIUS = 0.022
-"""Of the side: of the filter's windows."""
+
+@dataclass(frozen=True)
+class Edge:
+    """What the border of a region is like. Lengths are fractions of the side."""
+
+    radius: float
+    """Of the filter's windows."""
+    epsilon: float
+    """The variance of colours, 0..1, below which a difference is noise and no edge."""
+    unsure: float
+    """So near to its border a mask may be wrong."""
+    reach: float
+    """So far beyond its border a region may reach."""
+    core: float
+    """So far inside it, all of a pixel belongs to the region."""
+
+
+HAIRY = Edge(radius=0.022, epsilon=1e-4, unsure=0.009, reach=0.02, core=0.03)
+"""Strands that lie over something else."""
+PLAIN = Edge(radius=0.008, epsilon=4e-3, unsure=0.003, reach=0.01, core=0.012)
+"""A line, as between lips and skin: one colour goes over into another one that is much like it."""
 _COARSE = 6
 """Pixels: the radius in which the filter is computed."""
-_EPSILON = 1e-4
-"""Variance of colours, 0..1, below which an edge is noise."""
-_REACH = 0.02
-"""Of the side: so far beyond the region the matte may reach."""
-_CORE = 0.03
-"""Of the side: so far inside it, all of a pixel belongs to the region."""
-_UNSURE, _DOUBT = 0.009, 0.02
-"""Of the side: so near to its edge a mask may be wrong; and what a pixel there counts for, when others are learned
-from."""
+_DOUBT = 0.02
+"""What a pixel counts for whose label may be wrong, when the filter learns from it."""
 _EMPTY, _FULL = 0.04, 0.88
 """What the filter says below and above these is nothing and all: it leaves a haze otherwise."""
 _BASE_RADIUS, _BASE_EPSILON = 0.008, 9.0
@@ -50,15 +62,15 @@ class Matte:
         return np.maximum(found, fields[..., 4]) * fields[..., 5]
 
 
-def matte_of(photo: np.ndarray, region: np.ndarray, *, fine: bool = False) -> Matte:
-    """The matte of a region (S, S) float32, 0..1, in its photo (S, S, 3) uint8; a ``fine`` one is the region itself."""
+def matte_of(photo: np.ndarray, region: np.ndarray, edge: Edge | None) -> Matte:
+    """The matte of a region (S, S) float32, 0..1, in its photo (S, S, 3) uint8; without an edge, the region itself."""
     side = len(photo)
     fields = np.zeros((side, side, 6), np.float32)
-    if fine:
+    if edge is None:
         fields[..., 4], fields[..., 5] = region, region > 0
         return Matte(fields)
     inside = (region > 0.5).astype(np.uint8)
-    reach, core = _REACH * side, max(_CORE * side, 1)
+    reach, core = edge.reach * side, max(edge.core * side, 1)
     x, y, width, height = cv2.boundingRect(inside)
     margin = int(np.ceil(2 * reach)) + 2
     box = slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin)
@@ -67,12 +79,12 @@ def matte_of(photo: np.ndarray, region: np.ndarray, *, fine: bool = False) -> Ma
     depth = cv2.distanceTransform(inside[box], cv2.DIST_L2, cv2.DIST_MASK_5)
     fields[box][..., 5] = np.clip((reach - beyond) / (reach / 2), 0, 1)
     fields[box][..., 4] = np.clip((depth - core / 2) / (core / 2), 0, 1) * region[box]
-    sure = np.where(np.maximum(beyond, depth) > _UNSURE * side, 1, _DOUBT).astype(np.float32)
-    fields[box][..., :4] = _guided(photo[box], region[box], sure, _RADIUS * side)
+    sure = np.where(np.maximum(beyond, depth) > edge.unsure * side, 1, _DOUBT).astype(np.float32)
+    fields[box][..., :4] = _guided(photo[box], region[box], sure, edge, edge.radius * side)
     return Matte(fields)
 
 
-def _guided(photo: np.ndarray, mask: np.ndarray, sure: np.ndarray, radius: float) -> np.ndarray:
+def _guided(photo: np.ndarray, mask: np.ndarray, sure: np.ndarray, edge: Edge, radius: float) -> np.ndarray:
     """(h, w, 4) float32: by which linear function of its colour a pixel's share of the mask is told.
 
     The function changes slowly: it is found at a lower resolution (He and Sun, "Fast Guided Filter", 2015).
@@ -103,7 +115,7 @@ def _guided(photo: np.ndarray, mask: np.ndarray, sure: np.ndarray, radius: float
     means = cv2.split(centre)
     order = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
     rr, rg, rb, gg, gb, bb = (pair - means[i] * means[j] for pair, (i, j) in zip(pairs, order, strict=True))
-    rr, gg, bb = rr + _EPSILON, gg + _EPSILON, bb + _EPSILON
+    rr, gg, bb = rr + edge.epsilon, gg + edge.epsilon, bb + edge.epsilon
     # The inverse of the symmetric matrix of covariances, by its minors.
     m00, m01, m02 = gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb
     m11, m12, m22 = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg

@@ -39,10 +39,6 @@ _OVER_SKIN = ids_of("l_brow", "r_brow", "eye_g")
 """Between hairs of a brow and behind glasses there is skin."""
 
 
-FINE = ("eyes", "glasses")
-"""Parts whose pixels are told by their colours already: no border is to be looked for."""
-
-
 @dataclass(frozen=True)
 class Colours:
     """Mean and standard deviation of L, a and b; and the tilt, how much a and b grow with L, if that is known."""

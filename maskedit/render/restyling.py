@@ -25,13 +25,16 @@ from maskedit.imaging import Square
 from maskedit.imaging.squares import centred
 from maskedit.labels import BACKGROUND, STYLE_PARTS
 from maskedit.render.compositing import Composite, blended
-from maskedit.render.mattes import Matte, lightness_base, matte_of
-from maskedit.render.part_colours import FINE, GLASSES, SEEN_THROUGH, Colours, colours_of, lab_of, region_of
+from maskedit.render.mattes import HAIRY, PLAIN, Edge, Matte, lightness_base, matte_of
+from maskedit.render.part_colours import GLASSES, SEEN_THROUGH, Colours, colours_of, lab_of, region_of
 from maskedit.render.pasting import inside_square
 
-_CONTRAST = 0.5, 1.5
-"""How much the contrast of lightness may change, as factors."""
-_CHROMA = 0.5, 1.25
+_EDGES: dict[str, Edge | None] = {"lips": PLAIN, "eyes": None, "glasses": None}
+"""Of parts that do not end like hair or against it; of eyes and glasses each pixel is told by its colour already."""
+_FLATTEST, _LIVELIEST, _SMOOTH = 0.5, 1.5, 1.1
+"""How much the contrast of lightness may change, as factors; of what is no hair it grows by less."""
+_STRANDS = ("hair", "brows")
+_CHROMA = 0.5, 1.1
 """Likewise the differences of a and b from their mean."""
 _DETAIL = 0.4, 1.6
 """Likewise fine detail."""
@@ -62,11 +65,13 @@ class _Recolouring:
     wanted: Colours
     noise: float
     """The standard deviation of the noise of L."""
+    liveliest: float = _LIVELIEST
+    """The greatest factor of contrast."""
 
     def __call__(self, lab: np.ndarray, base: np.ndarray) -> np.ndarray:
         """(h, w, 3) float32 in CIE Lab recoloured; ``base`` (h, w) float32 is its L without fine detail."""
         own, wanted = self.own.mean, self.wanted.mean
-        growth = np.clip(self.wanted.spread[0] / max(self.own.spread[0], 1.0), *_CONTRAST)
+        growth = np.clip(self.wanted.spread[0] / max(self.own.spread[0], 1.0), _FLATTEST, self.liveliest)
         before = np.clip(base / 100, _DARKEST, _LIGHTEST)
         contrast = growth * _steepness(own[0]) / _steepness(wanted[0])
         logit = contrast * (np.log(before / (1 - before)) - _logit(own[0])) + _logit(wanted[0])
@@ -221,7 +226,9 @@ class Restyling:
         for part, style in styles.items():
             found = self._part(part) if style.strength else None
             if found is not None:
-                curves.append((part, _Recolouring(found.colours, _wanted(style, found.colours), found.noise)))
+                liveliest = _LIVELIEST if part in _STRANDS else _SMOOTH
+                wanted = _wanted(style, found.colours)
+                curves.append((part, _Recolouring(found.colours, wanted, found.noise, liveliest)))
         return curves
 
     def _layers(self, styles: Styles) -> list[tuple[_Found, _Recolouring]]:
@@ -239,7 +246,7 @@ class Restyling:
         colours = colours_of(self._lab, region)
         if colours is None:
             return None
-        matte = matte_of(self._photo, region, fine=part in FINE)
+        matte = matte_of(self._photo, region, _EDGES.get(part, HAIRY))
         alpha = Matte.alpha(matte.fields, self._photo.astype(np.float32) / 255)
         return _Found(matte, alpha, colours, _noise(self._lab[..., 0], region))
 
