@@ -39,8 +39,10 @@ _PUBLIC = {
     "EditResult": "maskedit.render.results",
     "Renderer": "maskedit.render.renderer",
     "RenderResult": "maskedit.render.results",
+    "colour_style": "maskedit.render.part_colours",
     "compose": "maskedit.render.compositing",
     "paste_back": "maskedit.render.pasting",
+    "style_of": "maskedit.render.part_colours",
 }
 __all__ = [
     "LABELS",
@@ -53,11 +55,13 @@ __all__ = [
     "Renderer",
     "Square",
     "UserError",
+    "colour_style",
     "compose",
     "cut_square",
     "paste_back",
     "read_labels",
     "read_photo",
+    "style_of",
     "write_labels",
     "write_photo",
 ]
@@ -70,6 +74,7 @@ if TYPE_CHECKING:
     from maskedit.labels import LABELS
     from maskedit.render.compositing import Blend, compose
     from maskedit.render.edit_renderer import EditRenderer
+    from maskedit.render.part_colours import colour_style, style_of
     from maskedit.render.pasting import paste_back
     from maskedit.render.renderer import Renderer
     from maskedit.render.results import EditResult, RenderResult

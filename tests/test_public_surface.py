@@ -23,11 +23,13 @@ def test_the_public_names_are_these():
         "Renderer",
         "Square",
         "UserError",
+        "colour_style",
         "compose",
         "cut_square",
         "paste_back",
         "read_labels",
         "read_photo",
+        "style_of",
         "write_labels",
         "write_photo",
     ]
