@@ -91,7 +91,7 @@ class Completer:
     def _redrawn(self, ids: Tensor, hole: Tensor, quick: bool) -> np.ndarray:
         """The photo with a hole (1, 1, S, S) redrawn to show ids (1, S, S)."""
         photo, _, tensor, _, regions = self._target
-        view = view_for(self._network.config, hole)
+        view = view_for(self._network.config, hole, ids)
         if self._sight is None or self._sight.view != view:
             self._sight = look(self._network.config, tensor, regions, view, self._precision)
         part = complete_sight(self._draw, self._sight, self._style(quick), ids, hole)
