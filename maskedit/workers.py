@@ -26,7 +26,6 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 _SPAWN = multiprocessing.get_context("spawn")
-_JOBS_A_PROCESS = 16  # starting a process costs about as much as this many pairs
 
 
 def default_workers() -> int:
@@ -36,7 +35,13 @@ def default_workers() -> int:
 
 
 def run_jobs(
-    function: Callable[[Job], Result], jobs: Sequence[Job], *, workers: int, title: str, quiet: bool = False
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    *,
+    workers: int,
+    title: str,
+    quiet: bool = False,
+    jobs_a_process: int = 16,
 ) -> Iterator[Result]:
     """``function`` of every job, in the order they are finished; few jobs or one worker run in this process.
 
@@ -44,13 +49,14 @@ def run_jobs(
         function: of a module's top level, as it is sent to other processes.
         workers: processes at most.
         title: of the progress bar, which only a terminal shows.
+        jobs_a_process: a process is started for so many jobs; about as many as take as long as to start it.
 
     Raises:
         UserError: a process was killed from outside.
         Exception: whatever ``function`` raises; jobs that run are finished first and the others dropped, as they are
             on Ctrl+C.
     """
-    workers = min(workers, -(-len(jobs) // _JOBS_A_PROCESS))
+    workers = min(workers, -(-len(jobs) // jobs_a_process))
     results = (function(job) for job in jobs) if workers <= 1 else _in_processes(function, jobs, workers)
     bar = tqdm(total=len(jobs), desc=title, disable=quiet or None)
     with contextlib.closing(bar), contextlib.closing(results):

@@ -112,11 +112,14 @@ def test_exif_orientation_is_applied_to_photos(tmp_path, format, orientation):
     assert photo.shape == upright.shape
     assert photo.flags.c_contiguous
     assert np.abs(photo.astype(int) - upright).mean() < 2
+    assert imaging.read_orientation(path.read_bytes()) == orientation
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 60000])
 def test_an_orientation_that_does_not_exist_changes_nothing(face, orientation):
-    assert (imaging.read_photo(encode(face[0], exif=exif(orientation))) == face[0]).all()
+    data = encode(face[0], exif=exif(orientation))
+    assert (imaging.read_photo(data) == face[0]).all()
+    assert imaging.read_orientation(data) == 1
 
 
 def test_a_broken_exif_block_leaves_the_photo_readable(face):

@@ -22,7 +22,7 @@ from maskedit.labels import BACKGROUND, NUM_LABELS
 from maskedit.models.checkpoint import load_checkpoint
 from maskedit.models.device import peak_memory
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
-from maskedit.render.modes import BOX, FULL
+from maskedit.render.modes import FULL, QUICK
 from maskedit.render.renderer import Renderer
 from maskedit.resources import portrait
 
@@ -146,8 +146,8 @@ def _renderer_rows(job: Job) -> tuple[list[Row], list[tuple[Row, np.ndarray, np.
         errors = {} if job.random else _box_errors(renderer, labels, pixels)
         add(
             replace(
-                blank, work="edit", edit_px=pixels, mode="box", seconds=timed.median, count=len(timed.seconds),
-                box_share=timed.results.count("box") / len(timed.results), cache_mib=renderer.cache_bytes / MIB,
+                blank, work="edit", edit_px=pixels, mode=QUICK, seconds=timed.median, count=len(timed.seconds),
+                box_share=timed.results.count(QUICK) / len(timed.results), cache_mib=renderer.cache_bytes / MIB,
                 **errors,
             )
         )  # fmt: skip
@@ -174,7 +174,7 @@ def _engine_rows(job: Job) -> list[tuple[Row, np.ndarray, np.ndarray]]:
 
 
 def _completion_rows(job: Job) -> list[Row]:
-    """Edits of a photo by a network that sees it: in mode ``box`` as while the brush moves, in ``full`` with texture.
+    """Edits of a photo by a network that sees it: in mode ``quick`` as while the brush moves, in ``full`` with texture.
 
     None for weights that draw whole faces only.
     """
@@ -186,13 +186,13 @@ def _completion_rows(job: Job) -> list[Row]:
     while renderer.idle():
         pass
     rows = []
-    for mode in (BOX, FULL):
+    for mode in (QUICK, FULL):
         for pixels in job.edits:
             if pixels > COMPLETED:
                 continue
             # Not those that take an edit back: they leave nothing to complete.
             painted = islice(edits(labels, pixels), 0, None, 2)
-            timed = _timed(partial(renderer.complete, quick=mode == BOX), painted, job.seconds)
+            timed = _timed(partial(renderer.complete, quick=mode == QUICK), painted, job.seconds)
             rows.append(
                 Row(
                     job.device, job.preset, job.size, f"completion at {COMPLETED} px", timed.median, len(timed.seconds),

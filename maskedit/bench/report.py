@@ -54,20 +54,20 @@ class Row:
     edit_px: int | None = None
     """Side of the square that an edit changes."""
     mode: str | None = None
-    """``full``; ``box`` where the renderer was allowed to compute only what an edit changes, or to complete a photo
+    """``full``; ``quick`` where the renderer was allowed to compute only what an edit changes, or to complete a photo
     without its texture."""
     box_share: float | None = None
-    """Of the edits in mode ``box``: how many the renderer did so; the others were full renders."""
+    """Of the edits in mode ``quick``: how many the renderer did so; the others were full renders."""
     ratio: float | None = None
     """How many times faster than the baseline's picture."""
     max_error: float | None = None
-    """Levels of 255: in mode ``full`` against the baseline's picture of the same label map, in mode ``box`` against
+    """Levels of 255: in mode ``full`` against the baseline's picture of the same label map, in mode ``quick`` against
     the renderer's own full one, within the edit's box, right after another full render."""
     mean_error: float | None = None
     peak_memory_mib: float | None = None
     """By the end of this row: the device's on CUDA; elsewhere this process's, torch and all."""
     cache_mib: float | None = None
-    """What the renderer keeps for mode ``box``."""
+    """What the renderer keeps for mode ``quick``."""
     engine: str | None = None
     """What rendered whole images, in the renderer's words; the rows ``engine`` are renders by each there is."""
     p50: float | None = None

@@ -21,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from maskedit import imaging
 from maskedit.data.check import printable
@@ -49,7 +48,6 @@ _FILE_REASONS = ("unreadable", "not a square", "turned by EXIF")
 _LARGEST = 1024  # px: a larger photo's map is drawn at this side and enlarged; 19 probabilities a pixel fill memory
 _SAVE_EVERY = 10.0  # seconds: so much work a kill can lose
 _SHOWN = 5  # names for each reason in the table
-_ORIENTATION = 0x0112  # the EXIF tag
 
 
 @dataclass(frozen=True)
@@ -343,7 +341,7 @@ def _label_photo(job: _Job) -> Row:
     height, side = photo.shape[:2]
     if height != side:
         return replace(row, verdict="not a square", detail=f"{side} x {height} px")
-    if (orientation := _orientation(data)) != 1:
+    if (orientation := imaging.read_orientation(data)) != 1:
         # Copied as it is, it would be read by others without the turn, and not fit its label map.
         return replace(row, verdict="turned by EXIF", detail=f"orientation {orientation}")
     parsed_side = min(side, _LARGEST)
@@ -360,14 +358,6 @@ def _label_photo(job: _Job) -> Row:
         imaging.write_labels(mask, imaging.resize_labels(labels, (side, side)), overwrite=True)
         imaging.atomic_write_bytes(image, data, overwrite=True)
     return row
-
-
-def _orientation(data: bytes) -> int:
-    """The EXIF orientation of a photo file, 1..8; 1 when it says none."""
-    exif = Image.Exif()
-    exif.load(imaging.read_metadata(data).exif or b"")
-    found = exif.get(_ORIENTATION, 1)
-    return found if found in range(1, 9) else 1
 
 
 def _targets(out: Path, name: str) -> tuple[Path, Path]:

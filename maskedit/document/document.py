@@ -22,16 +22,16 @@ from maskedit.errors import UserError
 from maskedit.imaging import resize_labels
 from maskedit.labels import LABELS, NUM_LABELS
 
-MAX_LEARNED_BYTES = 256 * 2**20
-"""The most that `Document.learned` takes: what a session file keeps of it."""
+MAX_FACE_WEIGHTS_BYTES = 256 * 2**20
+"""The most that `Document.face_weights` takes: what a session file keeps of it."""
 
 
 class Document:
     """A photo with the label map a person edits.
 
     Public state that may be set freely: ``name`` (str), ``path`` (where the session lies, or None), ``locked`` (set
-    of ids nobody may paint over), ``only_over`` (paint over this id alone, or None), ``learned``. ``stroke`` is the
-    stroke in progress, or None; while there is one, no other change is possible: `undo` and `redo` return None, the
+    of ids nobody may paint over), ``only_over`` (paint over this id alone, or None), ``face_weights``. ``stroke`` is
+    the stroke in progress, or None; while there is one, no other change is possible: `undo` and `redo` return None, the
     others raise RuntimeError.
     """
 
@@ -62,7 +62,7 @@ class Document:
         self._labels_view = self._labels.view()
         self._labels_view.setflags(write=False)
         self._origin = origin
-        self._learned: bytes | None = None
+        self._face_weights: bytes | None = None
         self.name = name
         self.path = None if path is None else Path(path)
         self.locked: set[int] = set()
@@ -98,22 +98,22 @@ class Document:
         return self._origin
 
     @property
-    def learned(self) -> bytes | None:
+    def face_weights(self) -> bytes | None:
         """Weights that were learned for this face, as an opaque file; they belong to the photo and its reference
         labels. May be set; the document then counts as modified until it is saved, or has its saved ones again.
 
-        Raises UserError when set to more than ``MAX_LEARNED_BYTES``.
+        Raises UserError when set to more than ``MAX_FACE_WEIGHTS_BYTES``.
         """
-        return self._learned
+        return self._face_weights
 
-    @learned.setter
-    def learned(self, data: bytes | None) -> None:
-        if data is not None and len(data) > MAX_LEARNED_BYTES:
+    @face_weights.setter
+    def face_weights(self, data: bytes | None) -> None:
+        if data is not None and len(data) > MAX_FACE_WEIGHTS_BYTES:
             raise UserError(
                 f"What was learned for this face has {len(data) / 2**20:.0f} MiB; a session keeps up to "
-                f"{MAX_LEARNED_BYTES >> 20} MiB. Learn with fewer weights."
+                f"{MAX_FACE_WEIGHTS_BYTES >> 20} MiB. Learn with fewer weights."
             )
-        self._learned = data
+        self._face_weights = data
 
     @property
     def width(self) -> int:
@@ -152,7 +152,7 @@ class Document:
             path=self.path,
             origin=self._origin,
         )
-        other.learned = self._learned
+        other.face_weights = self._face_weights
         other.locked, other.only_over = set(self.locked), self.only_over
         other.photo_cache = self.photo_cache
         other.restore_history(History.restored(self._history.edits, position=self._history.position))
@@ -321,7 +321,7 @@ class Document:
 
     def _state(self) -> tuple[int, bytes | None]:
         """What a save keeps: the committed map, by its place in the history, and what was learned."""
-        return self._history.state, self._learned
+        return self._history.state, self._face_weights
 
     def _pixel(self, x: float, y: float) -> tuple[int, int] | None:
         """(row, column) under the point, or None outside."""

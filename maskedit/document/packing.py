@@ -23,7 +23,7 @@ from PIL import Image
 
 from maskedit import imaging
 from maskedit.document.checks import MAX_PIXELS
-from maskedit.document.document import MAX_LEARNED_BYTES, Document
+from maskedit.document.document import MAX_FACE_WEIGHTS_BYTES, Document
 from maskedit.document.history import MAX_HISTORY_BYTES, Box, Edit, History
 from maskedit.document.origin import MAX_ORIGIN_BYTES, Origin
 from maskedit.imaging import Square
@@ -32,7 +32,7 @@ from maskedit.labels import NUM_LABELS
 VERSION = 1
 """Goes up when an older editor would misread a session. One that does not know a member or a key ignores it, and opens
 the same face and edits; so the origin and what was learned came without a new number."""
-_ORIGIN, _LEARNED = "origin", "learned.safetensors"
+_ORIGIN, _FACE_WEIGHTS = "origin", "learned.safetensors"
 _MAX_NAME = 200
 _MAX_EDITS = 100_000
 _LIMITS = {
@@ -43,7 +43,7 @@ _LIMITS = {
     "history.json": 96 * 2**20,
     "history.bin": MAX_HISTORY_BYTES,
     _ORIGIN: MAX_ORIGIN_BYTES,
-    _LEARNED: MAX_LEARNED_BYTES,
+    _FACE_WEIGHTS: MAX_FACE_WEIGHTS_BYTES,
 }
 """The most bytes each member may unpack to."""
 
@@ -53,10 +53,10 @@ class Malformed(Exception):
 
 
 def pack(
-    document: Document, *, history_bytes: int = MAX_HISTORY_BYTES, learned_bytes: int = MAX_LEARNED_BYTES
+    document: Document, *, history_bytes: int = MAX_HISTORY_BYTES, face_weights_bytes: int = MAX_FACE_WEIGHTS_BYTES
 ) -> bytes:
     """The session file of a document: its newest edits that fit ``history_bytes``, a stroke in progress left out, and
-    what was learned unless that is more than ``learned_bytes``."""
+    the face weights unless they are more than ``face_weights_bytes``."""
     if "png" not in document.photo_cache:
         document.photo_cache["png"] = imaging.png_bytes(document.photo)
     entries, blocks, position = _packed_history(document.history, history_bytes)
@@ -79,8 +79,8 @@ def pack(
     }
     if document.origin is not None:
         members[_ORIGIN] = document.origin.data
-    if document.learned is not None and len(document.learned) <= learned_bytes:
-        members[_LEARNED] = document.learned
+    if document.face_weights is not None and len(document.face_weights) <= face_weights_bytes:
+        members[_FACE_WEIGHTS] = document.face_weights
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, data in members.items():
@@ -151,7 +151,7 @@ def unpack(archive: zipfile.ZipFile) -> Document:
         name=name[:_MAX_NAME],
         origin=_origin(archive, state.get("square")),
     )
-    document.learned = _optional_member(archive, _LEARNED)
+    document.face_weights = _optional_member(archive, _FACE_WEIGHTS)
     document.locked, document.only_over = set(locked), only_over
     document.restore_history(_history(archive, state.get("position"), size))
     return document

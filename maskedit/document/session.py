@@ -23,7 +23,7 @@ from maskedit.imaging import atomic_write_bytes
 SUFFIX = ".maskedit"
 # Recovery files are written while a person paints: they must be quick.
 _RECOVERY_HISTORY_BYTES = 8 * 2**20
-_RECOVERY_LEARNED_BYTES = 32 * 2**20
+_RECOVERY_FACE_WEIGHTS_BYTES = 32 * 2**20
 
 
 def save_session(path: str | Path, document: Document, *, overwrite: bool = True) -> None:
@@ -95,7 +95,7 @@ def write_recovery(directory: str | Path, document: Document) -> Path:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds a person's photo
     except OSError as error:
         raise UserError(f"The folder {directory} for recovery files cannot be made: {error.strerror}.") from error
-    data = pack(document, history_bytes=_RECOVERY_HISTORY_BYTES, learned_bytes=_RECOVERY_LEARNED_BYTES)
+    data = pack(document, history_bytes=_RECOVERY_HISTORY_BYTES, face_weights_bytes=_RECOVERY_FACE_WEIGHTS_BYTES)
     atomic_write_bytes(path, data, overwrite=True)
     return path
 

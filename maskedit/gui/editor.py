@@ -19,6 +19,8 @@ from maskedit.labels import BY_NAME, NUM_LABELS
 from maskedit.render.results import FaceRenderer
 
 TOOLS = ("brush", "eraser", "fill", "lasso", "parse_again", "picker")
+BRUSHES = ("brush", "eraser")
+"""Those that paint strokes, and whose ring follows the pointer."""
 MIN_BRUSH, MAX_BRUSH = 1, 256
 
 
@@ -68,7 +70,7 @@ class Editor(QObject):
         self.render.state_changed.connect(self.preview_changed)
         self.render.live_changed.connect(self.options_changed)
         self.tuning.progressed.connect(self.preview_changed)
-        self.tuning.learned_changed.connect(self.history_changed)
+        self.tuning.face_weights_changed.connect(self.history_changed)
         self.render.waiting_ended.connect(self._tell_idle)
         self.jobs.promise_ended.connect(self._tell_idle)
 

@@ -28,7 +28,7 @@ from maskedit.gui.canvas.views import ImageView, ResultView
 from maskedit.gui.commands.handlers import Commands
 from maskedit.gui.commands.menus import Menus
 from maskedit.gui.dialogs.dialogs import Dialogs
-from maskedit.gui.editor import TOOLS, Editor
+from maskedit.gui.editor import BRUSHES, TOOLS, Editor
 from maskedit.gui.files.files import BUNDLED, Files
 from maskedit.gui.panels.brush_bar import BrushBar
 from maskedit.gui.panels.digits import DigitEntry
@@ -238,7 +238,7 @@ class MainWindow(QMainWindow):
         enabled = dict.fromkeys(NEEDS_DOCUMENT, has_document)
         enabled["learn"] = has_document and editor.tuning.progress is None
         enabled["stop_learning"] = editor.tuning.progress is not None
-        enabled["forget_face"] = has_document and document.learned is not None
+        enabled["forget_face"] = has_document and document.face_weights is not None
         enabled["undo"] = has_document and document.can_undo
         enabled["redo"] = has_document and document.can_redo
         self.menus.show_state(checked, enabled)
@@ -252,7 +252,7 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _canvas_hovered(self, point: QPointF | None) -> None:
         self.status.show_pointer(point)
-        ring = point if self.editor.tool in ("brush", "eraser") else None
+        ring = point if self.editor.tool in BRUSHES else None
         for view in (self.photo_view, self.result_view):
             view.set_ring(ring, self.editor.brush)
 

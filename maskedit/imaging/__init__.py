@@ -8,7 +8,7 @@ from maskedit.imaging.geometry import enlarge_labels, fit_square, resize_labels,
 from maskedit.imaging.label_files import LabelFile, LossyLabelsError, read_label_file, read_labels
 from maskedit.imaging.metadata import PhotoMetadata, read_metadata
 from maskedit.imaging.openraster import Layer, write_openraster
-from maskedit.imaging.photos import MAX_PIXELS, MIN_SIDE, read_photo, read_size, read_source
+from maskedit.imaging.photos import MAX_PIXELS, MIN_SIDE, read_orientation, read_photo, read_size, read_source
 from maskedit.imaging.pictures import before_after_sheet, captioned_sheet, colourise
 from maskedit.imaging.source_photo import SourcePhoto
 from maskedit.imaging.squares import Square, cut_labels, cut_square
@@ -36,6 +36,7 @@ __all__ = [
     "read_label_file",
     "read_labels",
     "read_metadata",
+    "read_orientation",
     "read_photo",
     "read_size",
     "read_source",

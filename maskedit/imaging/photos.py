@@ -78,11 +78,18 @@ def upright_size(data: bytes, name: str) -> tuple[int, int]:
     with decoding(name):
         image = open_image(data, name)
         width, height = image.size
-        with tolerated(logger, "The EXIF block is broken: the picture is taken as upright.", Exception):
-            # Pillow gives the size of a TIFF file as it will turn it.
-            if image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _LYING:
-                return height, width
-    return width, height
+        # Pillow gives the size of a TIFF file as it will turn it.
+        lying = image.format != "TIFF" and _orientation(image) in _LYING
+    return (height, width) if lying else (width, height)
+
+
+def read_orientation(data: bytes) -> int:
+    """The EXIF orientation that a file's bytes say, 1..8; 1, upright, where they say none or are broken there.
+
+    Raises UserError when they are no image.
+    """
+    with decoding("The image data"):
+        return _orientation(open_image(data, "The image data"))
 
 
 def read_source(source: str | Path | bytes) -> tuple[bytes, str]:
@@ -147,15 +154,19 @@ def load_image(data: bytes, name: str) -> tuple[Image.Image, int, bool]:
     image = open_image(data, name)
     deep = image.mode in ("RGB", "RGBA", "LA") and ";16" in repr(image.tile)  # loading clears the tile list
     image.load()
-    orientation = 1
+    # Only after loading: Pillow turns TIFF files by itself and then clears the tag.
+    return image, _orientation(image), deep
+
+
+def _orientation(image: Image.Image) -> int:
     with tolerated(logger, "The EXIF block is broken: the picture is taken as upright.", Exception):
-        # Only after loading: Pillow turns TIFF files by itself and then clears the tag.
-        orientation = image.getexif().get(_ORIENTATION, 1)
-    return image, orientation, deep
+        found = image.getexif().get(_ORIENTATION, 1)
+        return found if found in range(1, 9) else 1
+    return 1
 
 
 def upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Apply an EXIF orientation to (H, W, ...); values other than 2..8 leave it as it is."""
+    """Apply an EXIF orientation, 1..8, to (H, W, ...)."""
     if orientation in _LYING:
         array = array.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):

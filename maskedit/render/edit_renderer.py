@@ -18,7 +18,7 @@ from maskedit import imaging
 from maskedit.errors import UserError
 from maskedit.imaging import Square
 from maskedit.render.compositing import Blend, Composite, compose
-from maskedit.render.modes import BOX, FULL, Mode, never
+from maskedit.render.modes import FULL, QUICK, Mode, never
 from maskedit.render.results import EditResult, FaceRenderer, Learning
 
 FULL_SIZE = 1024
@@ -73,12 +73,12 @@ class EditRenderer:
 
     @property
     def cache_bytes(self) -> int:
-        """Memory that is kept for renders of ``BOX`` quality, in bytes."""
+        """Memory that is kept for renders of ``QUICK`` quality, in bytes."""
         return self._renderer.cache_bytes
 
-    def has_boxes(self, blend: Blend = Blend()) -> bool:
-        """Whether ``BOX`` quality is anything else than ``FULL`` for edits blended in this way."""
-        return self._completes(blend) or self._renderer.has_boxes
+    def has_quick(self, blend: Blend = Blend()) -> bool:
+        """Whether ``QUICK`` quality is anything else than ``FULL`` for edits blended in this way."""
+        return self._completes(blend) or self._renderer.has_quick
 
     def set_target(self, photo: np.ndarray, reference_labels: np.ndarray, face_weights: bytes | None = None) -> None:
         """The photo to edit, its own label map, and what was learned of its face.
@@ -119,7 +119,7 @@ class EditRenderer:
         Args:
             labels: (S, S) uint8 ids, of the photo's side. The photo's own label map gives the photo, bit for bit.
             blend: how the edit is laid into the photo; of a network that completes, only ``whole_face`` is heeded.
-            quality: ``FULL``, or ``BOX`` where soon is better than exact: while the brush moves.
+            quality: ``FULL``, or ``QUICK`` where soon is better than exact: while the brush moves.
             cancelled: asked now and then; True gives the render up.
 
         Raises:
@@ -128,10 +128,10 @@ class EditRenderer:
         """
         photo, reference_labels = self._checked_target()
         if self._completes(blend):
-            result = self._renderer.complete(labels, quick=quality == BOX, cancelled=cancelled)
+            result = self._renderer.complete(labels, quick=quality == QUICK, cancelled=cancelled)
             return replace(result, notice=self._told(result.notice))
         self.prepare(labels, blend, cancelled=cancelled)
-        if quality == BOX and self._renderer.has_boxes:
+        if quality == QUICK and self._renderer.has_quick:
             result = self._renderer.update(labels)
         else:
             result = self._renderer.render(labels, cancelled=cancelled)
@@ -240,7 +240,7 @@ class EditRenderer:
             if face_weights is None:
                 self._renderer.forget()
             else:
-                self._renderer.load_learned(face_weights)
+                self._renderer.load_face_weights(face_weights)
         except UserError as error:
             self._renderer.forget()
             self._notices.append(f"{error} The face is shown without it; Render > Forget this face drops it.")

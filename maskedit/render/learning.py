@@ -171,7 +171,7 @@ class Learning:
         self._apply({name: tensor.detach().clone() for name, tensor in self._learned.items()})
 
     def finish(self) -> bytes:
-        """Let the renderer render with what was learned, and give it as safetensors for ``Renderer.load_learned``.
+        """Let the renderer render with what was learned, and give it as safetensors for ``Renderer.load_face_weights``.
 
         May be called before all steps are done. The renderer gets what the bytes hold, rounding included.
 

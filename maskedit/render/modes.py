@@ -10,12 +10,12 @@ class Mode(StrEnum):
 
     FULL = auto()
     """As good as it gets."""
-    BOX = auto()
+    QUICK = auto()
     """Sooner, while the brush moves: only boxes around what changed are rendered anew or, with weights that complete
     the photo, its texture is left out."""
 
 
-FULL, BOX = Mode
+FULL, QUICK = Mode
 
 GRAPHS = ("graph", "compiled")
 """On an NVIDIA GPU, ``graph`` is the network as one CUDA graph, and ``compiled`` one of what torch.compile makes of it,

@@ -8,11 +8,9 @@ of some of the generator's weights, and of the style code, until there is anothe
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -32,17 +30,12 @@ from maskedit.render.completion import Completer
 from maskedit.render.compositing import Composite
 from maskedit.render.engines.selection import Engines
 from maskedit.render.engines.timing import default_cache_file
+from maskedit.render.gpu_memory import GAVE_WAY, attempted, with_memory
 from maskedit.render.learning import STYLE, FaceWeights, Learning, trained_names
-from maskedit.render.modes import BOX, ENGINES, FULL, never
-from maskedit.render.portraits import portrait_edits, portraits
+from maskedit.render.modes import ENGINES, FULL, QUICK, never
+from maskedit.render.portraits import portrait_edits
 from maskedit.render.results import EditResult, RenderResult
 from maskedit.resources import default_weights
-
-T = TypeVar("T")
-
-logger = logging.getLogger(__name__)
-
-TOO_LITTLE_MEMORY = "The GPU has too little memory left; rendering goes on, slower, on the CPU."
 
 
 class Renderer:
@@ -84,19 +77,15 @@ class Renderer:
         DmnConfig.check_side(self.size)
         self._target: tuple[np.ndarray, np.ndarray] | None = None
         self._style: torch.Tensor | None = None
-        self._learned: FaceWeights | None = None
+        self._face_weights: FaceWeights | None = None
         self._kept: FaceWeights = {}
         self._completer: Completer | None = None
         """Completes the target as the network stands; made when the first completion is asked for."""
         self._warm: Completer | None = None
         """The last one that has drawn anything."""
-        self._notice = ""
-        try:
-            self._move(chosen)
-        except torch.OutOfMemoryError:
-            logger.warning("The network does not fit into the GPU's memory.", exc_info=True)
-            self._notice = TOO_LITTLE_MEMORY
-        if self._notice:
+        _, fits = attempted(lambda: self._move(chosen))
+        self._notice = "" if fits else GAVE_WAY
+        if not fits:
             self._give_way()
 
     header: Header
@@ -112,7 +101,7 @@ class Renderer:
         return f"{names.get(self.device.type, self.device.type)} {how}, {size} px"
 
     @property
-    def has_boxes(self) -> bool:
+    def has_quick(self) -> bool:
         """Whether ``update`` is anything else than ``render``: not on a GPU, nor with the variant ``spade``, nor where
         boxes would keep more than `maskedit.render.engines.selection.LIMIT` bytes."""
         return self._engines.boxes is not None
@@ -201,8 +190,8 @@ class Renderer:
         _, reference = self._checked_target(labels)
         started, typical = time.perf_counter(), not np.array_equal(labels, reference)
         with torch.inference_mode():
-            composite, notice = self._with_memory(
-                lambda: self._target_completer().complete(labels, quick=quick, cancelled=cancelled)
+            composite, notice = with_memory(
+                lambda: self._target_completer().complete(labels, quick=quick, cancelled=cancelled), self._give_way
             )
         if typical:
             self._warm = self._completer
@@ -210,7 +199,7 @@ class Renderer:
         # At the network's own side, and not always by what renders whole faces.
         name = self._engine_name(self._engines.completions.name.removeprefix("torch "), self.header.config.size)
         seconds = time.perf_counter() - started
-        return EditResult(composite, seconds, name, BOX if quick else FULL, notice, typical)
+        return EditResult(composite, seconds, name, QUICK if quick else FULL, notice, typical)
 
     def complete_once(
         self,
@@ -233,12 +222,12 @@ class Renderer:
         side = check_photo(photo)
         check_labels(reference_labels, side)
         check_labels(labels, side)
-
-        def work() -> Composite:
-            return self._completer_of(photo, reference_labels).complete(labels, cancelled=cancelled)
-
         with torch.inference_mode():
-            return self._with_memory(work)[0]
+            composite, _ = with_memory(
+                lambda: self._completer_of(photo, reference_labels).complete(labels, cancelled=cancelled),
+                self._give_way,
+            )
+        return composite
 
     def idle(self, cancelled: Callable[[], bool] = never) -> bool:
         """Do one thing that makes later renders better or faster, some tenths of a second; False when there is none.
@@ -262,11 +251,11 @@ class Renderer:
         started = time.perf_counter()
         ids = labels if side == self.size else imaging.resize_labels(labels, (self.size, self.size))
         with torch.inference_mode():
-            (image, boxes), notice = self._with_memory(lambda: work(ids))
+            (image, boxes), notice = with_memory(lambda: work(ids), self._give_way)
         notice, self._notice = notice or self._notice, ""
         if side != self.size:
             image = imaging.resize_photo(image, (side, side))
-        mode = BOX if boxes else FULL
+        mode = QUICK if boxes else FULL
         return RenderResult(image, time.perf_counter() - started, self.engine, mode, notice)
 
     def _checked_target(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -289,23 +278,21 @@ class Renderer:
             raise UserError("There is no photo to learn: call set_target first.")
         if steps is not None and steps < 1:
             raise UserError(f"{steps} steps of learning came; wanted 1 or more.")
-        try:
-            return self._learning(learning.STEPS if steps is None else steps)
-        except torch.OutOfMemoryError:
-            logger.warning("Learning does not fit into the GPU's memory.", exc_info=True)
-        self._empty_cache()
-        raise UserError(learning.TOO_LITTLE_MEMORY)
+        begun, fits = attempted(lambda: self._learning(learning.STEPS if steps is None else steps))
+        if not fits:
+            raise UserError(learning.TOO_LITTLE_MEMORY)
+        return begun
 
     @property
-    def learned(self) -> bool:
+    def has_face_weights(self) -> bool:
         """Whether renders use what was learned of the target's face."""
-        return self._learned is not None
+        return self._face_weights is not None
 
     def forget(self) -> None:
         """Render with the weights of the file again, bit for bit."""
         self._apply(None)
 
-    def load_learned(self, data: bytes) -> None:
+    def load_face_weights(self, data: bytes) -> None:
         """Render with what ``Learning.finish`` gave for this target. ``data`` may come from anywhere.
 
         Raises:
@@ -317,11 +304,11 @@ class Renderer:
         self._apply(learning.unpack(data, self._base, self._fingerprint, style_values=values))
 
     def _learning(self, steps: int) -> Learning:
-        target, before = self._target, self._learned
+        target, before = self._target, self._face_weights
 
-        def apply(learned: FaceWeights | None) -> None:
+        def apply(face_weights: FaceWeights | None) -> None:
             if self._target is target:  # what is learned of one face is nothing to another
-                self._apply(before if learned is None else learned)
+                self._apply(before if face_weights is None else face_weights)
 
         photo, labels = target
         with torch.inference_mode():
@@ -340,24 +327,15 @@ class Renderer:
             apply=apply,
         )
 
-    def _calibration(self) -> list[tuple[np.ndarray, torch.Tensor]]:
-        """Label maps (S, S) uint8 and style codes of the bundled portraits, at the side that is rendered."""
-        pairs = []
-        for photo, labels in portraits(self.size):
-            with torch.inference_mode():
-                style = self._network.style(self._photo(photo, self.precision), self._one_hot(labels))
-            pairs.append((labels, style))
-        return pairs
-
-    def _apply(self, learned: FaceWeights | None) -> None:
+    def _apply(self, face_weights: FaceWeights | None) -> None:
         """Put what was learned into the network, or what the file holds when None."""
-        if self._learned is not learned:
-            source = self._base if learned is None else learned
+        if self._face_weights is not face_weights:
+            source = self._base if face_weights is None else face_weights
             with torch.no_grad():
                 for name in self._base:
                     self._network.get_parameter(name).copy_(source[name])
-            self._engines.weights_changed(pristine=learned is None)
-        self._learned = learned
+            self._engines.weights_changed(pristine=face_weights is None)
+        self._face_weights = face_weights
         self._style = self._completer = None
 
     @property
@@ -370,11 +348,11 @@ class Renderer:
 
     def _style_code(self) -> torch.Tensor:
         if self._style is None:
-            if self._learned is None:
+            if self._face_weights is None:
                 photo, reference = self._target
                 self._style = self._network.style(self._photo(photo, self.precision), self._one_hot(reference))
             else:
-                self._style = self._learned[STYLE].to(self.device, self.precision)
+                self._style = self._face_weights[STYLE].to(self.device, self.precision)
         return self._style
 
     def _target_completer(self) -> Completer:
@@ -386,8 +364,8 @@ class Renderer:
         draw = self._engines.completions.complete
         completer = Completer(self._network, device=self.device, precision=self.precision, draw=draw)
         completer.set_target(photo, reference_labels)
-        if self._learned is not None:
-            completer.style = self._learned[STYLE].to(self.device, self.precision)
+        if self._face_weights is not None:
+            completer.style = self._face_weights[STYLE].to(self.device, self.precision)
         return completer
 
     def _photo(self, photo: np.ndarray, precision: torch.dtype) -> torch.Tensor:
@@ -403,28 +381,8 @@ class Renderer:
     def _one_hot(self, labels: np.ndarray) -> torch.Tensor:
         return one_hot(self._ids(labels), dtype=self.precision).contiguous(memory_format=self._memory_format)
 
-    def _with_memory(self, work: Callable[[], T]) -> tuple[T, str]:
-        """Run ``work``; out of GPU memory empties the cache and tries once more, then moves to the CPU for good."""
-        for notice in ("", "GPU memory ran short; the render was tried again and went through."):
-            try:
-                return work(), notice
-            except torch.OutOfMemoryError:
-                logger.warning("A render does not fit into the GPU's memory.", exc_info=True)
-            # Outside the except block: inside it, the traceback would keep the failed tensors alive.
-            self._empty_cache()
-        self._give_way()
-        return work(), TOO_LITTLE_MEMORY
-
-    @staticmethod
-    def _empty_cache() -> None:
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        elif torch.backends.mps.is_available():
-            torch.mps.empty_cache()
-
     def _give_way(self) -> None:
         """Go on on the CPU, for good; an engine that was asked for of the GPU does not hold there."""
-        self._empty_cache()
         self._wanted_engine, self._style, self._completer = "auto", None, None
         self._move(torch.device("cpu"))
 
@@ -439,6 +397,5 @@ class Renderer:
             engine=self._wanted_engine,
             int8=self._wanted_precision == "auto",
             cache_file=self._cache_file,
-            calibration=self._calibration,
-            pristine=self._learned is None,
+            pristine=self._face_weights is None,
         )

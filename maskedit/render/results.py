@@ -22,7 +22,7 @@ class RenderResult:
     engine: str
     """What makes full renders, e.g. ``"CPU OpenVINO int8, 256 px"``; boxes are always torch's."""
     mode: Mode = FULL
-    """``FULL``, or ``BOX`` where only boxes around what changed were rendered."""
+    """``FULL``, or ``QUICK`` where only boxes around what changed were rendered."""
     notice: str = ""
     """One sentence for the person when something had to give way, e.g. GPU memory; else empty."""
 
@@ -37,7 +37,7 @@ class EditResult:
     engine: str
     """As of `RenderResult`."""
     mode: Mode = FULL
-    """``FULL``, or ``BOX`` where it was made quickly, and another one would look a little better."""
+    """``FULL``, or ``QUICK`` where it was made quickly, and another one would look a little better."""
     notice: str = ""
     """Sentences for the person when something had to give way; else empty."""
     typical: bool = True
@@ -83,7 +83,7 @@ class FaceRenderer(Protocol):
         ...
 
     @property
-    def has_boxes(self) -> bool:
+    def has_quick(self) -> bool:
         """Whether ``update`` is anything else than ``render``."""
         ...
 
@@ -120,6 +120,6 @@ class FaceRenderer(Protocol):
 
     def learn(self, steps: int | None = None) -> Learning: ...
 
-    def load_learned(self, data: bytes) -> None: ...
+    def load_face_weights(self, data: bytes) -> None: ...
 
     def forget(self) -> None: ...

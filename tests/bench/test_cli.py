@@ -51,8 +51,8 @@ def check_render_rows(rows, *, preset, box_errors):
         ("first render", None, "full"),
         ("edit", 16, "full"),
         ("edit", 32, "full"),
-        ("edit", 16, "box"),
-        ("edit", 32, "box"),
+        ("edit", 16, "quick"),
+        ("edit", 32, "quick"),
     ]
     for row in rows:
         assert list(row) == [field.name for field in fields(Row)]
@@ -64,12 +64,12 @@ def check_render_rows(rows, *, preset, box_errors):
         if row["seconds"]:
             assert row["ratio"] == pytest.approx(baseline["seconds"] / row["seconds"])
         assert "64 px" in row["engine"]
-        compared = row["mode"] == "full" or (row["mode"] == "box" and box_errors)
+        compared = row["mode"] == "full" or (row["mode"] == "quick" and box_errors)
         assert (row["max_error"] is not None) == (row["mean_error"] is not None) == compared
         if compared:
             assert 0 <= row["mean_error"] <= row["max_error"] <= 255
-        assert (row["box_share"] is not None) == (row["cache_mib"] is not None) == (row["mode"] == "box")
-        if row["mode"] == "box":
+        assert (row["box_share"] is not None) == (row["cache_mib"] is not None) == (row["mode"] == "quick")
+        if row["mode"] == "quick":
             assert 0 <= row["box_share"] <= 1
             assert row["cache_mib"] >= 0
 
@@ -119,7 +119,7 @@ def test_completions_of_weights_that_can(in_this_process, tmp_path):
     assert cli.main([*QUICK, "--edits", "16", "--weights", str(weights), "--no-stroke", "--json", str(file)]) == 0
     rows = json.loads(file.read_text())["rows"]
     found = [row for row in rows if row["work"] == "completion at 512 px"]
-    assert [(row["edit_px"], row["mode"]) for row in found] == [(16, "box"), (16, "full")]
+    assert [(row["edit_px"], row["mode"]) for row in found] == [(16, "quick"), (16, "full")]
     for row in found:
         assert row["count"] >= renders.LEAST
         assert row["ratio"] == pytest.approx(rows[0]["seconds"] / row["seconds"])
@@ -174,8 +174,8 @@ def test_the_released_graph_is_the_networks_float32_picture(weights):
 
 
 def test_a_box_that_was_a_full_render_is_told():
-    row = Row("cpu", "tiny", 64, "edit", 0.5, 4, edit_px=16, mode="box", box_share=0.25, ratio=2.0)
-    assert "box 25%" in line(row)
+    row = Row("cpu", "tiny", 64, "edit", 0.5, 4, edit_px=16, mode="quick", box_share=0.25, ratio=2.0)
+    assert "quick 25%" in line(row)
     assert len(line(Row("cpu", "tiny", 64, "edit", 0.5, 4, peak_memory_mib=20000.0))) == len(HEADER)
 
 

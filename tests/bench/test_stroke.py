@@ -75,14 +75,14 @@ def test_every_event_is_painted_and_previewed(qapp, tmp_path, monkeypatch, kept,
 @pytest.mark.slow
 def test_boxes_are_counted_and_the_full_result_is_waited_for(qapp):
     class Boxes(Engine):
-        has_boxes = True
+        has_quick = True
 
         def update(self, labels):
-            return self.result(imaging.colourise(labels), 0.001, "box")
+            return self.result(imaging.colourise(labels), 0.001, "quick")
 
     engine = Boxes(0.02)
     done = replay(lambda: engine, hand_stroke(0.3))
-    assert set(done.modes) == {"box", "full"}
+    assert set(done.modes) == {"quick", "full"}
     assert len(done.preview) == sum(moment.changed for moment in done.moments)
     before, hair = imaging.read_labels(portrait("collins")[1]), BY_NAME["hair"].id
     assert (engine.rendered[-1] != before).sum() > 100

@@ -22,7 +22,7 @@ def document() -> Document:
 def test_a_document_without_a_file():
     plain = Document(np.zeros((6, 8, 3), np.uint8), np.zeros((6, 8), np.uint8))
     assert plain.origin is None
-    assert plain.learned is None
+    assert plain.face_weights is None
     assert plain.copy().origin is None
 
 
@@ -36,12 +36,12 @@ def test_the_origin_cannot_be_exchanged(document):
 
 
 def test_a_copy_has_both(document):
-    document.learned = b"weights"
+    document.face_weights = b"weights"
     copy = document.copy()
     assert copy.origin is ORIGIN
-    assert copy.learned == b"weights"
-    copy.learned = None
-    assert document.learned == b"weights"
+    assert copy.face_weights == b"weights"
+    copy.face_weights = None
+    assert document.face_weights == b"weights"
 
 
 def test_a_photo_file_that_no_session_could_keep_is_refused(monkeypatch):
@@ -67,29 +67,29 @@ def test_an_empty_file():
 
 def test_what_was_learned_counts_as_a_change_until_it_is_saved(document):
     assert not document.is_modified
-    document.learned = b"weights"
+    document.face_weights = b"weights"
     assert document.is_modified
     document.fill(0, 0, HAIR)
     document.undo()
     assert document.is_modified  # undo takes back strokes only
-    document.learned = None
+    document.face_weights = None
     assert not document.is_modified  # as if nothing had happened
-    document.learned = b"weights"
+    document.face_weights = b"weights"
     document.mark_saved()
     assert not document.is_modified
-    document.learned = b"other weights"
+    document.face_weights = b"other weights"
     assert document.is_modified
-    document.learned = None
+    document.face_weights = None
     assert document.is_modified
-    document.learned = b"weights"
+    document.face_weights = b"weights"
     assert not document.is_modified
     document.fill(0, 0, HAIR)
     assert document.is_modified
 
 
 def test_too_much_was_learned(document, monkeypatch):
-    monkeypatch.setattr(document_module, "MAX_LEARNED_BYTES", 10)
-    document.learned = b"0123456789"
+    monkeypatch.setattr(document_module, "MAX_FACE_WEIGHTS_BYTES", 10)
+    document.face_weights = b"0123456789"
     with pytest.raises(UserError, match="What was learned"):
-        document.learned = b"0123456789A"
-    assert document.learned == b"0123456789"
+        document.face_weights = b"0123456789A"
+    assert document.face_weights == b"0123456789"

@@ -39,7 +39,7 @@ def document() -> Document:
         rng.integers(0, 256, (32, 40, 3), dtype=np.uint8), reference, reference_labels=reference, name="Zoë / 1",
         origin=ORIGIN,
     )  # fmt: skip
-    document.learned = b"weights"
+    document.face_weights = b"weights"
     stroke = document.begin_stroke(HAIR, diameter=7, mirror=True)
     stroke.move_to(3, 3)
     stroke.move_to(20, 20)
@@ -89,7 +89,7 @@ def test_a_session_comes_back_with_its_history(document, saved):
     assert loaded.path == saved
     assert (loaded.locked, loaded.only_over) == ({3, 5}, 0)
     assert loaded.origin == ORIGIN
-    assert loaded.learned == b"weights"
+    assert loaded.face_weights == b"weights"
     assert not loaded.is_modified
     assert loaded.history.names == document.history.names
     assert loaded.history.position == document.history.position == 2
@@ -157,7 +157,7 @@ def test_a_session_of_before_there_were_origins(saved):
     rewrite(saved, **{"session.json": json.dumps(state), "origin": None, "learned.safetensors": None})
     loaded = load_session(saved)
     assert loaded.origin is None
-    assert loaded.learned is None
+    assert loaded.face_weights is None
     assert loaded.history.position == 2
 
 
@@ -178,13 +178,13 @@ def test_the_photo_file_is_stored_byte_for_byte(saved):
 def test_what_was_learned_is_saved_and_can_be_forgotten(document, saved, tmp_path):
     loaded = load_session(saved)
     assert not loaded.is_modified
-    loaded.learned = None
+    loaded.face_weights = None
     assert loaded.is_modified
     save_session(saved, loaded)
     loaded.mark_saved()
     assert not loaded.is_modified
     again = load_session(saved)
-    assert (again.learned, again.origin) == (None, ORIGIN)
+    assert (again.face_weights, again.origin) == (None, ORIGIN)
 
 
 @pytest.mark.parametrize(
@@ -470,15 +470,15 @@ def test_recovery_files_of_dead_processes_are_found_newest_first(document, tmp_p
 
 
 def test_a_recovery_file_keeps_the_photo_file_and_what_was_learned_if_that_is_small(document, tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "_RECOVERY_LEARNED_BYTES", 7)
+    monkeypatch.setattr(session, "_RECOVERY_FACE_WEIGHTS_BYTES", 7)
     recovered = load_recovery(write_recovery(tmp_path, document))
-    assert (recovered.origin, recovered.learned) == (ORIGIN, b"weights")
+    assert (recovered.origin, recovered.face_weights) == (ORIGIN, b"weights")
     assert recovered.is_modified
-    document.learned = b"too many weights"
+    document.face_weights = b"too many weights"
     recovered = load_recovery(write_recovery(tmp_path, document))
-    assert (recovered.origin, recovered.learned) == (ORIGIN, None)
+    assert (recovered.origin, recovered.face_weights) == (ORIGIN, None)
     save_session(tmp_path / "whole.maskedit", document)
-    assert load_session(tmp_path / "whole.maskedit").learned == b"too many weights"
+    assert load_session(tmp_path / "whole.maskedit").face_weights == b"too many weights"
 
 
 def test_only_recovery_files_are_discarded(saved):

@@ -13,7 +13,6 @@ from maskedit.evaluation import cli, completion, edits
 from maskedit.evaluation.completion import ALL, HIDDEN, PHOTO, TAKEN, Section, glasses_zone, hide_and_redraw, take_parts
 from maskedit.evaluation.edits import COMPLETION, PRESENT, Edited, PresentComposite
 from maskedit.labels import BY_NAME, LABELS
-from maskedit.measures.metrics import ssim
 from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import PARSER_PRESETS, DmnConfig
 from maskedit.models.context import ContextNetwork
@@ -65,13 +64,6 @@ def test_psnr_looks_inside_alone():
     one, other = random_photos(2).split(1)
     inside = (one - other)[:, :, 8:20, 5:30].numpy() / 2
     assert edits.psnr_inside(one, other, hole) == pytest.approx(-10 * math.log10(np.mean(inside**2)), abs=1e-4)
-
-
-def test_the_map_of_ssim_is_what_metrics_averages():
-    photos, images = random_photos(2), random_photos(3)[:2]
-    found = edits.ssim_map(images, photos)[:, :, 5:-5, 5:-5].mean(dim=(1, 2, 3))
-    assert found.tolist() == pytest.approx(ssim(images, photos).tolist(), abs=1e-12)
-    assert edits.ssim_map(photos, photos).numpy() == pytest.approx(1)
 
 
 @pytest.mark.slow

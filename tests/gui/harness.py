@@ -48,7 +48,7 @@ class FakeEngine:
 
     engine = "fake"
     about = "fake.safetensors, for tests only"
-    has_boxes = completes = False
+    has_quick = completes = False
     cache_bytes = 0
 
     def __init__(self, seconds: float = 0.0):
@@ -85,7 +85,7 @@ class FakeEngine:
     def learn(self, steps=None):
         raise UserError("This engine does not learn.")
 
-    def load_learned(self, data):
+    def load_face_weights(self, data):
         raise UserError("This engine does not learn.")
 
     def forget(self):
@@ -113,7 +113,7 @@ class LearningEngine(FakeEngine):
     def learn(self, steps=None):
         return FakeLearning(self)
 
-    def load_learned(self, data):
+    def load_face_weights(self, data):
         self.loaded.append(data)
         self.level = 1.0
 

@@ -1,9 +1,10 @@
 """Measures against values worked out by hand and against torchmetrics."""
 
+import numpy as np
 import pytest
 import torch
 
-from maskedit.measures.metrics import feature_distances, psnr, ssim
+from maskedit.measures.metrics import feature_distances, psnr, ssim, ssim_map
 from maskedit.models.perceptual import PerceptualLoss
 from tests.squeezenet import write_squeezenet
 
@@ -32,6 +33,24 @@ def test_ssim_of_flat_pictures():
     # Without variance only the luminance term is left; 0.25 and 0.75 of the range.
     wanted = (2 * 0.25 * 0.75 + 1e-4) / (0.25**2 + 0.75**2 + 1e-4)
     assert float(ssim(flat(-0.5), flat(0.5))) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_the_map_of_ssim_by_hand():
+    one, other = picture(0, count=1), picture(1, count=1)
+    bell = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
+    window = np.outer(bell, bell) / bell.sum() ** 2
+    found = ssim_map(one, other)[0, 0]
+    for row, column in ((20, 31), (0, 0), (47, 12)):  # inside, and where the window reaches over the edge
+        likeness = []
+        for channel in range(3):
+            padded = [np.pad((x[0, channel].double().numpy() + 1) / 2, 5, mode="reflect") for x in (one, other)]
+            a, b = (x[row : row + 11, column : column + 11] for x in padded)
+            mean_a, mean_b = (window * a).sum(), (window * b).sum()
+            spread_a, spread_b = (window * (a - mean_a) ** 2).sum(), (window * (b - mean_b) ** 2).sum()
+            common = (window * (a - mean_a) * (b - mean_b)).sum()
+            luminance = (2 * mean_a * mean_b + 1e-4) / (mean_a**2 + mean_b**2 + 1e-4)
+            likeness.append(luminance * (2 * common + 9e-4) / (spread_a + spread_b + 9e-4))
+        assert float(found[row, column]) == pytest.approx(np.mean(likeness), abs=1e-9)
 
 
 def test_ssim_of_equal_and_of_inverted_pictures():

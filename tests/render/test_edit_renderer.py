@@ -10,7 +10,7 @@ from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
 from maskedit.models.variants import build_generator
-from maskedit.render.modes import BOX, FULL, Cancelled
+from maskedit.render.modes import FULL, QUICK, Cancelled
 from maskedit.render.pasting import paste_back
 from tests.faces import draw_face
 
@@ -71,7 +71,7 @@ def test_only_what_the_edit_changes_changes(editor, face):
 def test_its_own_label_map_gives_the_photo(editor, face):
     photo, labels, edited = face
     editor.set_target(photo, labels)
-    for quality in (FULL, BOX):
+    for quality in (FULL, QUICK):
         result = editor.render(labels, quality=quality)
         assert np.array_equal(result.image, photo)
         assert not result.composite.alpha.any()
@@ -110,11 +110,11 @@ def test_what_follows_the_brush(editor, renderer, face):
     photo, labels, edited = face
     editor.set_target(photo, labels)
     editor.render(edited)
-    assert editor.has_boxes()
-    assert editor.has_boxes(Blend(whole_face=True))
+    assert editor.has_quick()
+    assert editor.has_quick(Blend(whole_face=True))
     edited[42:44, 52:54] = 14
-    quick, full = editor.render(edited, quality=BOX), editor.render(edited)
-    assert (quick.mode, full.mode) == (BOX, FULL)
+    quick, full = editor.render(edited, quality=QUICK), editor.render(edited)
+    assert (quick.mode, full.mode) == (QUICK, FULL)
     assert np.abs(quick.image.astype(int) - full.image).mean() < 2
     assert quick.changed_outside == 0
 

@@ -63,9 +63,9 @@ def test_the_render_gets_nearer_to_the_photo(renderer):
     losses = [run.step() for _ in range(run.total)]
     assert (run.done, run.total) == (40, 40)
     assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
-    assert not renderer.learned
+    assert not renderer.has_face_weights
     run.finish()
-    assert renderer.learned
+    assert renderer.has_face_weights
     assert unlike(renderer) < 0.75 * before
 
 
@@ -102,9 +102,9 @@ def test_cancel_and_forget_leave_no_trace(weights, precision):
     run = renderer.learn(5)
     run.step()
     run.show()
-    assert renderer.learned
+    assert renderer.has_face_weights
     run.cancel()
-    assert not renderer.learned
+    assert not renderer.has_face_weights
     np.testing.assert_array_equal(renderer.render(EDITED).image, first)
     for late in (run.step, run.show, run.finish):
         with pytest.raises(RuntimeError, match="finished or cancelled"):
@@ -128,10 +128,10 @@ def test_the_bytes_give_the_same_renders(renderer, weights):
     photo, labels = draw_face(64, 0)
     other = Renderer(weights, device="cpu", precision="float32")
     with pytest.raises(UserError, match="set_target first"):
-        other.load_learned(data)
+        other.load_face_weights(data)
     other.set_target(photo, labels)
-    other.load_learned(data)
-    assert other.learned
+    other.load_face_weights(data)
+    assert other.has_face_weights
     for each in (labels, EDITED):
         np.testing.assert_array_equal(other.render(each).image, renderer.render(each).image)
     names = set(load(data))
@@ -148,9 +148,9 @@ def test_another_target_forgets(renderer, weights):
     np.testing.assert_array_equal(renderer.render(EDITED).image, learned)
     fresh = Renderer(weights, device="cpu", precision="float32")
     for other in ((draw_face(64, 2)[0], labels), (photo, draw_face(64, 2)[1])):
-        renderer.load_learned(learned_bytes(renderer, 1))
+        renderer.load_face_weights(learned_bytes(renderer, 1))
         renderer.set_target(*other)
-        assert not renderer.learned
+        assert not renderer.has_face_weights
         fresh.set_target(*other)
         np.testing.assert_array_equal(renderer.render(EDITED).image, fresh.render(EDITED).image)
 
@@ -162,7 +162,7 @@ def test_what_is_learned_of_one_face_does_not_reach_another(renderer):
     first = renderer.render(EDITED).image
     run.show()
     run.finish()
-    assert not renderer.learned
+    assert not renderer.has_face_weights
     np.testing.assert_array_equal(renderer.render(EDITED).image, first)
 
 
@@ -202,20 +202,20 @@ def test_bytes_from_anywhere_are_refused(renderer, make_weights):
     ]
     for each in damaged:
         with pytest.raises(UserError, match=r"is damaged .*; learn the face again"):
-            renderer.load_learned(each)
+            renderer.load_face_weights(each)
     with pytest.raises(UserError, match="in format 2, wanted 1"):
-        renderer.load_learned(repacked(data, format=2))
+        renderer.load_face_weights(repacked(data, format=2))
     with pytest.raises(UserError, match=r"with other weights .* choose those weights, or learn the face again"):
-        renderer.load_learned(repacked(data, base=7))
+        renderer.load_face_weights(repacked(data, base=7))
     other = Renderer(make_weights("other", seed=4), device="cpu", precision="float32")
     other.set_target(*draw_face(64, 0))
     with pytest.raises(UserError, match="with other weights"):
-        other.load_learned(data)
+        other.load_face_weights(data)
     wider = Renderer(make_weights("wider", width=8), device="cpu", precision="float32")
     wider.set_target(*draw_face(64, 0))
     with pytest.raises(UserError, match="with other weights"):
-        renderer.load_learned(learned_bytes(wider, 1))
-    assert not renderer.learned
+        renderer.load_face_weights(learned_bytes(wider, 1))
+    assert not renderer.has_face_weights
     np.testing.assert_array_equal(renderer.render(EDITED).image, first)
 
 
@@ -239,7 +239,7 @@ def test_out_of_gpu_memory_cancels(renderer, monkeypatch):
     monkeypatch.setattr(learning, "unlikeness", full)
     with pytest.raises(UserError, match="too little memory to learn this face; nothing was changed"):
         run.step()
-    assert not renderer.learned
+    assert not renderer.has_face_weights
     np.testing.assert_array_equal(renderer.render(EDITED).image, first)
     monkeypatch.setattr(learning.copy, "deepcopy", full)
     with pytest.raises(UserError, match="too little memory to learn this face"):

@@ -11,7 +11,7 @@ from maskedit.document.history import Box
 from maskedit.gui.canvas.tools import Tools, whole
 from maskedit.gui.canvas.viewport import Viewport
 from maskedit.gui.canvas.views import ImageView, outline_path
-from maskedit.gui.editor import Editor
+from maskedit.gui.editor import BRUSHES, Editor
 from maskedit.gui.qimage import LabelImage, tint_image
 from maskedit.labels import NUM_LABELS, palette
 
@@ -188,7 +188,7 @@ class LabelCanvas(ImageView):
             self.hovered.emit(self._hovered_at)
 
     def _show_ring(self, point: QPointF) -> None:
-        paints = self._editor.tool in ("brush", "eraser")
+        paints = self._editor.tool in BRUSHES
         self.set_ring(point if paints else None, self._editor.brush)
 
     # Pointer ----------------------------------------------------------------------------------------------------

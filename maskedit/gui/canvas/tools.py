@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from maskedit.document.document import Document
 from maskedit.document.history import Box
-from maskedit.gui.editor import Editor
+from maskedit.gui.editor import BRUSHES, Editor
 from maskedit.labels import BACKGROUND
 
 Point = tuple[float, float]
@@ -43,7 +43,7 @@ class Tools:
         if document is None or self._stroking:
             return
         tool = "eraser" if erase else editor.tool
-        if tool in ("brush", "eraser"):
+        if tool in BRUSHES:
             label = BACKGROUND if tool == "eraser" else editor.label
             stroke = document.begin_stroke(label, diameter=diameter or editor.brush, mirror=editor.mirror)
             editor.render.stroke_began()

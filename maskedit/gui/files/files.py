@@ -377,7 +377,7 @@ class Files(QObject):
 
 def _state(document: Document | None) -> tuple:
     """What a person would lose by leaving a document: the same as long as nothing is done to it."""
-    return (None,) if document is None else (document, document.edit_count, document.revision, document.learned)
+    return (None,) if document is None else (document, document.edit_count, document.revision, document.face_weights)
 
 
 def _filters(kind: str, document: Document) -> list[str]:

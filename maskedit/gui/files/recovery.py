@@ -45,7 +45,7 @@ class Recovery(QObject):
         self._thread: threading.Thread | None = None
         self._edits_written = 0
         self._written: tuple[Document, int, bytes | None] | None = None
-        """The document in the recovery file, its revision there, and what was learned of its face by then."""
+        """The document in the recovery file, its revision there, and the face weights by then."""
         self._timer = QTimer(self, interval=SECONDS * 1000)
         self._timer.timeout.connect(self.write)
         self._timer.start()
@@ -69,7 +69,7 @@ class Recovery(QObject):
         if document is None or not document.is_modified or document.stroke is not None or busy:
             return
         self._edits_written = document.edit_count
-        now = document, document.revision, document.learned
+        now = document, document.revision, document.face_weights
         if self._written == now:
             return  # the minutes in which nobody paints cost nothing
         self._written = now

@@ -167,8 +167,8 @@ class RenderClient(QObject):
         if self.rendered is None or self.rendered.provisional:
             return False
         request, document = self.rendered.request, self.document
-        wanted = document.revision, self.blend, document.learned
-        return (request.revision, request.blend, request.learned) == wanted
+        wanted = document.revision, self.blend, document.face_weights
+        return (request.revision, request.blend, request.face_weights) == wanted
 
     @property
     def waited_for(self) -> bool:
@@ -224,7 +224,7 @@ class RenderClient(QObject):
                 reference_labels=document.reference_labels,
                 labels=document.snapshot(),
                 blend=self.blend,
-                learned=document.learned,
+                face_weights=document.face_weights,
                 mode=self.live.mode,
             )
         )
@@ -238,11 +238,11 @@ class RenderClient(QObject):
     @Slot(object)
     def _render_finished(self, rendered: Rendered) -> None:
         result = rendered.result
-        self.live.has_boxes = rendered.has_boxes
+        self.live.has_quick = rendered.has_quick
         self._show(rendered)
         self._set_engine(EngineState.READY, result.engine)
         if rendered.request.sequence != self._sequence:
-            # A box render was asked for meanwhile, and this one ended before it could be given up.
+            # A quick render was asked for meanwhile, and this one ended before it could be given up.
             if result.typical:
                 self.live.measured(result.seconds, result.mode)
             return

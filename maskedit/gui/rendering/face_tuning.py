@@ -25,8 +25,8 @@ class FaceTuning(QObject):
 
     progressed = Signal(object)
     """LearningProgress, or None: nothing is being learned."""
-    learned_changed = Signal()
-    """`Document.learned` is another."""
+    face_weights_changed = Signal()
+    """`Document.face_weights` is another."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class FaceTuning(QObject):
 
     def forget(self) -> None:
         """Drop what was learned of this face."""
-        self._set_learned(None)
+        self._set_face_weights(None)
 
     def end(self) -> None:
         """Nothing is learned any more, of this document or because there is another one."""
@@ -62,9 +62,9 @@ class FaceTuning(QObject):
             self.progress = None
             self.progressed.emit(None)
 
-    def _set_learned(self, learned: bytes | None) -> None:
-        self._client.document.learned = learned
-        self.learned_changed.emit()
+    def _set_face_weights(self, face_weights: bytes | None) -> None:
+        self._client.document.face_weights = face_weights
+        self.face_weights_changed.emit()
         self._client.render_now()
 
     @Slot(object)
@@ -77,10 +77,10 @@ class FaceTuning(QObject):
             self.progressed.emit(progress)
             return
         self.end()
-        if progress.learned is None:
+        if progress.face_weights is None:
             self._client.render_now()
         else:
-            self._set_learned(progress.learned)
+            self._set_face_weights(progress.face_weights)
 
     @Slot(str)
     def _failed(self, reason: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtGui import QImage
 
 from maskedit.render.compositing import Blend
-from maskedit.render.modes import BOX, FULL, Mode
+from maskedit.render.modes import FULL, QUICK, Mode
 from maskedit.render.results import EditResult
 
 
@@ -17,7 +17,8 @@ from maskedit.render.results import EditResult
 class RenderRequest:
     """All a render needs. The arrays are read-only copies or never change.
 
-    A picture is up to date as long as ``revision``, ``blend`` and ``learned`` are those of the document that is shown.
+    A picture is up to date as long as ``revision``, ``blend`` and ``face_weights`` are those of the document on the
+    screen.
     """
 
     sequence: int
@@ -28,10 +29,10 @@ class RenderRequest:
     reference_labels: np.ndarray
     labels: np.ndarray
     blend: Blend
-    learned: bytes | None
-    """What was learned of the photo's face, as `Document.learned`."""
+    face_weights: bytes | None
+    """As `Document.face_weights`."""
     mode: Mode = FULL
-    """``BOX`` where soon is better than exact: the brush is moving."""
+    """``QUICK`` where soon is better than exact: the brush is moving."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,20 @@ class Rendered:
 
     request: RenderRequest
     result: EditResult
-    """``result.mode`` is ``BOX`` only where that was asked for."""
+    """``result.mode`` is ``QUICK`` only where that was asked for."""
     image: QImage
     """``result.image`` for the screen."""
     learning: bool = False
     """Whether a face is being learned: the picture shows how far that is, not what was asked for."""
-    has_boxes: bool = False
-    """Whether a render in the mode ``BOX`` is anything else than a full one."""
+    has_quick: bool = False
+    """Whether a render in the mode ``QUICK`` is anything else than a full one."""
     cache_bytes: int = 0
     """Memory that the engine keeps for renders in that mode."""
 
     @property
     def provisional(self) -> bool:
         """Whether another one is to come for the same label map."""
-        return self.learning or self.result.mode == BOX
+        return self.learning or self.result.mode == QUICK
 
     @property
     def how(self) -> str:
@@ -72,7 +73,7 @@ class LearningProgress:
     total: int
     decibels: float | None = None
     """PSNR of the unedited render against the photo, at the last live picture."""
-    learned: bytes | None = None
+    face_weights: bytes | None = None
     """The outcome, at the end; None before it, and when it was stopped."""
     ended: bool = False
 

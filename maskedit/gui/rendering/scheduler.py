@@ -1,15 +1,15 @@
 """When to render, and what: a plain class with an injected clock, so that its rules can be tested without waiting.
 
-There are two modes. A *full* render is the final one of a label map. A *box* render, where the engine has one, comes
-sooner and looks nearly the same (see `maskedit.render.modes`). The scheduler learns what each costs, and decides which
-one is asked for: boxes while the brush moves, a full render when it rests.
+There are two modes. A *full* render is the final one of a label map. A *quick* render, where the engine has one,
+comes sooner and looks nearly the same (see `maskedit.render.modes`). The scheduler learns what each costs, and decides
+which one is asked for: quick ones while the brush moves, a full one when it rests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from maskedit.render.modes import BOX, FULL, Mode
+from maskedit.render.modes import FULL, QUICK, Mode
 
 FAST = 0.3
 """Seconds: below it a render follows the brush at once; above it, it waits for the release and a quiet moment."""
@@ -19,20 +19,20 @@ those after which a brush that is still pressed counts as resting."""
 MAX_WAIT = 1.0
 """Seconds after which a series of edits is rendered between two strokes, even if it goes on."""
 SOON = 0.1
-"""Seconds. Where a full render takes no longer than this, no box render comes before it once the brush is up, and one
+"""Seconds. Where a full render takes no longer than this, no quick one comes before it once the brush is up, and one
 that is under way is never given up."""
 PATIENCE = 3.0
 """Seconds for which full renders may be given up, one after the other, for newer strokes; then one is waited for. The
-errors of boxes add up, and who paints one short stroke after the other would never see a full render."""
+errors of quick ones add up, and who paints one short stroke after the other would never see a full render."""
 _WORTH = 0.5
-"""A box render that costs a larger share of a full one is not worth its error."""
+"""A quick render that costs a larger share of a full one is not worth its error."""
 SLOWEST = 0.6
-"""Seconds. Where full renders are too slow to follow the brush, box renders that take less than this follow it even if
+"""Seconds. Where full renders are too slow to follow the brush, quick ones that take less than this follow it even if
 `_WORTH` speaks against them; slower ones would hold up the full render after the release."""
 _GUESS = 0.25
-"""The share of a full render's cost that a box render is expected to cost before one was measured."""
+"""The share of a full render's cost that a quick one is expected to cost before one was measured."""
 _HOPE = 0.8
-"""The remembered cost of a box render is multiplied by this after every full one, so that boxes are tried again."""
+"""The remembered cost of a quick render is multiplied by this after every full one, so that they are tried again."""
 
 
 class LiveScheduler:
@@ -45,8 +45,8 @@ class LiveScheduler:
     def __init__(self, clock: Callable[[], float]):
         self._clock = clock
         self.enabled = True
-        self.has_boxes = False
-        """Whether a box render is anything else than a full one."""
+        self.has_quick = False
+        """Whether a quick render is anything else than a full one."""
         self._costs: dict[Mode, float] = {}
         self._in_flight: Mode | None = None
         self._painting = False
@@ -87,7 +87,7 @@ class LiveScheduler:
         """
         self._in_flight = None
         if seconds is not None:
-            self._rough = mode == BOX
+            self._rough = mode == QUICK
             if mode == FULL:
                 self._given_up = None
             if typical:
@@ -98,8 +98,8 @@ class LiveScheduler:
         # A faster one counts at once: the first of a photo also computes its style code, and no later one does.
         # A slower one counts half: a single hiccup does not make an engine slow.
         self._costs[mode] = min(seconds, 0.5 * self.cost(mode) + 0.5 * seconds)
-        if mode == FULL and BOX in self._costs:
-            self._costs[BOX] *= _HOPE  # or boxes that were slow once would never be tried again
+        if mode == FULL and QUICK in self._costs:
+            self._costs[QUICK] *= _HOPE  # or quick ones that were slow once would never be tried again
 
     def reset(self) -> None:
         """Another document: nothing is waiting."""
@@ -124,13 +124,13 @@ class LiveScheduler:
     @property
     def mode(self) -> Mode:
         """The mode of the next render."""
-        if self._forced or self._first_edit is None or not self.has_boxes:
+        if self._forced or self._first_edit is None or not self.has_quick:
             return FULL
-        full, box = self.cost(FULL), self.cost(BOX)
+        full, quick = self.cost(FULL), self.cost(QUICK)
         # Where a full one is too slow to follow the brush, whatever can follow it is worth it.
-        if box > _WORTH * full and not (full >= FAST and box < SLOWEST):
+        if quick > _WORTH * full and not (full >= FAST and quick < SLOWEST):
             return FULL
-        return BOX if self._painting or self.cost(FULL) > SOON else FULL
+        return QUICK if self._painting or self.cost(FULL) > SOON else FULL
 
     def delay(self) -> float | None:
         """Seconds until a render is due: 0 for now, None for not before something happens."""
@@ -143,7 +143,7 @@ class LiveScheduler:
         now = self._clock()
         if self._first_edit is None:  # the last one was rough, and nothing has changed since
             return max(0.0, self._last_edit + QUIET - now) if self._painting else 0.0
-        if self.cost(self.mode) < FAST or (self._painting and self.mode == BOX):
+        if self.cost(self.mode) < FAST or (self._painting and self.mode == QUICK):
             return 0.0
         if self._painting:
             return None
@@ -152,7 +152,7 @@ class LiveScheduler:
 
     @property
     def _overtakes(self) -> bool:
-        """Whether the brush has moved on under a full render, which a box render need not wait for."""
+        """Whether the brush has moved on under a full render, which a quick one need not wait for."""
         moving = self.enabled and self._painting and self._first_edit is not None
         patient = self._given_up is None or self._clock() - self._given_up < PATIENCE
-        return moving and patient and self._in_flight == FULL and self.mode == BOX and self.cost(FULL) > SOON
+        return moving and patient and self._in_flight == FULL and self.mode == QUICK and self.cost(FULL) > SOON

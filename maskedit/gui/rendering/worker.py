@@ -21,7 +21,7 @@ from maskedit.gui.rendering.messages import LearningProgress, Mailbox, Rendered,
 from maskedit.imaging import Square
 from maskedit.render.compositing import WHOLE_FACE, Composite
 from maskedit.render.edit_renderer import EditRenderer
-from maskedit.render.modes import BOX, FULL, Cancelled, never
+from maskedit.render.modes import FULL, QUICK, Cancelled, never
 from maskedit.render.results import FaceRenderer, Learning
 
 logger = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ class RenderWorker(QObject):
             self.rendered.emit(rendered)
 
     def _render(self, request: RenderRequest, cancelled: Callable[[], bool]) -> Rendered:
-        renderer = self._target_renderer(request.photo, request.reference_labels, request.learned)
+        renderer = self._target_renderer(request.photo, request.reference_labels, request.face_weights)
         learns = self._learning is not None
         # What is being learned shows in the face itself.
         blend = WHOLE_FACE if learns else request.blend
@@ -166,7 +166,7 @@ class RenderWorker(QObject):
             result,
             photo_image(result.image),
             learning=learns,
-            has_boxes=renderer.has_boxes(blend),
+            has_quick=renderer.has_quick(blend),
             cache_bytes=renderer.cache_bytes,
         )
 
@@ -176,7 +176,7 @@ class RenderWorker(QObject):
         if self._learning is not None:
             return rendered.result.composite
         request = rendered.request
-        renderer = self._target_renderer(request.photo, request.reference_labels, request.learned)
+        renderer = self._target_renderer(request.photo, request.reference_labels, request.face_weights)
         return renderer.at_full_size(original, square, request.labels, rendered.result.composite, request.blend)
 
     @Slot()
@@ -195,7 +195,7 @@ class RenderWorker(QObject):
 
     def _overtaken(self) -> bool:
         """Whether a full render under way is worth nothing any more."""
-        return self._mailbox.waiting == BOX or self.leaving.is_set()
+        return self._mailbox.waiting == QUICK or self.leaving.is_set()
 
     def _wanted(self) -> bool:
         """Whether there is something else to do."""
@@ -230,7 +230,7 @@ class RenderWorker(QObject):
             learning.step()
             if learning.done >= learning.total:
                 face_weights, self._learning = learning.finish(), None
-                self._tell_progress(learning, learned=face_weights)
+                self._tell_progress(learning, face_weights=face_weights)
             else:
                 if learning.done % SHOW_EVERY == 0:
                     learning.show()
@@ -255,7 +255,7 @@ class RenderWorker(QObject):
             self._tell_progress(learning, ended=True)
 
     def _tell_progress(
-        self, learning: Learning | None = None, *, learned: bytes | None = None, ended: bool = False
+        self, learning: Learning | None = None, *, face_weights: bytes | None = None, ended: bool = False
     ) -> None:
         learning = learning or self._learning
         self.learning_moved.emit(
@@ -264,8 +264,8 @@ class RenderWorker(QObject):
                 done=learning.done,
                 total=learning.total,
                 decibels=self._decibels,
-                learned=learned,
-                ended=ended or learned is not None,
+                face_weights=face_weights,
+                ended=ended or face_weights is not None,
             )
         )
 

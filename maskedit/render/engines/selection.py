@@ -22,10 +22,11 @@ from maskedit.render.boxes.box_engine import BoxEngine, kept_bytes
 from maskedit.render.engines.completions import CompletionEngines
 from maskedit.render.engines.cuda_graph import CudaGraphEngine, NoGraph
 from maskedit.render.engines.engine import Engine, TorchEngine, supports
-from maskedit.render.engines.openvino_engine import OpenVinoEngine, Pair
+from maskedit.render.engines.openvino_engine import OpenVinoEngine
 from maskedit.render.engines.openvino_graph import openvino_version
 from maskedit.render.engines.timing import Contest, load_choice, save_choice
 from maskedit.render.modes import GRAPHS, INT8, TORCH, Cancelled, never
+from maskedit.render.portraits import portrait_styles
 
 LIMIT = 2**29
 """The most bytes that are kept for box renders, and twice that during a full render. Where a network at its side needs
@@ -45,7 +46,6 @@ class Engines:
         int8: whether ``auto`` may choose that, which draws nearly the same.
         cache_file: the file in which choices are remembered, and in whose folder OpenVINO's ranges are; None remembers
             nothing.
-        calibration: label maps and style codes of some faces, for int8.
         pristine: whether the network has the weights of its file now, and not those of a learned face.
 
     Raises:
@@ -61,11 +61,10 @@ class Engines:
         engine: str = "auto",
         int8: bool = True,
         cache_file: Path | None = None,
-        calibration: Callable[[], list[Pair]] | None = None,
         pristine: bool = True,
     ):
         self._network, self._size, self._fingerprint = network, size, fingerprint
-        self._engine, self._int8, self._cache_file, self._calibration = engine, int8, cache_file, calibration
+        self._engine, self._int8, self._cache_file = engine, int8, cache_file
         weight = next(network.parameters())
         self._device, self._precision = weight.device, weight.dtype
         self.boxes: BoxEngine | None = None
@@ -237,7 +236,7 @@ class Engines:
                 precision=precision,
                 fingerprint=self._fingerprint,
                 cache=self._openvino_folder,
-                calibration=self._calibration,
+                calibration=lambda: portrait_styles(self._network, self._size),
             )
         return self._candidates[precision]
 

@@ -262,14 +262,14 @@ def test_corrected_labels_become_the_photos_own(window, answers):
 def test_adopting_labels_throws_nothing_away(window, tmp_path):
     document = window.editor.document
     click(window, 60, 220)
-    document.learned, document.path, document.locked = b"x", tmp_path / "work.maskedit", {3}
+    document.face_weights, document.path, document.locked = b"x", tmp_path / "work.maskedit", {3}
     window.files.adopt_labels()
     adopted = window.editor.document
-    assert (adopted.learned, adopted.path, adopted.locked) == (b"x", document.path, {3})
+    assert (adopted.face_weights, adopted.path, adopted.locked) == (b"x", document.path, {3})
     assert adopted.history.names == document.history.names
     adopted.undo()
     assert not np.array_equal(adopted.labels, adopted.reference_labels)
-    adopted.learned = None
+    adopted.face_weights = None
 
 
 def test_the_photo_is_parsed_anew(window):
@@ -446,7 +446,7 @@ def test_a_face_is_learned_shown_kept_and_forgotten(open_window, answers, tmp_pa
     editor.tuning.progressed.connect(seen.append)
     editor.render.result_changed.connect(lambda: pictures.append(editor.render.result.copy()))
     window.actions_by_id["learn"].trigger()
-    wait(lambda: document.learned is not None)
+    wait(lambda: document.face_weights is not None)
     settle(window)
     assert [each.done for each in seen if each is not None][-1] == 24
     assert seen[-1] is None
@@ -455,7 +455,7 @@ def test_a_face_is_learned_shown_kept_and_forgotten(open_window, answers, tmp_pa
     errors = [np.abs(picture.astype(int) - document.photo).mean() for picture in (first, *pictures)]
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] == 0
-    assert document.learned == b"learned"
+    assert document.face_weights == b"learned"
     assert document.is_modified
     assert engine.loaded == []  # it is in the engine already
     session.save_session(tmp_path / "face.maskedit", document)
@@ -478,7 +478,7 @@ def test_a_face_is_not_learned_still_where_the_document_says_nothing_of_it(open_
     settle(window)
     first = window.editor.render.result.copy()
     window.editor.tuning.begin()
-    wait(lambda: window.editor.document.learned is not None)
+    wait(lambda: window.editor.document.face_weights is not None)
     settle(window)
     assert not np.array_equal(window.editor.render.result, first)
     window.files.show_document(make_document())
@@ -492,16 +492,16 @@ def test_a_learned_face_that_does_not_fit_is_told_and_the_picture_comes_all_the_
     def refuse(data):
         raise UserError("The learned face belongs to other weights.")
 
-    engine.load_learned = refuse
+    engine.load_face_weights = refuse
     window = open_window(engine)
     settle(window)
     first = window.editor.render.result.copy()
     document = make_document()
-    document.learned = b"of other weights"
+    document.face_weights = b"of other weights"
     window.files.show_document(document)
     settle(window)
     assert np.array_equal(window.editor.render.result, first)
-    assert document.learned == b"of other weights"
+    assert document.face_weights == b"of other weights"
     told = [text for _, text in window.messages if "belongs to other weights" in text]
     assert len(told) == 1
     assert "Forget this face" in told[0]
@@ -542,7 +542,7 @@ def test_learning_can_be_stopped_without_a_trace(open_window):
     wait(lambda: editor.tuning.progress is None)
     settle(window)
     assert engine.cancelled == 1
-    assert editor.document.learned is None
+    assert editor.document.face_weights is None
     assert np.array_equal(editor.render.result, first)
     # Another document ends a learning, too.
     window.actions_by_id["learn"].trigger()
@@ -551,7 +551,7 @@ def test_learning_can_be_stopped_without_a_trace(open_window):
     settle(window)
     assert editor.tuning.progress is None
     assert engine.cancelled == 2
-    assert editor.document.learned is None
+    assert editor.document.face_weights is None
 
 
 def test_learning_that_fails_is_one_message(open_window):

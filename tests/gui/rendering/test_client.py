@@ -151,7 +151,7 @@ def test_an_older_result_never_shows(window):
         reference_labels=document.reference_labels,
         labels=document.snapshot(),
         blend=editor.render.blend,
-        learned=None,
+        face_weights=None,
     )
     composite = replace(editor.render.composite, image=old)
     editor.render._render_finished(Rendered(request, EditResult(composite, 0.01, "fake"), photo_image(old)))

@@ -12,7 +12,7 @@ from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.render import learning
-from maskedit.render.modes import BOX
+from maskedit.render.modes import QUICK
 from tests.gui.harness import LEFT, NONE, at, click, settle, wait
 
 
@@ -49,7 +49,7 @@ def test_the_hole_follows_the_brush_and_the_rest_is_the_photo(window):
     assert editor.document.stroke is not None
     QTest.mouseRelease(window.canvas, LEFT, NONE, at(window, 120, 60))
     settle(window)
-    assert modes[0] == BOX
+    assert modes[0] == QUICK
     assert editor.render.rendered.result.mode == "full"
     result, photo = shown(window)
     assert np.abs(result - photo)[55:65, 64:110].max() > 0
@@ -70,7 +70,7 @@ def test_a_face_is_learned_shown_whole_and_used_for_the_edit(window, monkeypatch
     whole = []
     editor.render.result_changed.connect(lambda: whole.append(editor.render.composite.alpha.min() == 1))
     window.actions_by_id["learn"].trigger()
-    wait(lambda: editor.document.learned is not None)
+    wait(lambda: editor.document.face_weights is not None)
     settle(window)
     assert whole[0]
     assert not whole[-1]

@@ -7,14 +7,14 @@ import pytest
 from PySide6.QtTest import QTest
 
 from maskedit import imaging
-from maskedit.render.modes import BOX, FULL, Cancelled
+from maskedit.render.modes import FULL, QUICK, Cancelled
 from tests.gui.harness import LEFT, NONE, FakeEngine, LearningEngine, at, click, drag, settle, wait
 
 
 class BoxEngine(FakeEngine):
     """Renders label maps as their colours; in boxes a little too light, and quickly."""
 
-    has_boxes = True
+    has_quick = True
     cache_bytes = 3 * 2**20
 
     def __init__(self, seconds=0.0, box_seconds=0.0, obeys=True):
@@ -42,9 +42,9 @@ class BoxEngine(FakeEngine):
 
     def update(self, labels):
         time.sleep(self.box_seconds)
-        self.modes.append(BOX)
+        self.modes.append(QUICK)
         self.rendered.append(labels)
-        return self.result(lighter(labels), self.box_seconds, BOX)
+        return self.result(lighter(labels), self.box_seconds, QUICK)
 
     def idle(self, cancelled):
         if not self.left:
@@ -76,9 +76,9 @@ def test_the_window_shows_boxes_then_the_full_render(open_window):
         QTest.mouseMove(window.canvas, at(window, x, 60))
         QTest.qWait(10)
     wait(lambda: shows(window, lighter))
-    assert engine.modes.count(BOX) >= 2
+    assert engine.modes.count(QUICK) >= 2
     assert not window.editor.render.up_to_date
-    assert window.status["preview"] == "following, box 10 ms"
+    assert window.status["preview"] == "following, quick 10 ms"
     wait(lambda: engine.modes[-1] == FULL)  # it rests
     settle(window)
     assert window.editor.document.stroke is not None
@@ -157,7 +157,7 @@ def test_the_brush_may_move_while_a_face_is_learned(open_window):
         QTest.qWait(5)
     QTest.mouseRelease(window.canvas, LEFT, NONE, at(window, x, 60))
     settle(window)
-    assert window.editor.document.learned == b"learned"
+    assert window.editor.document.face_weights == b"learned"
     assert [text for level, text in window.messages if level == "error"] == []
 
 
@@ -184,7 +184,7 @@ def test_no_result_is_older_than_the_one_before_it(open_window, obeys):
     settle(window)
     revisions = [revision for revision, _ in seen]
     assert revisions == sorted(revisions)
-    assert {mode for _, mode in seen} == {FULL, BOX}
+    assert {mode for _, mode in seen} == {FULL, QUICK}
     assert seen[-1] == (editor.document.revision, FULL)
     assert shows(window, imaging.colourise)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from maskedit.gui.rendering.scheduler import FAST, MAX_WAIT, PATIENCE, QUIET, SOON, LiveScheduler
-from maskedit.render.modes import BOX, FULL
+from maskedit.render.modes import FULL, QUICK
 from tests.gui.harness import Clock
 
 
@@ -172,8 +172,8 @@ def test_another_document_forgets_what_waits(live):
 def boxes(clock):
     """A scheduler that has seen full renders of 0.8 s, and boxes of 0.08 s."""
     live = LiveScheduler(clock)
-    live.has_boxes = True
-    for mode, seconds in ((BOX, 0.08), (FULL, 0.8), (FULL, 0.8), (FULL, 0.8), (FULL, 0.8)):
+    live.has_quick = True
+    for mode, seconds in ((QUICK, 0.08), (FULL, 0.8), (FULL, 0.8), (FULL, 0.8), (FULL, 0.8)):
         live.started()
         live.finished(seconds, mode)
     assert live.delay() is None
@@ -184,10 +184,10 @@ def test_boxes_follow_the_brush_and_a_full_render_its_release(boxes):
     boxes.stroke_began()
     for _ in range(3):
         boxes.edited()
-        assert (boxes.delay(), boxes.mode) == (0, BOX)
+        assert (boxes.delay(), boxes.mode) == (0, QUICK)
         boxes.started()
         assert boxes.delay() is None
-        boxes.finished(0.08, BOX)
+        boxes.finished(0.08, QUICK)
     assert boxes.mode == FULL
     boxes.stroke_ended()
     assert (boxes.delay(), boxes.mode) == (0, FULL)
@@ -200,7 +200,7 @@ def test_a_brush_that_rests_while_pressed_gets_a_full_render(boxes, clock):
     boxes.stroke_began()
     boxes.edited()
     boxes.started()
-    boxes.finished(0.08, BOX)
+    boxes.finished(0.08, QUICK)
     assert boxes.delay() == pytest.approx(QUIET)
     clock.now += QUIET
     assert (boxes.delay(), boxes.mode) == (0, FULL)
@@ -213,7 +213,7 @@ def test_a_brush_that_moves_on_overtakes_the_full_render(boxes):
     assert boxes.delay() is None  # an edit that is no stroke can wait for what is under way
     boxes.stroke_began()
     boxes.edited()
-    assert (boxes.delay(), boxes.mode) == (0, BOX)
+    assert (boxes.delay(), boxes.mode) == (0, QUICK)
     boxes.started()
     boxes.edited()
     assert boxes.delay() is None  # boxes are not overtaken
@@ -226,16 +226,16 @@ def test_one_short_stroke_after_the_other_gets_a_full_render_in_the_end(boxes, c
         boxes.edited()
         if boxes.delay() is None:
             break  # the full render under way is not given up any more
-        assert boxes.mode == BOX
+        assert boxes.mode == QUICK
         boxes.started()
-        boxes.finished(0.08, BOX)
+        boxes.finished(0.08, QUICK)
         boxes.stroke_ended()
         assert (boxes.delay(), boxes.mode) == (0, FULL)
         boxes.started()
         clock.now += 0.45
     assert PATIENCE <= clock.now - started < PATIENCE + 1
     boxes.finished(0.8, FULL)
-    assert (boxes.delay(), boxes.mode) == (0, BOX)
+    assert (boxes.delay(), boxes.mode) == (0, QUICK)
 
 
 def test_a_short_full_render_is_not_overtaken(boxes):
@@ -249,7 +249,7 @@ def test_a_short_full_render_is_not_overtaken(boxes):
 
 
 def test_without_boxes_a_slow_engine_still_waits_for_the_release(boxes):
-    boxes.has_boxes = False
+    boxes.has_quick = False
     boxes.stroke_began()
     boxes.edited()
     assert (boxes.delay(), boxes.mode) == (None, FULL)
@@ -258,7 +258,7 @@ def test_without_boxes_a_slow_engine_still_waits_for_the_release(boxes):
 def test_boxes_that_save_nothing_are_not_used(boxes):
     for _ in range(9):
         boxes.finished(0.2, FULL)
-        boxes.finished(0.19, BOX)
+        boxes.finished(0.19, QUICK)
     boxes.stroke_began()
     boxes.edited()
     assert boxes.mode == FULL
@@ -267,16 +267,16 @@ def test_boxes_that_save_nothing_are_not_used(boxes):
 def test_where_full_renders_cannot_follow_boxes_do_though_they_save_little(boxes):
     for _ in range(9):
         boxes.finished(0.35, FULL)
-        boxes.finished(0.25, BOX)
+        boxes.finished(0.25, QUICK)
     boxes.stroke_began()
     boxes.edited()
-    assert (boxes.delay(), boxes.mode) == (0, BOX)
+    assert (boxes.delay(), boxes.mode) == (0, QUICK)
 
 
 def test_boxes_that_would_hold_up_the_result_do_not_follow(boxes):
     for _ in range(9):
         boxes.finished(0.9, FULL)
-        boxes.finished(0.8, BOX)
+        boxes.finished(0.8, QUICK)
     boxes.stroke_began()
     boxes.edited()
     assert (boxes.delay(), boxes.mode) == (None, FULL)
@@ -285,22 +285,22 @@ def test_boxes_that_would_hold_up_the_result_do_not_follow(boxes):
 def test_what_took_no_time_says_nothing_of_the_next(clock):
     """A label map that is the photo's own needs no network, where that completes."""
     live = LiveScheduler(clock)
-    live.has_boxes = True
+    live.has_quick = True
     live.force()
     live.started()
     live.finished(0.001, FULL, typical=False)
     live.stroke_began()
     live.edited()
-    assert (live.delay(), live.mode) == (0, BOX)
+    assert (live.delay(), live.mode) == (0, QUICK)
     live.started()
-    live.finished(0.2, BOX)
+    live.finished(0.2, QUICK)
     live.edited()
-    assert (live.delay(), live.mode) == (0, BOX)
+    assert (live.delay(), live.mode) == (0, QUICK)
 
 
 def test_a_whole_edit_is_rendered_in_full_at_once_where_that_is_quick(boxes):
     boxes.edited()
-    assert boxes.mode == BOX
+    assert boxes.mode == QUICK
     for _ in range(9):
         boxes.finished(SOON / 2, FULL)
     boxes.edited()
@@ -311,7 +311,7 @@ def test_switched_off_nothing_follows_a_box(boxes):
     boxes.stroke_began()
     boxes.edited()
     boxes.started()
-    boxes.finished(0.08, BOX)
+    boxes.finished(0.08, QUICK)
     boxes.enabled = False
     boxes.stroke_ended()
     assert boxes.delay() is None

@@ -18,7 +18,7 @@ from maskedit.render.engines import completions, selection, timing
 from maskedit.render.engines.engine import TorchEngine
 from maskedit.render.engines.selection import Engines
 from maskedit.render.engines.timing import Timing, default_cache_file, fastest
-from maskedit.render.modes import BOX, FULL, Cancelled
+from maskedit.render.modes import FULL, QUICK, Cancelled
 from tests.faces import draw_face
 
 SIDE = 64
@@ -306,13 +306,13 @@ def test_updates_render_boxes_in_the_picture_of_whichever_made_the_last_full_one
     assert renderer.cache_bytes == 0
     renderer.render(labels)
     assert renderer.update(edited()).mode == FULL  # there was nothing yet to start from
-    assert renderer.update(labels).mode == BOX
+    assert renderer.update(labels).mode == QUICK
     full = renderer.render(labels).image
     assert rest(renderer) == 1
     assert renderer.cache_bytes > 0
     renderer._engines.boxes.halo = Halo(down=0, blocks=0, up=0)
     result = renderer.update(edited())
-    assert result.mode == BOX
+    assert result.mode == QUICK
     changed = (result.image != full).any(axis=2)
     assert changed[:32, :32].any()
     changed[:32, :32] = False  # the edit, on the grid
@@ -391,7 +391,7 @@ def test_a_learned_face_is_torchs_and_leaves_no_trace(weights, tmp_path, rival, 
     renderer._engines.weights_changed(pristine=False)
     assert renderer.engine == "CPU float32, 64 px"
     assert renderer.update(edited()).mode == FULL
-    assert renderer.update(draw_face(SIDE, 0)[1]).mode == BOX
+    assert renderer.update(draw_face(SIDE, 0)[1]).mode == QUICK
     rest(renderer)
     assert (renderer.render(edited()).image != before).any()
     renderer._give_way()  # as when a GPU's memory runs short
@@ -423,7 +423,7 @@ def test_other_networks_and_very_large_ones_render_whole_images_only(weights, mo
     monkeypatch.setattr(selection, "LIMIT", 1000)
     renderer = Renderer(weights, device="cpu", precision="float32", engine="torch")
     renderer.set_target(*draw_face(SIDE, 0))
-    assert not renderer.has_boxes
+    assert not renderer.has_quick
     assert renderer.update(edited()).mode == FULL
     assert renderer.cache_bytes == 0
 
