@@ -2,8 +2,8 @@
 
 The hole is what changed, grown as in training. The network redraws it, seeing the photo around it or, where its weights
 were trained so, a closer square of it (`maskedit.models.views`). The photo's own texture is laid into what it drew
-(`maskedit.render.texture`), and the last few pixels inside the rim fade into the photo. Outside the hole the photo
-stays as it is, bit for bit.
+(`maskedit.render.texture`), and its grain where that is missing (`maskedit.render.grain`); the last few pixels inside
+the rim fade into the photo. Outside the hole the photo stays as it is, bit for bit.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from maskedit.models.holes import edit_hole, label_hole
 from maskedit.models.tensors import box_of, photo_to_tensor, tensor_to_photo
 from maskedit.models.views import Draw, Sight, View, by_torch, complete_sight, look, regions_of, style_of, view_for
 from maskedit.render.compositing import Composite, blended
+from maskedit.render.grain import grained
 from maskedit.render.modes import Cancelled, never
 from maskedit.render.portraits import portrait_edits, portraits
 from maskedit.render.texture import textured
@@ -86,6 +87,7 @@ class Completer:
         _check(cancelled)
         if inside.any() and not quick:
             image = textured(image, photo, inside, labels, reference_labels, check=lambda: _check(cancelled))
+            image = grained(image, photo, np.where(inside, np.uint8(255), np.uint8(0)), labels)
         return laid_in(photo, image, inside)
 
     def _redrawn(self, ids: Tensor, hole: Tensor, quick: bool) -> np.ndarray:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,12 +20,15 @@ from maskedit.imaging import Layer, PhotoMetadata, Square
 from maskedit.imaging.openraster import SUFFIX
 from maskedit.imaging.squares import centred
 from maskedit.render.compositing import Composite
+from maskedit.render.grain import grained
 from maskedit.render.pasting import paste_back, pasted_alpha
 
 logger = logging.getLogger(__name__)
 
 _BAND = 256
 """Rows that are worked on at a time: a large photo in floats would take hundreds of megabytes."""
+_UNKNOWN = 255
+"""Stands for no label: what lies outside the square."""
 _NOTHING = np.zeros((1, 1, 4), np.uint8)
 """A layer that shows nothing: one without a pixel is no picture."""
 
@@ -49,8 +53,20 @@ class EditedPhoto:
             composite: what came of the edit in the square, of any side.
             labels: (S, S) uint8 ids that it shows, of any side.
         """
-        self.image = paste_back(self.image, square, composite)
+        before, self.image = self.image, paste_back(self.image, square, composite)
         self._faces.append((square, composite, labels))
+        if square.side > len(composite.alpha):
+            self._add_grain(before, square, composite, labels)
+
+    def _add_grain(self, before: np.ndarray, square: Square, composite: Composite, labels: np.ndarray) -> None:
+        """Enlarged, what was drawn has lost its grain, or never had one so fine."""
+        height, width = before.shape[:2]
+        # Where the photo's own detail stays, its grain is there.
+        drawn = replace(composite, alpha=composite.alpha * composite.replace_mask)
+        fresh = pasted_alpha(square, drawn, width=width, height=height)
+        ids, (rows, columns) = _in_photo(labels, square, (width, height))
+        part = self.image[rows, columns]
+        part[:] = grained(part, before[rows, columns], fresh[rows, columns], ids)
 
     def cutout(self) -> np.ndarray:
         """The edits alone, as (H, W, 4) uint8: laid over the photo they give `image`; see `overlay`."""
@@ -174,20 +190,32 @@ def overlay(photo: np.ndarray, edited: np.ndarray, alpha: np.ndarray) -> np.ndar
 
 def _label_layer(square: Square, labels: np.ndarray, size: tuple[int, int]) -> Layer:
     """A face's label map (S, S) uint8 where its square lies in a photo of a size, in the published colours; hidden."""
+    ids, (rows, columns) = _in_photo(labels, square, size)
+    if not ids.size:
+        return Layer("Label map", _NOTHING, visible=False)
+    known = ids != _UNKNOWN
+    pixels = np.dstack([imaging.colourise(np.where(known, ids, 0)), np.where(known, np.uint8(255), np.uint8(0))])
+    pixels[~known] = 0
+    return Layer("Label map", pixels, columns.start, rows.start, visible=False)
+
+
+def _in_photo(labels: np.ndarray, square: Square, size: tuple[int, int]) -> tuple[np.ndarray, tuple[slice, slice]]:
+    """A square's label map (S, S) uint8 in the upright box around the square, as far as that lies in a photo of a size
+    (width, height): ids (h, w) uint8, `_UNKNOWN` outside the square; and the box, rows and columns of the photo."""
     corners = square.corners()
     left, top = (int(each) for each in np.clip(np.floor(corners.min(axis=0)), 0, size))
     right, bottom = (int(each) for each in np.clip(np.ceil(corners.max(axis=0)), 0, size))
+    box = slice(top, bottom), slice(left, right)
     if left >= right or top >= bottom:
-        return Layer("Label map", _NOTHING, visible=False)
-    opaque = np.full(labels.shape, 255, np.uint8)
+        return np.zeros((0, 0), np.uint8), box
     to_square = cv2.invertAffineTransform(square.matrix(len(labels)))
     to_square[:, 2] += to_square[:, :2] @ [left, top]
-    pixels = cv2.warpAffine(
-        np.dstack([imaging.colourise(labels), opaque]),
+    ids = cv2.warpAffine(
+        labels,
         centred(to_square),
         (right - left, bottom - top),
         flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(0, 0, 0, 0),
+        borderValue=_UNKNOWN,
     )
-    return Layer("Label map", pixels, left, top, visible=False)
+    return ids, box

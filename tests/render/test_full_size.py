@@ -79,7 +79,6 @@ def test_a_cutout_over_its_photo_is_the_edited_photo(square, blend):
     _, labels, composite = edit_of(blend=blend)
     edited = EditedPhoto(photo)
     edited.add(square, composite, labels)
-    assert np.array_equal(edited.image, paste_back(photo, square, composite))
     layer = edited.cutout()
     assert layer.shape == (300, 420, 4)
     plainly, by_pillow = laid_over(photo, layer)
@@ -142,6 +141,34 @@ def test_other_endings_are_one_picture(tmp_path):
     edited.write(tmp_path / "x.png", quality=95, overwrite=False, metadata=imaging.PhotoMetadata())
     assert np.array_equal(imaging.read_photo(tmp_path / "x.png"), composite.image)
     assert np.array_equal(edited.image, composite.image)
+
+
+def drawn_disc(side, *, replaced=1.0):
+    """The composite of a flat disc in a flat square."""
+    y, x = np.mgrid[:side, :side] + 0.5
+    alpha = np.clip(side * 0.3 - np.hypot(x - side / 2, y - side / 2), 0, 1).astype(np.float32)
+    flat = np.full((side, side, 3), 120, np.float32)
+    nothing, share = np.zeros_like(flat), np.full((side, side), replaced, np.float32)
+    return Composite(flat.astype(np.uint8), alpha, flat, nothing, share, 0)
+
+
+def test_an_enlarged_edit_gets_the_photos_grain():
+    """As much as beside it; where the photo's own detail is kept, or nothing was enlarged, it is there already."""
+    photo = np.rint(np.random.default_rng(3).normal(120, 6, (600, 700, 3))).astype(np.uint8)
+    square, labels = Square(350, 300, 400, 10), np.ones((SIDE, SIDE), np.uint8)
+    edited = EditedPhoto(photo)
+    edited.add(square, drawn_disc(SIDE), labels)
+    plain = paste_back(photo, square, drawn_disc(SIDE))
+    alpha = pasted_alpha(square, drawn_disc(SIDE), width=700, height=600)
+    assert plain[alpha == 255].std() == 0
+    assert edited.image[alpha == 255].std() == pytest.approx(photo.std(), rel=0.1)
+    assert np.array_equal(edited.image[alpha == 0], photo[alpha == 0])
+    same, square_there = EditedPhoto(photo), Square(350, 300, SIDE, 10)
+    same.add(square_there, drawn_disc(SIDE), labels)
+    assert np.array_equal(same.image, paste_back(photo, square_there, drawn_disc(SIDE)))
+    kept = EditedPhoto(photo)
+    kept.add(square, drawn_disc(SIDE, replaced=0.0), labels)
+    assert np.array_equal(kept.image, photo)
 
 
 @pytest.mark.slow
