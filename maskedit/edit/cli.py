@@ -19,7 +19,7 @@ from maskedit.imaging import SUFFIXES, Square
 from maskedit.labels import BY_NAME, FACE_PARTS
 from maskedit.logs import logging_to
 from maskedit.processes import follow_parent
-from maskedit.shell import command_parser, run_command, whole_number
+from maskedit.shell import add_device, command_parser, run_command, whole_number
 
 if TYPE_CHECKING:
     from maskedit.edit.jobs import Job, Options
@@ -121,8 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     networks = parser.add_argument_group("networks")
     networks.add_argument("--weights", type=Path, metavar="FILE", help="that render (default: the shipped ones)")
     networks.add_argument("--parser", type=Path, metavar="FILE", help="a face parser's (default: the shipped ones)")
-    networks.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)")
-    networks.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
+    add_device(networks)
     many = parser.add_argument_group("many photos")
     many.add_argument(
         "--workers", type=whole_number(1), default=1, metavar="N", help="processes here (default: %(default)s)"

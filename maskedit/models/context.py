@@ -133,21 +133,25 @@ class ContextNetwork(DenseMappingNetwork):
         part = part[:, None, None, None].to(labels.dtype)
         context = self.context(seen)
 
-        x = F.relu(instance_norm(self.stem(labels) + part * self.into_down[0](context[0])))
-        for conv, into, features in zip(self.down, self.into_down[1:], context[1:], strict=True):
-            x = F.relu(instance_norm(conv(x) + part * into(features)))
-        for block, code in zip(self.blocks, style.chunk(len(self.blocks), dim=1), strict=True):
-            x = block(x, code)
-        for level, conv, into, modulation in zip((3, 2, 1, 0), self.up, self.into_up, self.modulations, strict=True):
-            x = instance_norm(conv(x))
-            x = F.relu(modulation(x, regions, F.avg_pool2d(labels, 1 << level), part[..., 0]))
-            added = into(context[level])
-            if level == ATTENTION_LEVEL:
-                added = added + self.attention(x, context[level], *self.cells(labels, hole))
-            elif level == 0:
-                added = added + self.into_head(seen)
-            x = x + part * added
-        return torch.tanh(self.head(x).float())
+        x, codes, kept, ups = labels, self.codes(style), [], zip(self.into_up, self.modulations, strict=True)
+        *layers, head = self.layers()
+        for layer in layers:
+            x, level = layer.module(x), layer.level
+            if layer.kind == "up":
+                into, modulation = next(ups)
+                x = F.relu(modulation(instance_norm(x), regions, F.avg_pool2d(labels, 1 << level), part[..., 0]))
+                added = into(context[level])
+                if level == ATTENTION_LEVEL:
+                    visible = 1 - self.cells(hole.to(labels.dtype))
+                    added = added + self.attention(x, context[level], self.cells(labels), visible)
+                elif level == 0:
+                    added = added + self.into_head(seen)
+                x = x + part * added
+                continue
+            if layer.code is None:
+                x = x + part * self.into_down[level](context[level])
+            x = layer.finished(x, codes, kept)
+        return torch.tanh(head.module(x).float())
 
     def regions(self, photo: Tensor, labels: Tensor) -> Tensor:
         """Region styles (N, G, R) float32 of whole photos (N, 3, H, W) in [-1, 1] and their own one-hot labels
@@ -162,10 +166,9 @@ class ContextNetwork(DenseMappingNetwork):
         return torch.cat([torch.where(hole > 0, guess, photo.float()), hole, hole * known], dim=1)
 
     @staticmethod
-    def cells(labels: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
-        """Labels and what is visible, as the attention looks at them: means of cells of 8 pixels; see `complete`."""
-        step = 1 << ATTENTION_LEVEL
-        return F.avg_pool2d(labels, step), 1 - F.avg_pool2d(hole.to(labels.dtype), step)
+    def cells(x: Tensor) -> Tensor:
+        """Means of cells of 8 pixels, as the attention looks at labels and holes; (N, C, H, W)."""
+        return F.avg_pool2d(x, 1 << ATTENTION_LEVEL)
 
     def context(self, seen: Tensor) -> list[Tensor]:
         """The context branch's features at each level, fine to coarse, of (N, 5, H, W)."""

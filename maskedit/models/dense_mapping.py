@@ -9,7 +9,7 @@ The paper's ablations differ in the style encoder alone: concatenation instead o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, Literal
@@ -52,18 +52,12 @@ class Generator(nn.Module):
 
 
 class AdaptiveResidualBlock(nn.Module):
-    """x + f(x) with two 3x3 convolutions, each followed by AdaIN; no ReLU after the sum."""
+    """The weights of x + f(x): two 3x3 convolutions, each followed by AdaIN; no ReLU after the sum. See `Layer`."""
 
     def __init__(self, channels: int):
         super().__init__()
         self.conv1 = ReflectConv2d(channels, channels, 3, padding=1)
         self.conv2 = ReflectConv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """x: (N, C, H, W); style: (N, 4 C), the first half for the first convolution."""
-        first, second = style.chunk(2, dim=1)
-        y = F.relu(adaptive_instance_norm(self.conv1(x), first))
-        return x + adaptive_instance_norm(self.conv2(y), second)
 
 
 @dataclass(frozen=True)
@@ -81,6 +75,24 @@ class Layer:
     relu: bool = True
     skip: int | None = None
     """The layer, counted from 0, whose output is added."""
+    kept: bool = False
+    """Whether the second layer after it adds its output."""
+
+    def finished(self, x: Tensor, codes: Sequence[Tensor], kept: list[Tensor]) -> Tensor:
+        """What follows the convolution, whose output (N, C, H, W) comes.
+
+        Args:
+            codes: see `DenseMappingNetwork.codes`.
+            kept: what is still to be added, in the hands of this function: empty before the first layer.
+        """
+        x = instance_norm(x) if self.code is None else adaptive_instance_norm(x, codes[self.code])
+        if self.relu:
+            x = F.relu(x)
+        if self.skip is not None:
+            x = kept.pop() + x
+        if self.kept:
+            kept.append(x)
+        return x
 
 
 class DenseMappingNetwork(Generator):
@@ -110,17 +122,16 @@ class DenseMappingNetwork(Generator):
         initialise(self)
 
     def layers(self) -> Iterator[Layer]:
-        """The layers of `generate`, in order; the last one has no normalisation. Whoever runs the network in another
-        way than torch reads them here."""
+        """The layers of `generate`, in order; the last one has no normalisation. Whoever runs the network, in whatever
+        way, reads them here."""
         yield Layer("stem", self.stem, "same", 0)
         for level, conv in enumerate(self.down):
-            yield Layer(f"down{level}", conv, "down", level + 1)
+            yield Layer(f"down{level}", conv, "down", level + 1, kept=level + 1 == len(self.down))
         before = deepest = len(self.down)
         for number, block in enumerate(self.blocks):
             yield Layer(f"blocks{number}.conv1", block.conv1, "same", deepest, code=2 * number)
-            yield Layer(
-                f"blocks{number}.conv2", block.conv2, "same", deepest, code=2 * number + 1, relu=False, skip=before
-            )
+            second = {"code": 2 * number + 1, "relu": False, "skip": before, "kept": True}
+            yield Layer(f"blocks{number}.conv2", block.conv2, "same", deepest, **second)
             before += 2
         for number, conv in enumerate(self.up):
             yield Layer(f"up{number}", conv, "up", deepest - 1 - number)
@@ -132,11 +143,12 @@ class DenseMappingNetwork(Generator):
 
     def generate(self, labels: Tensor, style: Tensor) -> Tensor:
         """Image (N, 3, H, W) in [-1, 1] from one-hot labels (N, 19, H, W), H and W multiples of 16, at least 32."""
-        x = F.relu(instance_norm(self.stem(labels)))
-        for conv in self.down:
-            x = F.relu(instance_norm(conv(x)))
-        for block, code in zip(self.blocks, style.chunk(len(self.blocks), dim=1), strict=True):
-            x = block(x, code)
-        for conv in self.up:
-            x = F.relu(instance_norm(conv(x)))
-        return torch.tanh(self.head(x).float())
+        *layers, head = self.layers()
+        x, codes, kept = labels, self.codes(style), []
+        for layer in layers:
+            x = layer.finished(layer.module(x), codes, kept)
+        return torch.tanh(head.module(x).float())
+
+    def codes(self, style: Tensor) -> tuple[Tensor, ...]:
+        """The parts (N, 2 C) of a style code, one for each layer with AdaIN."""
+        return style.chunk(2 * len(self.blocks), dim=1)

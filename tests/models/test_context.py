@@ -1,7 +1,10 @@
 """The generator that sees the photo around the edit."""
 
+from functools import partial
+
 import pytest
 import torch
+import torch.nn.functional as F
 
 from maskedit import Renderer
 from maskedit.labels import BY_NAME
@@ -11,6 +14,7 @@ from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork, LabelAttention
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.holes import label_hole
+from maskedit.models.layers import adaptive_instance_norm, instance_norm
 from maskedit.models.tensors import one_hot, photo_to_tensor
 from maskedit.render.learning import trained_names
 from tests.faces import draw_face
@@ -168,3 +172,89 @@ def test_a_plain_networks_weights_fit(network):
     missing, unknown = network.load_state_dict(plain, strict=False)
     assert not unknown
     assert all(name.startswith(ContextNetwork.CONTEXT_NAMES) for name in missing)
+
+
+# Both ways through the network's layers, against its modules one by one
+
+
+def generate_by_modules(network, labels, style):
+    x = F.relu(instance_norm(network.stem(labels)))
+    for conv in network.down:
+        x = F.relu(instance_norm(conv(x)))
+    x = through_blocks(network, x, style)
+    for conv in network.up:
+        x = F.relu(instance_norm(conv(x)))
+    return torch.tanh(network.head(x))
+
+
+def through_blocks(network, x, style):
+    for block, code in zip(network.blocks, style.chunk(len(network.blocks), dim=1), strict=True):
+        first, second = code.chunk(2, dim=1)
+        y = F.relu(adaptive_instance_norm(block.conv1(x), first))
+        x = x + adaptive_instance_norm(block.conv2(y), second)
+    return x
+
+
+def complete_by_modules(network, labels, style, photo, hole, regions):
+    seen = network.seen(labels, photo, hole, regions)
+    context = network.context(seen)
+    x = F.relu(instance_norm(network.stem(labels) + network.into_down[0](context[0])))
+    for conv, into, features in zip(network.down, network.into_down[1:], context[1:], strict=True):
+        x = F.relu(instance_norm(conv(x) + into(features)))
+    x = through_blocks(network, x, style)
+    part = torch.ones(len(photo), 1, 1)
+    ups = zip((3, 2, 1, 0), network.up, network.into_up, network.modulations, strict=True)
+    for level, conv, into, modulation in ups:
+        x = F.relu(modulation(instance_norm(conv(x)), regions, F.avg_pool2d(labels, 2**level), part))
+        added = into(context[level])
+        if level == 3:
+            visible = 1 - F.avg_pool2d(hole, 8)
+            added = added + network.attention(x, context[level], F.avg_pool2d(labels, 8), visible)
+        elif level == 0:
+            added = added + network.into_head(seen)
+        x = x + added
+    return torch.tanh(network.head(x))
+
+
+@pytest.fixture
+def ways(trained):
+    """Each way: what draws, the same by modules, and what they are given."""
+    photo, ids, labels = faces(0, 1)
+    hole, style = label_hole(ids, [BY_NAME["hair"].id]), trained.style(photo, labels)
+    given = labels, style, photo, hole, trained.regions(photo, labels)
+    return {
+        "generate": (trained.generate, partial(generate_by_modules, trained), (labels, style)),
+        "complete": (trained.complete, partial(complete_by_modules, trained), given),
+    }
+
+
+@pytest.mark.parametrize("way", ["generate", "complete"])
+def test_the_layers_do_what_the_modules_do_to_the_bit(trained, ways, way):
+    draw, by_modules, given = ways[way]
+    trained.requires_grad_(True)
+    for function in (draw, by_modules):
+        trained.zero_grad(set_to_none=True)
+        image = function(*given)
+        image.square().mean().backward()
+        drawn = [image, *(weight.grad for weight in trained.parameters() if weight.grad is not None)]
+        if function is draw:
+            found = drawn
+    assert len(found) > 30
+    assert len(found) == len(drawn)
+    assert all(map(torch.equal, found, drawn))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_layers_can_be_compiled_as_one_graph(trained, ways):
+    trained.requires_grad_(True)
+    draw, _, given = ways["generate"]
+    compiled = torch.compile(draw, backend="aot_eager", fullgraph=True)
+    gradients = []
+    for function in (draw, compiled):
+        trained.zero_grad(set_to_none=True)
+        image = function(*given)
+        image.square().mean().backward()
+        gradients.append([image.detach(), trained.stem.weight.grad, trained.blocks[0].conv1.weight.grad])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(other, one, atol=1e-5, rtol=1e-3)

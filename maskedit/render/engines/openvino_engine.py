@@ -155,7 +155,7 @@ class OpenVinoCompletion:
             style.float(),
             regions,
             self._network.seen(labels, photo, hole, regions),
-            *self._network.cells(labels, hole),
+            1 - self._network.cells(hole.to(labels.dtype)),
         )
         self._request.infer([each.contiguous().numpy() for each in inputs], share_inputs=True)
         return torch.from_numpy(self._request.get_output_tensor(0).data.copy())

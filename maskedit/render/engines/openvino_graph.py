@@ -150,23 +150,20 @@ class ContextGraph(Graph):
     _network: ContextNetwork
 
     def completer(self, size: int) -> openvino.Model:
-        """For photos of which something is known: ids, a style code, region styles, and what `ContextNetwork.seen` and
-        `cells` give.
+        """For photos of which something is known: ids, a style code, region styles, what `ContextNetwork.seen` gives,
+        and how much of each of `ContextNetwork.cells` is no hole.
 
-        (S, S) uint8, (1, V), (1, G, R), (1, 5, S, S), (1, L, S / 8, S / 8) and (1, 1, S / 8, S / 8) -> (1, 3, S, S) in
-        [-1, 1]; all but the ids float32.
+        (S, S) uint8, (1, V), (1, G, R), (1, 5, S, S) and (1, 1, S / 8, S / 8) -> (1, 3, S, S) in [-1, 1]; all but the
+        ids float32.
         """
         ops, network, (ids, style) = self._ops, self._network, self._inputs(size)
         side = size >> ATTENTION_LEVEL
         shapes = {
             "regions": [NUM_GROUPS, TINT + CHANNELS],
             "seen": [INPUTS, size, size],
-            "labels": [network.config.labels, side, side],
             "visible": [1, side, side],
         }
-        regions, seen, labels, visible = (
-            ops.parameter([1, *shape], np.float32, name) for name, shape in shapes.items()
-        )
+        regions, seen, visible = (ops.parameter([1, *shape], np.float32, name) for name, shape in shapes.items())
         context, shares, codes, kept = self._context(seen), self._shares(ids, size), self._codes(style), []
         x, ups = self._one_hot(ids, size), zip(network.into_up, network.modulations, strict=True)
         *layers, _ = network.layers()
@@ -177,7 +174,7 @@ class ContextGraph(Graph):
                 x = ops.relu(self._modulated(modulation, self._instance_norm(x), regions, shares[level]))
                 added = self._biased(into, context[level])
                 if level == ATTENTION_LEVEL:
-                    added = ops.add(added, self._attention(x, context[level], labels, visible))
+                    added = ops.add(added, self._attention(x, context[level], shares[level], visible))
                 elif level == 0:
                     added = ops.add(added, self._biased(network.into_head, seen))
                 x = ops.add(x, added)
@@ -185,7 +182,7 @@ class ContextGraph(Graph):
             if layer.code is None:
                 x = ops.add(x, self._point(network.into_down[level], context[level]))
             x = self._finished(layer, x, codes, kept)
-        return import_openvino().Model([self._head(x)], [ids, style, regions, seen, labels, visible], "completer")
+        return import_openvino().Model([self._head(x)], [ids, style, regions, seen, visible], "completer")
 
     def _shares(self, ids, size: int) -> list:
         """Shares of each class in each place, (1, L, s, s), of each level of the way up, fine to coarse."""

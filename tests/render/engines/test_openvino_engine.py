@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from maskedit.models.config import DmnConfig
+from maskedit.models.context import ATTENTION_LEVEL
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.holes import edit_hole
 from maskedit.models.tensors import one_hot, photo_to_tensor
@@ -20,7 +21,7 @@ from maskedit.render.completion import portrait_completions
 from maskedit.render.engines import openvino_engine
 from maskedit.render.engines.engine import TorchEngine
 from maskedit.render.engines.openvino_engine import OpenVinoCompletion, OpenVinoEngine, supports
-from maskedit.render.engines.openvino_graph import OpenVinoMissing
+from maskedit.render.engines.openvino_graph import ContextGraph, OpenVinoMissing, import_openvino, openvino_core
 from maskedit.render.modes import Cancelled
 from tests.faces import draw_face
 
@@ -234,6 +235,16 @@ def test_what_a_completion_sees_matters():
     assert repeated.equal(drawn)  # not what is in the hole; and the first one was of its own memory
     others = completion.complete(ids, style_code(1), photo, hole, region_styles(network, seed=1))
     assert float((drawn - others).abs()[hole.expand_as(drawn) > 0].mean()) > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["f32", "bf16"])
+def test_the_graph_makes_shares_of_labels_as_the_network_does_to_the_bit(kind):
+    network, (ids, _, _) = make_context(), hidden()
+    graph = ContextGraph(network, {})
+    given, _ = graph._inputs(64)
+    model = import_openvino().Model([graph._shares(given, 64)[ATTENTION_LEVEL]], [given], "shares")
+    shares = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": kind})([ids[0].numpy()])[0]
+    assert np.array_equal(shares, network.cells(one_hot(ids)).numpy())
 
 
 def test_a_completion_of_everything_is_torchs():
