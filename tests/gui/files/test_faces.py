@@ -398,6 +398,28 @@ def test_the_edit_alone_and_in_layers_lies_over_the_photo(open_window, answers, 
     assert map_layer.image.getpixel((int(x), int(y))) == (*imaging.colourise(np.array([[14]], np.uint8))[0, 0], 255)
 
 
+@pytest.mark.slow
+def test_an_edit_in_a_large_grainy_photo_is_exported_with_grain(open_window, answers, tmp_path):
+    """The square is enlarged, and what was drawn in it would be smoother than all around it."""
+    noise = np.random.default_rng(0).normal(0, 8, (900, 1000, 3))
+    pixels = np.rint(120 + noise).astype(np.uint8)
+    imaging.write_photo(tmp_path / "large.png", pixels)
+    square = Square(500, 450, 800)
+    window = open_window(FakeEngine(), finder=FakeFinder(square), whole_face=False)
+    window.files.open(tmp_path / "large.png")
+    wait(lambda: window.editor.document.name == "large")
+    window.editor.set_brush(90)
+    drag(window, (150, 250), (350, 250))
+    settle(window)
+    export_photo(window, answers, tmp_path / "out.png")
+    wait(lambda: window.messages[-1] == ("info", "Exported out.png."))
+    edited = imaging.read_photo(tmp_path / "out.png").astype(float)
+    x, y = (square.matrix(512)[:, :2] @ [250, 250] + square.matrix(512)[:, 2]).astype(int)
+    middle = edited[y - 30 : y + 30, x - 60 : x + 60]
+    assert np.abs(middle - pixels[y - 30 : y + 30, x - 60 : x + 60]).mean() > 5
+    assert middle.std(axis=(0, 1)).mean() == pytest.approx(8, rel=0.2)
+
+
 def test_layers_that_cannot_be_written_are_told(window, answers, tmp_path):
     settle(window)
     export_photo(window, answers, tmp_path / "no folder" / "out.ora", "layers")
