@@ -86,8 +86,7 @@ class Completer:
                 image = self._redrawn(ids, hole, quick)
         _check(cancelled)
         if inside.any() and not quick:
-            image = textured(image, photo, inside, labels, reference_labels, check=lambda: _check(cancelled))
-            image = grained(image, photo, np.where(inside, np.uint8(255), np.uint8(0)), labels)
+            image = detailed(image, photo, inside, labels, reference_labels, check=lambda: _check(cancelled))
         return laid_in(photo, image, inside)
 
     def _redrawn(self, ids: Tensor, hole: Tensor, quick: bool) -> np.ndarray:
@@ -119,6 +118,20 @@ class Completer:
 def _check(cancelled: Callable[[], bool]) -> None:
     if cancelled():
         raise Cancelled
+
+
+def detailed(
+    image: np.ndarray,
+    photo: np.ndarray,
+    inside: np.ndarray,
+    labels: np.ndarray,
+    reference_labels: np.ndarray,
+    *,
+    check: Callable[[], None] = lambda: None,
+) -> np.ndarray:
+    """What the network drew with all that it does not draw: the photo's texture and its grain. See `textured`."""
+    image = textured(image, photo, inside, labels, reference_labels, check=check)
+    return grained(image, photo, np.where(inside, np.uint8(255), np.uint8(0)), labels)
 
 
 def laid_in(photo: np.ndarray, image: np.ndarray, inside: np.ndarray) -> Composite:
