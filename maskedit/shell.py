@@ -24,6 +24,15 @@ def command_parser(program: str, description: str, example: str) -> argparse.Arg
     )
 
 
+def add_device(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """The flags that say where networks compute, and how exactly."""
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)")
+    parser.add_argument(
+        "--precision", choices=("auto", "float32", "bfloat16"), default="auto",
+        help="auto takes bfloat16 where the device is good at it (default: %(default)s)",
+    )  # fmt: skip
+
+
 def run_command(program: str, work: Callable[[], int | None], *, stopped: Callable[[], str] | None = None) -> int:
     """The exit status of a command: that of ``work``, 1 after one sentence for what a person can mend.
 

@@ -6,6 +6,7 @@ evaluation both read it, and hold out the same photos.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
@@ -114,6 +115,15 @@ def split(paths: list, validation: int) -> tuple[list, list]:
     if len(paths) <= validation:
         raise UserError(f"--validation {validation} leaves nothing of {len(paths)} photos to train on.")
     return (paths[: len(paths) - validation], paths[len(paths) - validation :])
+
+
+def read_record(path: Path) -> dict:
+    """What an earlier run noted down as JSON; nothing where that is no whole object."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {}
 
 
 def mend_left_right(labels: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ import torch
 
 from maskedit import imaging
 from maskedit.data.check import printable
-from maskedit.data.folder import LABELLED
+from maskedit.data.folder import LABELLED, read_record
 from maskedit.data.label_table import DIGITS, TABLE, Row, read_rows, write_rows
 from maskedit.errors import UserError, disk_errors
 from maskedit.face.parser import FaceParser
@@ -234,9 +234,7 @@ def _claim(out: Path, photos: Sequence[Path], wanted: dict, *, force: bool) -> d
     folders = out / "images", out / "masks"
     rows: dict[str, Row] = {}
     if record.is_file():
-        found: dict = {}
-        with contextlib.suppress(ValueError, TypeError):
-            found = dict(json.loads(record.read_text(encoding="utf-8")))
+        found = read_record(record)
         changed = _changes(found, wanted)
         if changed and not force:
             raise UserError(

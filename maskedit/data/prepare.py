@@ -17,6 +17,7 @@ from pathlib import Path
 
 from maskedit import imaging
 from maskedit.data import celebamask
+from maskedit.data.folder import read_record
 from maskedit.errors import UserError, disk_errors
 from maskedit.workers import run_jobs
 
@@ -203,7 +204,7 @@ def _claim(out: Path, folders: dict[str, Path], options: PrepareOptions, *, forc
             raise UserError(
                 f"{theirs[0]} holds images/ or masks/ and no {RECORD} says how they were made; give an empty folder."
             )
-    elif (found := _read_record(record)) != wanted or force:
+    elif (found := read_record(record)) != wanted or force:
         if not force:
             changed = [
                 f"{title} {found.get(key, 'unknown')} then and {wanted[key]} now"
@@ -223,14 +224,6 @@ def _claim(out: Path, folders: dict[str, Path], options: PrepareOptions, *, forc
             for path in (folder / part).glob(".maskedit-*.tmp"):
                 path.unlink(missing_ok=True)
     imaging.atomic_write_bytes(record, (json.dumps(wanted, indent=1) + "\n").encode(), overwrite=True)
-
-
-def _read_record(path: Path) -> dict:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        found = None
-    return found if isinstance(found, dict) else {}
 
 
 def _remove_pairs(folder: Path) -> None:

@@ -105,7 +105,7 @@ class DiskSource(Source):
         cuda = self.device.type == "cuda"
         loader = DataLoader(
             _Files(self.paths, self.size),
-            batch_sampler=_Steps(order, first, last),
+            batch_sampler=(order(step).tolist() for step in range(first, last)),
             num_workers=self.workers,
             pin_memory=cuda,
             worker_init_fn=_start_worker,
@@ -157,20 +157,6 @@ class _Files(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         photo, labels = load_pair(self.paths[index], self.size)
         return torch.from_numpy(photo).permute(2, 0, 1).contiguous(), torch.from_numpy(labels)
-
-
-class _Steps:
-    """The indices of one step after the other, as a DataLoader wants them."""
-
-    def __init__(self, order: Order, first: int, last: int):
-        self.order, self.first, self.last = order, first, last
-
-    def __len__(self) -> int:
-        return self.last - self.first
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for step in range(self.first, self.last):
-            yield self.order(step).tolist()
 
 
 def _start_worker(worker: int) -> None:

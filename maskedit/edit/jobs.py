@@ -22,7 +22,7 @@ from maskedit.opening.documents import parsed_document
 from maskedit.opening.files import FoundLabels, inspect_source
 from maskedit.render.compositing import Blend, Composite
 from maskedit.render.edit_renderer import EditRenderer
-from maskedit.render.pasting import paste_back
+from maskedit.render.full_size import EditedPhoto, in_square
 
 
 @dataclass(frozen=True)
@@ -168,22 +168,23 @@ class Editor:
 
     def _edit(self, job: Job, photo: SourcePhoto, squares: dict[Square, float | None], outputs: list[Path]) -> str:
         """Write the photo with its edited faces, or these alone."""
-        options, results, whole = self._options, [], photo.pixels
+        options, results = self._options, []
+        whole = EditedPhoto(photo.pixels)
         outside, changed = 0, 0.0
         for square in squares:
             document = self._document(job, photo, square)
             self._change(document, job)
             composite = self._composite(document)
             if options.crop_only:
-                results.append(composite.image)
+                results.append(in_square(document.photo, composite, document.labels))
             else:
                 composite = self._renderer.at_full_size(photo.pixels, square, document.labels, composite, options.blend)
-                whole = paste_back(whole, square, composite)
+                whole.add(square, composite, document.snapshot())
             outside = max(outside, composite.changed_outside)
             changed = max(changed, float(np.mean(document.labels != document.reference_labels)))
         written = {"quality": options.quality, "overwrite": options.overwrite, "metadata": photo.metadata}
-        for out, image in reversed(list(zip(outputs, results if options.crop_only else [whole], strict=True))):
-            imaging.write_photo(out, image, **written)
+        for out, edited in reversed(list(zip(outputs, results if options.crop_only else [whole], strict=True))):
+            edited.write(out, **written)
         return f"{changed:.1%} of the label map changed, changed outside the edit: {outside}; "
 
     def _document(self, job: Job, photo: SourcePhoto, square: Square) -> Document:

@@ -171,6 +171,10 @@ class Boxes:
             f"median of an update {times['update']:.1f} ms, of a full render {times['full']:.1f} ms",
         ]
 
+    def sheet(self) -> np.ndarray:
+        """The captioned picture (H, W, 3) uint8 RGB of some edits."""
+        return imaging.captioned_sheet(self.tiles, CAPTIONS)
+
 
 def boxes_report(
     data: Path,
@@ -337,11 +341,6 @@ def style_of(network: DenseMappingNetwork, photo: np.ndarray, labels: np.ndarray
     precision = next(network.parameters()).dtype
     with torch.inference_mode():
         return network.style(photo_to_tensor(photo).to(precision), one_hot(labels, dtype=precision))
-
-
-def sheet(boxes: Boxes) -> np.ndarray:
-    """The captioned picture (H, W, 3) uint8 RGB of some edits."""
-    return imaging.captioned_sheet(boxes.tiles, CAPTIONS)
 
 
 def _difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:

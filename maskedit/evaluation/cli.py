@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from maskedit.errors import UserError, disk_errors
 from maskedit.models.config import PERCEPTUAL, DmnConfig
 from maskedit.shell import check_parent, command_parser, run_command, write_json
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from maskedit.evaluation.edits import Comparison
 
 EXAMPLE = """example:
   maskedit-eval reconstruction --data celebamask-hq --perceptual squeezenet:squeezenet.npz --grid sheet.png
@@ -38,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> None:
         _check(given)
-        _RUNS[given.protocol](given)
+        {"everyday": _everyday, "showcase": _showcase}.get(given.protocol, _measure)(given)
 
     return run_command("maskedit-eval", work)
 
@@ -181,92 +174,24 @@ def _check(given: argparse.Namespace) -> None:
         check_parent(f"--{name}", getattr(given, name, None))
 
 
-def _write(given: argparse.Namespace, figures: dict, path: Path | None, sheet: Callable[[], np.ndarray]) -> None:
-    """Write ``--json``, and the sheet to ``path``, where they were asked for."""
-    from maskedit import imaging
-
-    if given.json is not None:
-        write_json("--json", given.json, figures)
-    if path is not None:
-        with disk_errors():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            print(imaging.write_photo(path, sheet(), overwrite=True))
-
-
 # torch takes seconds to load: --help and wrong usage need not wait for it, so every protocol imports its own.
-# All print their lines before they write: a full disk must not cost minutes of measuring.
 
 
 def _measure(given: argparse.Namespace) -> None:
+    from maskedit import imaging
     from maskedit.evaluation import protocols
 
-    report = getattr(protocols, given.protocol)(given)
-    print("\n".join(report.lines))
-    _write(given, report.figures, getattr(given, "grid", None), report.sheet)
-
-
-def _person(given: argparse.Namespace) -> None:
-    from maskedit.data.folder import find_split
-    from maskedit.data.pairs import load_pairs
-    from maskedit.evaluation.person import person_figures, sheet
-    from maskedit.models.perceptual import make_perceptual
-    from maskedit.render.renderer import Renderer
-
-    perceptual = make_perceptual("parser" if given.parser is None else f"parser:{given.parser}")
-    renderer = Renderer(given.weights, size=given.size, engine="torch")
-    pairs = load_pairs(find_split(given.data, given.validation)[1], renderer.size)
-    person = person_figures(
-        renderer, perceptual.features.parser, pairs, perceptual, count=given.count, steps=given.steps
-    )
-    print(f"{len(person.rows)} held-out faces learned by {renderer.weights.name}, {renderer.engine}")
-    print("\n".join(person.lines))
-    figures = {"protocol": "person", "weights": renderer.weights.name, "size": renderer.size}
-    figures |= {"mean": person.means, "photos": person.rows}
-    _write(given, figures, None if given.out is None else given.out / "person.png", lambda: sheet(person))
-
-
-def _faces(given: argparse.Namespace) -> None:
-    from maskedit.evaluation.faces import faces_figures, sheet
-    from maskedit.face.parser import FaceParser
-
-    faces = faces_figures(given.portraits, FaceParser(given.weights))
-    print("\n".join(faces.lines))
-    _write(given, faces.report, given.out, lambda: sheet(faces))
-
-
-def _boxes(given: argparse.Namespace) -> None:
-    if given.growths and given.out is not None:
-        raise UserError("--growths makes a table only: leave out -o.")
-    from maskedit.evaluation.boxes import boxes_report, sheet
-
-    report, boxes = boxes_report(
-        given.data, given.weights, validation=given.validation, count=given.count, size=given.size,
-        precision=given.precision, growths=given.growths,
-    )  # fmt: skip
-    print("\n".join(report.pop("lines")))
-    _write(given, report, given.out, lambda: sheet(boxes))
-
-
-def _completion(given: argparse.Namespace) -> None:
-    from maskedit.evaluation.completion import completion_report
-
-    found = completion_report(given.data, _comparison(given), validation=given.validation)
+    found = getattr(protocols, given.protocol)(given)
+    # Printed before anything is written: a full disk must not cost minutes of measuring.
     print("\n".join(found.lines))
-    _write(given, found.report, given.out, found.sheet)
-
-
-def _smiles(given: argparse.Namespace) -> None:
-    from maskedit.evaluation.smiles import smiles_report
-
-    found = smiles_report(given.portraits, _comparison(given))
-    print("\n".join(found.lines))
-    _write(given, found.report, given.out, found.sheet)
-
-
-def _comparison(given: argparse.Namespace) -> Comparison:
-    from maskedit.evaluation.edits import Comparison
-
-    return Comparison(**{field.name: getattr(given, field.name) for field in fields(Comparison)})
+    if given.json is not None:
+        write_json("--json", given.json, found.figures)
+    path = getattr(given, "grid", None) or getattr(given, "out", None)
+    if path is not None:
+        path = path / "person.png" if given.protocol == "person" else path
+        with disk_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            print(imaging.write_photo(path, found.sheet(), overwrite=True))
 
 
 def _everyday(given: argparse.Namespace) -> None:
@@ -289,17 +214,6 @@ def _showcase(given: argparse.Namespace) -> None:
     print(imaging.write_photo(given.out, sheet, quality=90, overwrite=True))
 
 
-_RUNS: dict[str, Callable[[argparse.Namespace], None]] = {
-    **dict.fromkeys(("reconstruction", "agreement", "parsing", "masks"), _measure),
-    "person": _person,
-    "faces": _faces,
-    "boxes": _boxes,
-    "completion": _completion,
-    "smiles": _smiles,
-    "everyday": _everyday,
-    "showcase": _showcase,
-}
-"""Protocol -> what runs it."""
 _SHEETS = ("faces", "boxes", "completion", "smiles")
 """Protocols that write a sheet to the file ``--out``."""
 

@@ -33,7 +33,6 @@ from maskedit.resources import portrait
 CAPTIONS = ("photo", "edited label map", "present composite", "completion")
 BUNDLED = ("collins", "hopper")
 
-
 BACKGROUND, SKIN, NOSE, GLASSES, MOUTH, HAIR, HAT, EARRING, NECK, CLOTH = ids_of(
     "background", "skin", "nose", "eye_g", "mouth", "hair", "hat", "ear_r", "neck", "cloth"
 )

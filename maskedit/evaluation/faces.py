@@ -97,6 +97,19 @@ class Faces:
         }
         return {"protocol": "faces", "all": self.figures, "photos": photos}
 
+    def sheet(self) -> np.ndarray:
+        """The aligned squares beside their label maps, as (H, W, 3) uint8 RGB.
+
+        Raises:
+            UserError: no photo showed a face.
+        """
+        if not self.tiles:
+            raise UserError("No face was found in any photo: there is nothing to put on a sheet.")
+        length = len(CAPTIONS) * min(_ACROSS, len(self.tiles) // len(CAPTIONS))
+        rows = [self.tiles[start : start + length] for start in range(0, len(self.tiles), length)]
+        rows[-1] += [np.zeros_like(self.tiles[0])] * (length - len(rows[-1]))
+        return imaging.captioned_sheet(rows, CAPTIONS * (length // len(CAPTIONS)))
+
 
 def faces_figures(folder: Path, parser: FaceParser) -> Faces:
     """Find the face of every photo that ``folder``/landmarks.json names, and compare its eyes with those given.
@@ -148,20 +161,6 @@ def eye_offsets(eyes: np.ndarray, *, given: np.ndarray) -> np.ndarray:
     distance = math.hypot(*across)
     along = across / distance
     return (eyes - given) @ np.column_stack([along, [-along[1], along[0]]]) / distance
-
-
-def sheet(faces: Faces) -> np.ndarray:
-    """The aligned squares beside their label maps, as (H, W, 3) uint8 RGB.
-
-    Raises:
-        UserError: no photo showed a face.
-    """
-    if not faces.tiles:
-        raise UserError("No face was found in any photo: there is nothing to put on a sheet.")
-    length = len(CAPTIONS) * min(_ACROSS, len(faces.tiles) // len(CAPTIONS))
-    rows = [faces.tiles[start : start + length] for start in range(0, len(faces.tiles), length)]
-    rows[-1] += [np.zeros_like(faces.tiles[0])] * (length - len(rows[-1]))
-    return imaging.captioned_sheet(rows, CAPTIONS * (length // len(CAPTIONS)))
 
 
 def _finite(value: float) -> float | None:

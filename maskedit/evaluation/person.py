@@ -68,6 +68,10 @@ class Person:
         rows = {stem: list(row.values()) for stem, row in (self.rows | {"mean": self.means}).items()}
         return table(columns, rows, width=10)
 
+    def sheet(self) -> np.ndarray:
+        """The captioned picture (H, W, 3) uint8 RGB of all photos."""
+        return imaging.captioned_sheet(self.tiles, CAPTIONS)
+
 
 def person_figures(
     renderer: Renderer, parser: Parser, pairs: Pairs, distance: Distance | None, *, count: int, steps: int | None = None
@@ -142,8 +146,3 @@ def outside(image: np.ndarray, alpha: np.ndarray, photo: np.ndarray, changed: np
     return {
         "psnr_outside": figures["psnr"], "ssim_outside": figures["ssim"], "changed_outside": float(untouched)
     }  # fmt: skip
-
-
-def sheet(person: Person) -> np.ndarray:
-    """The captioned picture (H, W, 3) uint8 RGB of all photos."""
-    return imaging.captioned_sheet(person.tiles, CAPTIONS)

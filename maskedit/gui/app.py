@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskedit.gui.states import Level
+from maskedit.shell import INTERRUPTED, add_device, command_parser
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QSettings
@@ -32,9 +33,6 @@ EXAMPLE = """examples:
 
 
 logger = logging.getLogger(__name__)
-
-INTERRUPTED = 130
-"""The exit status that shells expect after Ctrl+C."""
 
 
 def main(
@@ -167,12 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     import maskedit
     from maskedit.render.modes import ENGINES
 
-    parser = argparse.ArgumentParser(
-        prog="maskedit",
-        description="Edit a face by painting its label map.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("maskedit", "Edit a face by painting its label map.", EXAMPLE)
     parser.add_argument("photo", type=Path, nargs="?", help="a photo or a session; a bundled portrait when left out")
     parser.add_argument(
         "--labels",
@@ -180,8 +173,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the photo's label map; NAME_labels.png beside it when left out, or drawn by the parser",
     )
     parser.add_argument("--weights", help="a .safetensors checkpoint; the shipped one when left out")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
-    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    add_device(parser)
     parser.add_argument("--engine", default="auto", choices=ENGINES, help="what renders; the fastest when left out")
     parser.add_argument("--verbose", action="store_true", help="write the log to the terminal as well")
     parser.add_argument("--timing", action="store_true", help="print when the window stood, in seconds from the start")

@@ -117,20 +117,14 @@ class Vgg19Features(nn.Module):
                 channels = int(width) // width_divisor
         self.layers = nn.Sequential(*layers)
         state = _load_vgg19(path)
-        prefix = "features."
         try:
-            self.layers.load_state_dict(
-                {key[len(prefix) :]: state[f"{prefix}{key[len(prefix) :]}"] for key in self._wanted(prefix)}
-            )
+            self.layers.load_state_dict({key: state[f"features.{key}"] for key in self.layers.state_dict()})
         except (LookupError, TypeError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300]
             raise UserError(f"{path or VGG19_URL} is not torchvision's VGG-19 state dict: {reason}") from error
         self.requires_grad_(False)
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
-
-    def _wanted(self, prefix: str) -> list[str]:
-        return [f"{prefix}{key}" for key in self.layers.state_dict()]
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """(N, 3, H, W) in [-1, 1] -> five feature maps, fine to coarse; differentiable in ``image``."""

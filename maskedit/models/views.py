@@ -188,7 +188,6 @@ def complete_photo(
     ids: Tensor,
     hole: Tensor,
     *,
-    style: Tensor | None = None,
     precision: torch.dtype = torch.float32,
 ) -> Tensor:
     """A photo with a hole redrawn, at the photo's side: looked at, completed and laid in.
@@ -198,7 +197,6 @@ def complete_photo(
         reference_ids: (1, S, S) uint8, its own label map.
         ids: (1, S, S) uint8, what the hole is to show.
         hole: (1, 1, S, S) float32, zeros and ones, a one at least.
-        style: (1, style_values); that of what is looked at when None.
         precision: of the network and what it is given.
 
     Returns:
@@ -206,8 +204,7 @@ def complete_photo(
     """
     regions = regions_of(network, photo, reference_ids)
     sight = look(network.config, photo, regions, view_for(network.config, hole, ids), precision)
-    if style is None:
-        style = style_of(network, sight, reference_ids)
+    style = style_of(network, sight, reference_ids)
     result = photo.clone()
     sight.view.of(result).copy_(complete_sight(by_torch(network), sight, style, ids, hole))
     return result

@@ -142,7 +142,6 @@ class Renderer:
             return
         self.forget()
         self._target = (photo.copy(), reference_labels.copy())
-        self._style = self._completer = None
         self._engines.clear()
 
     def render(self, labels: np.ndarray, *, cancelled: Callable[[], bool] = never) -> RenderResult:
@@ -198,8 +197,8 @@ class Renderer:
         notice, self._notice = notice or self._notice, ""
         # At the network's own side, and not always by what renders whole faces.
         name = self._engine_name(self._engines.completions.name.removeprefix("torch "), self.header.config.size)
-        seconds = time.perf_counter() - started
-        return EditResult(composite, seconds, name, QUICK if quick else FULL, notice, typical)
+        mode = QUICK if quick else FULL
+        return EditResult(composite, time.perf_counter() - started, name, mode, notice, typical)
 
     def complete_once(
         self,
@@ -369,14 +368,11 @@ class Renderer:
         return completer
 
     def _photo(self, photo: np.ndarray, precision: torch.dtype) -> torch.Tensor:
-        if photo.shape[0] != self.size:
-            photo = imaging.resize_photo(photo, (self.size, self.size))
+        photo = imaging.resize_photo(photo, (self.size, self.size))
         return photo_to_tensor(photo).to(self.device, precision, memory_format=self._memory_format)
 
     def _ids(self, labels: np.ndarray) -> torch.Tensor:
-        if labels.shape[0] != self.size:
-            labels = imaging.resize_labels(labels, (self.size, self.size))
-        return torch.from_numpy(np.array(labels)).to(self.device)
+        return torch.from_numpy(imaging.resize_labels(labels, (self.size, self.size))).to(self.device)
 
     def _one_hot(self, labels: np.ndarray) -> torch.Tensor:
         return one_hot(self._ids(labels), dtype=self.precision).contiguous(memory_format=self._memory_format)

@@ -41,7 +41,7 @@ from maskedit.training.augmentation import DiffAugment
 from maskedit.training.config import ContextOptions
 from maskedit.training.dmn import DmnStage
 from maskedit.training.holes import Task, draw_task
-from maskedit.training.losses import Outputs, adversarial_loss_inside, feature_matching_loss_inside
+from maskedit.training.losses import Outputs, adversarial_loss, feature_matching_loss
 from maskedit.training.stage import Losses
 
 COLUMNS = ("photo", "hole", "completion", "edited labels", "hole", "edit")
@@ -198,8 +198,8 @@ class ContextStage(DmnStage):
             real = self.discriminator(views.own, views.photos)
             fake = self.discriminator(views.wanted, views.composite.detach())
             loss = 0.5 * (
-                adversarial_loss_inside(real, views.hole, real=True, kind=kind)
-                + adversarial_loss_inside(fake, views.hole, real=False, kind=kind)
+                adversarial_loss(real, real=True, kind=kind, hole=views.hole)
+                + adversarial_loss(fake, real=False, kind=kind, hole=views.hole)
             )
         (loss * share).backward()
         self.discriminator.requires_grad_(False)
@@ -243,8 +243,8 @@ class ContextStage(DmnStage):
             true = views.hole * ~task.edited[:, None, None, None]
             with self.autocast():
                 judged = self.discriminator(views.wanted, views.composite)
-                losses["adversarial"] = adversarial_loss_inside(judged, views.hole, real=True, kind=options.adversarial)
-                losses["features"] = feature_matching_loss_inside(judged, real, true)
+                losses["adversarial"] = adversarial_loss(judged, real=True, kind=options.adversarial, hole=views.hole)
+                losses["features"] = feature_matching_loss(judged, real, true)
             total = total + options.adversarial_weight * losses["adversarial"]
             total = total + options.feature_weight * losses["features"]
         if self.parser is not None:

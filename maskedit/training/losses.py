@@ -12,49 +12,41 @@ Outputs = list[list[Tensor]]
 """Per scale: the discriminator's feature maps and, last, its logits."""
 
 
-def adversarial_loss(outputs: Outputs, *, real: bool, kind: str) -> Tensor:
-    """Mean over the scales: least squares to 1 or 0 (as released), or the log form (Eq. 7)."""
-    losses = []
-    for scale in outputs:
-        logits = scale[-1].float()
-        target = torch.full_like(logits, 1.0 if real else 0.0)
-        measure = F.mse_loss if kind == "lsgan" else F.binary_cross_entropy_with_logits
-        losses.append(measure(logits, target))
-    return torch.stack(losses).mean()
+def adversarial_loss(outputs: Outputs, *, real: bool, kind: str, hole: Tensor | None = None) -> Tensor:
+    """Mean over the scales: least squares to 1 or 0 (as released), or the log form (Eq. 7).
 
-
-def feature_matching_loss(fake: Outputs, real: Outputs) -> Tensor:
-    """L1 between the discriminator's features of render and photo: summed over layers, mean over scales (Eq. 8)."""
-    scales = []
-    for ours, theirs in zip(fake, real, strict=True):
-        layers = [F.l1_loss(a.float(), b.detach().float()) for a, b in zip(ours[:-1], theirs[:-1], strict=True)]
-        scales.append(torch.stack(layers).sum())
-    return torch.stack(scales).mean()
-
-
-def adversarial_loss_inside(outputs: Outputs, hole: Tensor, *, real: bool, kind: str) -> Tensor:
-    """As `adversarial_loss`, of those patches that touch a hole (N, 1, H, W): the others show nothing but the photo.
-
-    Each photo counts alike, however large its hole.
+    Args:
+        hole: (N, 1, H, W); only patches that touch it are judged then, for the others show nothing but the photo, and
+            each photo counts alike, however large its hole.
     """
+    measure = F.mse_loss if kind == "lsgan" else F.binary_cross_entropy_with_logits
     losses = []
     for scale in outputs:
         logits = scale[-1].float()
         target = torch.full_like(logits, 1.0 if real else 0.0)
-        measure = F.mse_loss if kind == "lsgan" else F.binary_cross_entropy_with_logits
-        touched = F.adaptive_max_pool2d(hole.float(), logits.shape[-2:])
-        losses.append(mean_inside(measure(logits, target, reduction="none"), touched).mean())
+        if hole is None:
+            losses.append(measure(logits, target))
+        else:
+            touched = F.adaptive_max_pool2d(hole.float(), logits.shape[-2:])
+            losses.append(mean_inside(measure(logits, target, reduction="none"), touched).mean())
     return torch.stack(losses).mean()
 
 
-def feature_matching_loss_inside(fake: Outputs, real: Outputs, hole: Tensor) -> Tensor:
-    """As `feature_matching_loss`, inside a hole (N, 1, H, W) alone; a photo without one adds nothing."""
+def feature_matching_loss(fake: Outputs, real: Outputs, hole: Tensor | None = None) -> Tensor:
+    """L1 between the discriminator's features of render and photo: summed over layers, mean over scales (Eq. 8).
+
+    Args:
+        hole: (N, 1, H, W); only what lies in it is compared then, and a photo without one adds nothing.
+    """
+
+    def distance(ours: Tensor, theirs: Tensor) -> Tensor:
+        if hole is None:
+            return F.l1_loss(ours.float(), theirs.detach().float())
+        return mean_inside((ours.float() - theirs.detach().float()).abs(), hole.float())
+
     scales = []
     for ours, theirs in zip(fake, real, strict=True):
-        layers = [
-            mean_inside((a.float() - b.detach().float()).abs(), hole.float())
-            for a, b in zip(ours[:-1], theirs[:-1], strict=True)
-        ]
+        layers = [distance(*each) for each in zip(ours[:-1], theirs[:-1], strict=True)]
         scales.append(torch.stack(layers).sum(dim=0))
     return torch.stack(scales).mean()
 

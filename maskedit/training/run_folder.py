@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,23 +139,15 @@ class RunFolder:
         reasons = "; ".join(problems) or "there is no state-STEP.pt"
         raise UserError(f"{self.path} holds no checkpoint to start from: {reasons}.")
 
-    def writing(self) -> _DiskErrors:
-        """A context in which a full disk becomes one sentence."""
-        return _DiskErrors(self.path)
-
-
-class _DiskErrors:
-    """Turns a full or vanished disk into one sentence; the last checkpoint is still whole."""
-
-    def __init__(self, path: Path):
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind, error, trace) -> None:
-        # torch.save wraps a full disk in a RuntimeError of its own zip writer.
-        if isinstance(error, OSError) or (isinstance(error, RuntimeError) and "PytorchStreamWriter" in str(error)):
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """A context in which a full or vanished disk becomes one sentence; the last checkpoint is still whole."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            # torch.save wraps a full disk in a RuntimeError of its own zip writer.
+            if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
+                raise
             raise UserError(
-                f"{self._path} could not be written ({error}); the last checkpoint is whole: make room and run again."
+                f"{self.path} could not be written ({error}); the last checkpoint is whole: make room and run again."
             ) from error

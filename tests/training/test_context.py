@@ -24,7 +24,7 @@ from maskedit.training.augmentation import DiffAugment
 from maskedit.training.config import ContextOptions
 from maskedit.training.context import ContextStage, sharp_photos
 from maskedit.training.holes import Task
-from maskedit.training.losses import adversarial_loss_inside, feature_matching_loss_inside
+from maskedit.training.losses import adversarial_loss, feature_matching_loss
 from maskedit.training.run_folder import RunFolder
 from tests.faces import draw_face
 from tests.folders import write_faces
@@ -223,10 +223,10 @@ def test_only_patches_that_touch_the_hole_count():
     hole = torch.zeros(2, 1, 32, 32)
     hole[:, :, :16, :16] = 1
     judged = outputs(8, 4)
-    loss = adversarial_loss_inside(judged, hole, real=True, kind="lsgan")
+    loss = adversarial_loss(judged, real=True, kind="lsgan", hole=hole)
     for scale in judged:
         scale[-1][:, :, 5:, 5:] = 100
-    assert adversarial_loss_inside(judged, hole, real=True, kind="lsgan") == loss
+    assert adversarial_loss(judged, real=True, kind="lsgan", hole=hole) == loss
     wanted = torch.stack(
         [(scale[-1][:, :, : s // 2, : s // 2] - 1).square().mean() for scale, s in zip(judged, (8, 4), strict=True)]
     )
@@ -237,8 +237,8 @@ def test_features_are_matched_inside_the_hole_alone():
     ours, theirs = outputs(8), outputs(8)
     theirs[0][0] = theirs[0][0] + 0.5
     hole = torch.ones(2, 1, 24, 24)
-    assert float(feature_matching_loss_inside(ours, theirs, hole)) == pytest.approx(0.5, abs=1e-5)
-    assert float(feature_matching_loss_inside(ours, theirs, hole * 0)) == 0
+    assert float(feature_matching_loss(ours, theirs, hole)) == pytest.approx(0.5, abs=1e-5)
+    assert float(feature_matching_loss(ours, theirs, hole * 0)) == 0
 
 
 def test_small_holes_count_like_large_ones(plain, parser, folder):

@@ -173,8 +173,7 @@ class BoxEngine:
         """A full render, from which updates start; see `Engine`. When it is cancelled, what was kept before stays."""
         given = style
         style = style.to("cpu", torch.float32)
-        codes = [half for block in style.chunk(len(self._network.blocks), 1) for half in block.chunk(2, 1)]
-        codes = [tuple(code[0].chunk(2)) for code in codes]
+        codes = [tuple(code[0].chunk(2)) for code in self._network.codes(style)]
         side = ids.shape[0]
         states, picture = list(self._states), np.empty((side, side, 3), np.uint8)
         with torch.inference_mode():
