@@ -1,4 +1,5 @@
-"""``maskedit-bench``: how fast this machine redraws a face, and how soon a stroke of the brush is on the screen."""
+"""``maskedit-bench``: how fast this machine redraws a face, how soon a stroke of the brush is on the screen, and what
+memory the editor takes."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from maskedit.bench.report import HEADER, Job, Row, in_a_process, line, stroke_line
+from maskedit.bench.report import HEADER, Job, Row, in_a_process, line, memory_line, stroke_line
 from maskedit.errors import UserError
 from maskedit.models.config import PRESETS, DmnConfig
 from maskedit.processes import processor_name
@@ -71,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
         "--load", type=whole_number(1), default=0, metavar="N",
         help="paint the stroke once more with N busy processes beside it, as on a machine that does something else too",
     )  # fmt: skip
+    parser.add_argument(
+        "--memory", action=argparse.BooleanOptionalAction, default=True,
+        help="open, edit and export photos of 512 px and of 24 megapixels in the editor's window as well, and tell how "
+        "much memory that took",
+    )  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     return parser
 
@@ -108,6 +114,7 @@ def _bench(given: argparse.Namespace) -> None:
         for name in (None,) if given.weights else given.preset:
             for job in _jobs(given, name, devices, Path(folder)):
                 rows += _measured(job, loads=sorted({0, given.load}) if given.stroke else ())
+                rows += _memory(job) if given.memory else []
     if given.json is not None:
         write_json("--json", given.json, {"hardware": hardware, "rows": [asdict(row) for row in rows]})
 
@@ -155,6 +162,18 @@ def _measured(job: Job, *, loads: Sequence[int]) -> list[Row]:
                 row = replace(row, ratio=baseline / row.seconds if row.seconds else None)
             rows.append(row)
             print(stroke_line(row), flush=True)
+    return rows
+
+
+def _memory(job: Job) -> list[Row]:
+    """The rows of the editor's memory, printed as they come."""
+    from maskedit.bench.memory import measure_large_memory, measure_memory
+
+    rows = []
+    for work in (measure_memory, measure_large_memory):
+        for row in in_a_process(work, job):
+            rows.append(row)
+            print(memory_line(row), flush=True)
     return rows
 
 

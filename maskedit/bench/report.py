@@ -124,6 +124,11 @@ def stroke_line(row: Row) -> str:
     return times
 
 
+def memory_line(row: Row) -> str:
+    """A row of the editor's memory as a sentence."""
+    return f"{row.work}: {row.peak_memory_mib:.0f} MiB at most, until it was edited and exported"
+
+
 def in_a_process(work: Callable[[Job], T], job: Job) -> T:
     """``work(job)`` as `maskedit.workers.in_a_process` does it; caches of earlier runs are out of its reach."""
     killed = (

@@ -122,21 +122,31 @@ def measure_stroke(job: Job) -> list[Row]:
     Raises:
         UserError: the weights or the device cannot be used, or no result came.
     """
-    if sys.platform == "linux" and not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    offscreen_without_a_screen()
     engines: list[Any] = []
 
     def make_renderer() -> FaceRenderer:
-        import torch
-
-        from maskedit.render.renderer import Renderer
-
-        if job.threads:
-            torch.set_num_threads(job.threads)
-        engines.append(Renderer(job.weights, device=job.device, precision=job.precision, size=job.size))
+        engines.append(renderer_of(job))
         return engines[0]
 
     return rows(job, replay(make_renderer, hand_stroke(), load=job.load), engines[0].engine)
+
+
+def offscreen_without_a_screen() -> None:
+    """Have Qt draw into memory where there is nothing else to draw on."""
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+def renderer_of(job: Job) -> Any:
+    """What a job renders with, for the window's worker to make."""
+    import torch
+
+    from maskedit.render.renderer import Renderer
+
+    if job.threads:
+        torch.set_num_threads(job.threads)
+    return Renderer(job.weights, device=job.device, precision=job.precision, size=job.size)
 
 
 def rows(job: Job, done: Replay, engine: str) -> list[Row]:
@@ -180,7 +190,7 @@ def replay(make_renderer: Callable[[], FaceRenderer], stroke: Sequence[Point], *
         players.append(Player(window, stroke, prepare, load))
         players[0].begin()
 
-    with _nothing_kept() as settings:
+    with nothing_kept() as settings:
         editor_main([], make_renderer=make, on_window=play, settings=settings)
     player = players[0]
     if player.failure:
@@ -189,7 +199,7 @@ def replay(make_renderer: Callable[[], FaceRenderer], stroke: Sequence[Point], *
 
 
 @contextmanager
-def _nothing_kept() -> Iterator[QSettings]:
+def nothing_kept() -> Iterator[QSettings]:
     """Settings for a window that neither reads a person's own and recovery files nor leaves any, on any system."""
     with tempfile.TemporaryDirectory() as folder:
         settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)

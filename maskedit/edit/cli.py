@@ -43,6 +43,9 @@ lays the edit exactly where the square was. Without --square the face is found a
 What the window asks is decided here: a label map in another project's class order is remapped, one in a lossy
 format is refused. A photo is parsed anew, whatever lies beside it: --own-labels names its label map.
 
+An output that ends in .ora (OpenRaster, for Krita, GIMP ..) holds layers: the photo, the edit with soft edges,
+and, hidden, the label map and the hole that was redrawn. In a folder, --suffix _layers.ora makes such files.
+
 A photo that fails is told, and the others go on. What is there already is left out, so that the same
 command goes on where it was stopped. "changed outside the edit" is measured before JPEG compresses the result.
 Exit status: 0 all done, 1 a photo failed, 2 wrong usage."""
@@ -53,7 +56,7 @@ EXAMPLE = """example:
   maskedit-edit me.jpg --parse-only -o masks/
   torchrun --nproc-per-node 8 -m maskedit.edit.cli photos/ --source smile.png --classes smile -o smiling/
 """
-_WRITABLE = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+_WRITABLE = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ora")
 _READABLE = SUFFIXES | {".gif", ".avif", ".jp2"}
 
 
@@ -78,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO", help="photos, or folders of them")
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="OUT",
-        help="a file for one photo, else a folder, which is created; one without an image's extension is a folder",
+        help="a file for one photo, else a folder, which is created; one without an image's extension is a folder; "
+        "NAME.ora is written in layers",
     )  # fmt: skip
     what = parser.add_argument_group("what to do")
     labels = what.add_mutually_exclusive_group()

@@ -24,8 +24,8 @@ from maskedit.opening.files import FoundLabels, inspect_source
 from maskedit.opening.other_face import OtherFace, WantedStyle
 from maskedit.render.compositing import Blend, Composite
 from maskedit.render.edit_renderer import EditRenderer
+from maskedit.render.full_size import EditedPhoto, in_square, styled_square
 from maskedit.render.part_colours import colour_style, style_of
-from maskedit.render.pasting import paste_back
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,8 @@ class Editor:
 
     def _edit(self, job: Job, photo: SourcePhoto, squares: dict[Square, float | None], outputs: list[Path]) -> str:
         """Write the photo with its edited faces, or these alone."""
-        options, results, whole = self._options, [], photo.pixels
+        options, results = self._options, []
+        whole = EditedPhoto(photo.pixels)
         outside, changed = 0, 0.0
         for square in squares:
             document = self._document(job, photo, square)
@@ -182,16 +183,17 @@ class Editor:
             composite = self._composite(document)
             outside = max(outside, composite.changed_outside)
             if options.crop_only:
-                results.append(composite.image)
+                styled = styled_square(document, document.styles)
+                results.append(in_square(document.photo, composite, document.labels, styled))
             else:
-                whole = self._renderer.restyled(whole, square, self._parser.parse)
-                composite = self._renderer.at_full_size(whole, square, document.labels, composite, options.blend)
-                whole = paste_back(whole, square, composite)
+                whole.restyle(self._renderer.restyled(whole.image, square, self._parser.parse))
+                composite = self._renderer.at_full_size(whole.image, square, document.labels, composite, options.blend)
+                whole.add(square, composite, document.snapshot())
             outside = max(outside, composite.changed_outside)
             changed = max(changed, float(np.mean(document.labels != document.reference_labels)))
         written = {"quality": options.quality, "overwrite": options.overwrite, "metadata": photo.metadata}
-        for out, image in reversed(list(zip(outputs, results if options.crop_only else [whole], strict=True))):
-            imaging.write_photo(out, image, **written)
+        for out, edited in reversed(list(zip(outputs, results if options.crop_only else [whole], strict=True))):
+            edited.write(out, **written)
         return f"{changed:.1%} of the label map changed, changed outside the edit: {outside}; "
 
     def _document(self, job: Job, photo: SourcePhoto, square: Square) -> Document:

@@ -29,9 +29,9 @@ from maskedit.models.dense_mapping import Generator
 from maskedit.models.perceptual import PerceptualLoss
 from maskedit.models.tensors import one_hot, photo_to_tensor, spread, tensor_to_photo
 from maskedit.models.views import View, complete_photo, natural_side
+from maskedit.render.completion import detailed
 from maskedit.render.compositing import compose
 from maskedit.render.engines.openvino_graph import OpenVinoMissing, import_openvino, openvino_core
-from maskedit.render.texture import textured
 from maskedit.resources import default_weights
 
 T = TypeVar("T")
@@ -116,7 +116,7 @@ class PresentComposite:
 
 
 class Completion:
-    """A network that sees the photo around the hole, and the photo's own texture; at the photo's side."""
+    """A network that sees the photo around the hole, and the photo's own texture and grain; at the photo's side."""
 
     def __init__(self, network: ContextNetwork, *, texture: bool = True):
         self.network, self.texture = network, texture
@@ -126,7 +126,7 @@ class Completion:
         image = tensor_to_photo(complete_photo(self.network, photo, reference, ids, hole)[0])
         if self.texture:
             inside, before, after = hole[0, 0].numpy() > 0, reference[0].numpy(), ids[0].numpy()
-            image = textured(image, tensor_to_photo(photo[0]), inside, after, before)
+            image = detailed(image, tensor_to_photo(photo[0]), inside, after, before)
         return Edited(photo_to_tensor(image), hole)
 
 

@@ -1,4 +1,4 @@
-"""Pictures made of photos and label maps: colours, cut-outs, the before-after sheet."""
+"""Pictures made of photos and label maps: colours, the before-after sheet."""
 
 from __future__ import annotations
 
@@ -12,16 +12,6 @@ from maskedit.labels import palette
 
 _SHEET_BACKGROUND, _SHEET_EDGE, _SHEET_TEXT = (32, 33, 36), (64, 66, 71), (222, 224, 228)
 _SHEET_CAPTIONS = ("Photo", "Labels", "Edited labels", "Result")
-
-
-def cutout(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """(H, W, 4) uint8: ``photo`` (H, W, 3) where ``mask`` (H, W) bool is true, else transparent with RGB zero."""
-    if mask.dtype != np.bool_ or mask.shape != photo.shape[:2]:
-        raise ValueError(f"the mask is {photo.shape[:2]} bool, not {mask.shape} {mask.dtype}")
-    result = np.zeros((*mask.shape, 4), np.uint8)
-    result[mask, :3] = photo[mask]
-    result[mask, 3] = 255
-    return result
 
 
 def colourise(labels: np.ndarray, *, colour_blind: bool = False) -> np.ndarray:

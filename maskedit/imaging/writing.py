@@ -8,7 +8,7 @@ import secrets
 import shutil
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -52,10 +52,10 @@ def write_photo(
     if not 1 <= quality <= 100:
         raise UserError(f"The quality is {quality}; choose one from 1 to 100.")
     options: dict = {"JPEG": {"quality": quality, "subsampling": 0}, "WEBP": {"quality": quality}}.get(format, {})
-    _check_target(path, overwrite=overwrite)
+    check_target(path, overwrite=overwrite)
     if metadata is not None:
         options |= saving_options(metadata, format, width=photo.shape[1], height=photo.shape[0])
-    return atomic_write_bytes(path, _encoded(Image.fromarray(photo), path, format, **options), overwrite=overwrite)
+    return atomic_write_bytes(path, encoded(Image.fromarray(photo), path, format, **options), overwrite=overwrite)
 
 
 def write_labels(
@@ -73,27 +73,27 @@ def write_labels(
     if path.suffix.lower() != ".png":
         raise UserError(f"'{path.name}' does not end in .png; label maps are stored as PNG, which keeps ids exact.")
     check_ids(labels, "The label map")
-    _check_target(path, overwrite=overwrite)
+    check_target(path, overwrite=overwrite)
     height, width = labels.shape
     image = Image.frombytes("P" if kind == "palette" else "L", (width, height), labels.tobytes())
     if kind == "palette":
         image.putpalette(palette().tobytes())
-    return atomic_write_bytes(path, _encoded(image, path, "PNG"), overwrite=overwrite)
+    return atomic_write_bytes(path, encoded(image, path, "PNG"), overwrite=overwrite)
 
 
 def png_bytes(pixels: np.ndarray) -> bytes:
     """A photo (H, W, 3) uint8, or ids (H, W) uint8 as grey, as the bytes of a PNG file, quickly packed."""
-    return _encoded(Image.fromarray(np.ascontiguousarray(pixels)), Path("picture.png"), "PNG", compress_level=1)
+    return encoded(Image.fromarray(np.ascontiguousarray(pixels)), Path("picture.png"), "PNG", compress_level=1)
 
 
-def atomic_write_bytes(path: str | Path, data: bytes, *, overwrite: bool = False) -> Path:
+def atomic_write_bytes(path: str | Path, data: bytes | memoryview, *, overwrite: bool = False) -> Path:
     """Write a whole file or nothing: a temporary file beside it, flushed to disk, then put in its place.
 
     Returns the path. Raises UserError for an existing file without ``overwrite`` and for whatever the disk refuses;
     the old file is then untouched and no temporary file stays.
     """
     path = Path(path)
-    _check_target(path, overwrite=overwrite)
+    check_target(path, overwrite=overwrite)
     target = Path(os.path.realpath(path))  # through a link, so that the link stays one
     temporary = target.parent / f".maskedit-{secrets.token_hex(6)}.tmp"
     try:
@@ -116,7 +116,7 @@ def atomic_write_bytes(path: str | Path, data: bytes, *, overwrite: bool = False
     return path
 
 
-def _check_target(path: Path, *, overwrite: bool) -> None:
+def check_target(path: Path, *, overwrite: bool) -> None:
     """Raise UserError where writing could not work, before anything is encoded."""
     try:
         if path.is_dir():
@@ -131,8 +131,11 @@ def _check_target(path: Path, *, overwrite: bool) -> None:
         raise UserError(f"'{path}' cannot be written ({reason_of(error)}); choose another name.") from error
 
 
-def _encoded(image: Image.Image, path: Path, format: str, **options) -> bytes:
-    """The bytes of an image file. In memory first, so that a failing encoder never touches the disk."""
+def encoded(image: Image.Image, path: Path, format: str, **options: Any) -> bytes:
+    """The bytes of an image file. In memory first, so that a failing encoder never touches the disk.
+
+    Raises UserError, which names the file at ``path``, where the format cannot hold the image.
+    """
     buffer = BytesIO()
     try:
         image.save(buffer, format, **options)

@@ -29,6 +29,8 @@ Network = TypeVar("Network", bound=nn.Module)
 
 HEADER_KEY = "maskedit"
 FORMAT = 1
+OPTIONAL = ("region_encoder.usual",)
+"""How names end that files of earlier versions lack: their network does without."""
 
 
 class Kind(NamedTuple):
@@ -158,7 +160,7 @@ def load_strictly(
     """
     names = {name: (names or {}).get(name, name) for name in network.state_dict()}
     wanted = {names[name]: tuple(value.shape) for name, value in network.state_dict().items()}
-    missing = sorted(wanted.keys() - tensors.keys())
+    missing = sorted(name for name in wanted.keys() - tensors.keys() if not name.endswith(OPTIONAL))
     unknown = sorted(tensors.keys() - wanted.keys())
     misshapen = [
         f"{name} is {tuple(tensors[name].shape)}, wanted {shape}"
@@ -173,7 +175,8 @@ def load_strictly(
     if problems:
         raise UserError(f"{source} does not fit the network; {'; '.join(problems)}.")
     types = {name: value.dtype for name, value in network.state_dict().items()}
-    network.load_state_dict({ours: tensors[theirs].to(types[ours]) for ours, theirs in names.items()}, assign=True)
+    state = {ours: tensors[theirs].to(types[ours]) for ours, theirs in names.items() if theirs in tensors}
+    network.load_state_dict(state, assign=True)
 
 
 def _some(names: list[str], limit: int = 6) -> str:

@@ -5,15 +5,20 @@ own, as in SEAN (Zhu et al., CVPR 2020): features of the photo, averaged over th
 is redrawn from it, and so is one that an edit enlarges.
 
 A region style has `TINT` values, which are the region's tint (`maskedit.models.colours`), and `CHANNELS` learned ones;
-all are 0 where the photo does not show the region.
+all are 0 where the photo does not show the region. What people put on, and teeth, which a closed mouth hides, have a
+*usual style* then: that of one training photo that is like most. Without it a network draws the mean of all hats there
+are, a grey mist.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from maskedit.labels import ids_of
 from maskedit.models.colours import GROUP_INDEX, NUM_GROUPS, TINT, grouped, tints_of
 
 CHANNELS = 64
@@ -22,6 +27,8 @@ SLOPE = 0.2
 """Of the leaky rectifiers."""
 _STEP = 4
 """Pixels of the photo to one place of the features."""
+WITH_USUAL = ids_of("eye_g", "l_eye", "mouth", "hair", "hat", "ear_r", "neck_l")
+"""Classes that have a usual style. What else a photo does not show, such as a hidden ear, is guessed from its skin."""
 
 
 class RegionEncoder(nn.Module):
@@ -40,6 +47,11 @@ class RegionEncoder(nn.Module):
         for conv in self.convs:
             nn.init.kaiming_normal_(conv.weight, a=SLOPE)
             nn.init.zeros_(conv.bias)
+        self.register_buffer("usual", torch.zeros(NUM_GROUPS, TINT + CHANNELS))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
+        state_dict.setdefault(prefix + "usual", torch.zeros(self.usual.shape))  # files of before had none
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(self, photo: Tensor, labels: Tensor) -> Tensor:
         """Region styles of photos.
@@ -49,7 +61,8 @@ class RegionEncoder(nn.Module):
             labels: (N, 19, H, W) one-hot, the photo's own.
 
         Returns:
-            (N, G, 4 + CHANNELS) float32, G as in `maskedit.models.colours.GROUPS`.
+            (N, G, 4 + CHANNELS) float32, G as in `maskedit.models.colours.GROUPS`. Of regions that a photo does not
+            show, the usual style, which is 0 where there is none.
         """
         x = photo.to(labels.dtype)
         for conv in self.convs:
@@ -59,7 +72,15 @@ class RegionEncoder(nn.Module):
         mass = shares.sum(dim=2, keepdim=True)
         with torch.autocast(x.device.type, enabled=False):
             means = shares @ x.float().flatten(2).transpose(1, 2) / mass.clamp_min(1e-6)
-        return torch.cat([tints_of(groups, photo), means * (mass > 0)], dim=2)
+        styles = torch.cat([tints_of(groups, photo), means * (mass > 0)], dim=2)
+        return torch.where(styles[..., TINT - 1 : TINT] > 0, styles, self.usual)
+
+
+def medoid(styles: Tensor) -> Tensor:
+    """Of region styles (P, R) of one group in P photos, the one (R,) that is nearest to all others; all values count
+    by their spread. No mean: a mean of styles is the style of nothing."""
+    spread = (styles - styles.mean(dim=0)) / styles.std(dim=0, correction=0).clamp_min(1e-6)
+    return styles[torch.cdist(spread, spread).sum(dim=1).argmin()]
 
 
 class RegionModulation(nn.Module):

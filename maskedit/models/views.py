@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from maskedit.labels import BY_NAME
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.models.holes import merge
@@ -22,6 +23,8 @@ from maskedit.models.tensors import box_of, one_hot, scaled_labels
 
 CLOSEST = 0.5
 """Of the photo's side: the smallest view. Networks are trained no closer."""
+CLOSEST_TO_TEETH = 0.875
+"""The same where a hole is to show teeth: from nearer, networks that have seen few mouths from near draw a mosaic."""
 ROOM = 1.6
 """How many times as wide as the hole a view is, where that fits: the network needs something to go by."""
 
@@ -67,14 +70,15 @@ class View:
         return F.interpolate(part, size=size, mode="nearest-exact")
 
 
-def view_of(hole: Tensor, size: int) -> View:
+def view_of(hole: Tensor, size: int, closest: float = CLOSEST) -> View:
     """The closest view that shows a hole (1, 1, S, S) and its surroundings, for a network of ``size`` px.
 
     Where the photo has no more pixels than the network sees, that is the whole photo: larger pixels show no more.
+    ``closest`` is the smallest view's share of the photo's side.
     """
     side = hole.shape[-1]
     left, top, right, bottom = box_of(hole)
-    wanted = int(np.ceil(max(size, CLOSEST * side, ROOM * max(right - left, bottom - top))))
+    wanted = int(np.ceil(max(size, closest * side, ROOM * max(right - left, bottom - top))))
     width = min(side, wanted + wanted % 2)
     place = (
         int(np.clip(round((low + high - width) / 2), 0, side - width)) for low, high in ((left, right), (top, bottom))
@@ -121,9 +125,12 @@ class Sight:
     """(1, G, R) float32, the region styles of the whole photo."""
 
 
-def view_for(config: DmnConfig, hole: Tensor) -> View:
-    """What a network of some configuration looks at to fill a hole (1, 1, S, S) of a photo."""
-    return view_of(hole, config.size) if config.views == "zoomed" else View(0, 0, hole.shape[-1])
+def view_for(config: DmnConfig, hole: Tensor, ids: Tensor) -> View:
+    """What a network of some configuration looks at to fill a hole (1, 1, S, S) of a photo with ids (1, S, S)."""
+    if config.views != "zoomed":
+        return View(0, 0, hole.shape[-1])
+    teeth = bool(((ids == BY_NAME["mouth"].id) & (hole[:, 0] > 0)).any())
+    return view_of(hole, config.size, CLOSEST_TO_TEETH if teeth else CLOSEST)
 
 
 def look(
@@ -196,7 +203,7 @@ def complete_photo(
         (1, 3, S, S) float32 in [-1, 1]; outside the hole the photo, to the last bit.
     """
     regions = regions_of(network, photo, reference_ids)
-    sight = look(network.config, photo, regions, view_for(network.config, hole), precision)
+    sight = look(network.config, photo, regions, view_for(network.config, hole, ids), precision)
     style = style_of(network, sight, reference_ids)
     result = photo.clone()
     sight.view.of(result).copy_(complete_sight(by_torch(network), sight, style, ids, hole))

@@ -2,8 +2,8 @@
 
 The hole is what changed, grown as in training. The network redraws it, seeing the photo around it or, where its weights
 were trained so, a closer square of it (`maskedit.models.views`). The photo's own texture is laid into what it drew
-(`maskedit.render.texture`), and the last few pixels inside the rim fade into the photo. Outside the hole the photo
-stays as it is, bit for bit.
+(`maskedit.render.texture`), and its grain where that is missing (`maskedit.render.grain`); the last few pixels inside
+the rim fade into the photo. Outside the hole the photo stays as it is, bit for bit.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from maskedit.models.holes import edit_hole, label_hole
 from maskedit.models.tensors import box_of, photo_to_tensor, tensor_to_photo
 from maskedit.models.views import Draw, Sight, View, by_torch, complete_sight, look, regions_of, style_of, view_for
 from maskedit.render.compositing import Composite, blended
+from maskedit.render.grain import grained
 from maskedit.render.modes import Cancelled, never
 from maskedit.render.portraits import portrait_edits, portraits
 from maskedit.render.texture import textured
@@ -85,13 +86,13 @@ class Completer:
                 image = self._redrawn(ids, hole, quick)
         _check(cancelled)
         if inside.any() and not quick:
-            image = textured(image, photo, inside, labels, reference_labels, check=lambda: _check(cancelled))
+            image = detailed(image, photo, inside, labels, reference_labels, check=lambda: _check(cancelled))
         return laid_in(photo, image, inside)
 
     def _redrawn(self, ids: Tensor, hole: Tensor, quick: bool) -> np.ndarray:
         """The photo with a hole (1, 1, S, S) redrawn to show ids (1, S, S)."""
         photo, _, tensor, _, regions = self._target
-        view = view_for(self._network.config, hole)
+        view = view_for(self._network.config, hole, ids)
         if self._sight is None or self._sight.view != view:
             self._sight = look(self._network.config, tensor, regions, view, self._precision)
         part = complete_sight(self._draw, self._sight, self._style(quick), ids, hole)
@@ -117,6 +118,20 @@ class Completer:
 def _check(cancelled: Callable[[], bool]) -> None:
     if cancelled():
         raise Cancelled
+
+
+def detailed(
+    image: np.ndarray,
+    photo: np.ndarray,
+    inside: np.ndarray,
+    labels: np.ndarray,
+    reference_labels: np.ndarray,
+    *,
+    check: Callable[[], None] = lambda: None,
+) -> np.ndarray:
+    """What the network drew with all that it does not draw: the photo's texture and its grain. See `textured`."""
+    image = textured(image, photo, inside, labels, reference_labels, check=check)
+    return grained(image, photo, np.where(inside, np.uint8(255), np.uint8(0)), labels)
 
 
 def laid_in(photo: np.ndarray, image: np.ndarray, inside: np.ndarray) -> Composite:

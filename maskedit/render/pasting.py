@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 
@@ -33,42 +35,74 @@ def paste_back(original: np.ndarray, square: Square, composite: Composite) -> np
         raise ValueError(f"a photo is (H, W, 3) uint8, not {original.shape} {original.dtype}")
     height, width = original.shape[:2]
     result = original.copy()
-    fields = _sampled_down([composite.alpha, composite.replace_mask, composite.replacement, composite.residual], square)
-    side = fields[0].shape[0]
-    fields[0] = fields[0] * inside_square(square, side, width=width, height=height)
-    left, top, right, bottom = _bounds(fields[0], square, width=width, height=height)
-    to_square = cv2.invertAffineTransform(square.matrix(side))
-    for y in range(top, bottom, _TILE):
-        for x in range(left, right, _TILE):
-            tile = slice(y, min(y + _TILE, bottom)), slice(x, min(x + _TILE, right))
-            _paste_tile(result[tile], fields, np.column_stack([to_square[:, :2], to_square @ [x, y, 1]]))
+    alpha, *fields = _sampled_down(
+        [composite.alpha, composite.replace_mask, composite.replacement, composite.residual], square
+    )
+    alpha = alpha * inside_square(square, len(alpha), width=width, height=height)
+    for tile, to_square in _tiles(alpha, square, width=width, height=height):
+        _paste_tile(result[tile], [alpha, *fields], to_square)
     return result
 
 
+def pasted_alpha(square: Square, composite: Composite, *, width: int, height: int) -> np.ndarray:
+    """How much of an edit `paste_back` shows at each pixel of a photo, as (height, width) uint8, 0..255.
+
+    It is rounded up: 0 is where not the least of the edit shows.
+
+    Args:
+        square: as for `paste_back`; likewise ``composite``.
+        width: of the photo that the square was cut from, in pixels; likewise ``height``.
+    """
+    result = np.zeros((height, width), np.uint8)
+    (alpha,) = _sampled_down([composite.alpha], square)
+    alpha = alpha * inside_square(square, len(alpha), width=width, height=height)
+    for tile, to_square in _tiles(alpha, square, width=width, height=height):
+        part = result[tile]
+        part[:] = np.ceil(255 * _warped(alpha, to_square, part.shape[::-1], cv2.INTER_LINEAR))
+    return result
+
+
+def _tiles(
+    alpha: np.ndarray, square: Square, *, width: int, height: int
+) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    """Tiles of the photo, rows and columns, that together hold all in which an ``alpha`` (side, side) is not 0.
+
+    Each with its map (2, 3) from continuous pixels of the tile to those of the square.
+    """
+    left, top, right, bottom = _bounds(alpha, square, width=width, height=height)
+    to_square = cv2.invertAffineTransform(square.matrix(len(alpha)))
+    for y in range(top, bottom, _TILE):
+        for x in range(left, right, _TILE):
+            tile = slice(y, min(y + _TILE, bottom)), slice(x, min(x + _TILE, right))
+            yield tile, np.column_stack([to_square[:, :2], to_square @ [x, y, 1]])
+
+
 def _paste_tile(photo: np.ndarray, fields: list[np.ndarray], to_square: np.ndarray) -> None:
-    """Blend the fields into ``photo``, a view; ``to_square`` (2, 3) maps its continuous pixels to the square's."""
-
-    def warped(field: np.ndarray, interpolation: int) -> np.ndarray:
-        # Beyond the square the outermost pixels go on: alpha is 0 there, or the photo ends with the square.
-        return cv2.warpAffine(
-            field,
-            centred(to_square),
-            photo.shape[1::-1],
-            flags=interpolation | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-
+    """Blend the fields into ``photo``, a view of a tile; see `_tiles`."""
+    size = photo.shape[1::-1]
     alpha, replace_mask, replacement, residual = fields
     # Cubic interpolation overshoots: 0 would not stay 0.
-    alpha = warped(alpha, cv2.INTER_LINEAR)
+    alpha = _warped(alpha, to_square, size, cv2.INTER_LINEAR)
     if alpha.any():
         photo[:] = blended(
             photo,
             alpha=alpha,
-            replacement=warped(replacement, cv2.INTER_CUBIC),
-            residual=warped(residual, cv2.INTER_CUBIC),
-            replace_mask=warped(replace_mask, cv2.INTER_LINEAR),
+            replacement=_warped(replacement, to_square, size, cv2.INTER_CUBIC),
+            residual=_warped(residual, to_square, size, cv2.INTER_CUBIC),
+            replace_mask=_warped(replace_mask, to_square, size, cv2.INTER_LINEAR),
         )
+
+
+def _warped(field: np.ndarray, to_square: np.ndarray, size: tuple[int, int], interpolation: int) -> np.ndarray:
+    """A field of the square in a tile of ``size`` (width, height)."""
+    # Beyond the square the outermost pixels go on: alpha is 0 there, or the photo ends with the square.
+    return cv2.warpAffine(
+        field,
+        centred(to_square),
+        size,
+        flags=interpolation | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 def inside_square(square: Square, side: int, *, width: int, height: int) -> np.ndarray:

@@ -28,11 +28,12 @@ from maskedit.data.source import Source
 from maskedit.errors import UserError
 from maskedit.measures.metrics import psnr
 from maskedit.models.checkpoint import load_checkpoint
-from maskedit.models.colours import TINT, label_guess
+from maskedit.models.colours import GROUPS, TINT, label_guess
 from maskedit.models.config import PRESETS, DmnConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.models.holes import mean_inside, merge
 from maskedit.models.parser import Parser
+from maskedit.models.regions import WITH_USUAL, medoid
 from maskedit.models.tensors import normalised, scaled_labels, spread, tensor_to_photo
 from maskedit.models.views import View, random_view, regions_of, view_of
 from maskedit.resources import default_weights
@@ -53,6 +54,10 @@ at from near. Of photos of 512 px one in ten differs less, of photos of 256 px t
 _MOST_ENTROPY = 4.0
 """In nats: beyond it a pixel that the parser reads otherwise pulls no more; the parser may be the one that is wrong."""
 _VALIDATION_SEED = 91
+EXAMPLES = 40
+"""Training photos among which a class's usual style is chosen, of the half that shows more of it than the other."""
+_LEAST = 0.001
+"""Of the square: what shows less of a class is no example of it."""
 
 
 class _Views(NamedTuple):
@@ -78,6 +83,8 @@ class ContextStage(DmnStage):
     def __init__(self, options: ContextOptions, device: torch.device):
         super().__init__(options, device)
         self._side = options.size or PRESETS[options.preset].size
+        self._examples: dict[int, tuple[Tensor, Tensor]] = {}
+        """Class -> training photos (n, 3, S, S) and their label maps (n, S, S), uint8, that show it well."""
         self.parser: Parser | None = None
         if options.parsing_weight and options.edited:
             weights = Path(options.parser) if options.parser else default_weights("parser")
@@ -99,7 +106,25 @@ class ContextStage(DmnStage):
 
     def prepare(self, training: Source) -> Tensor:
         """Show photos with rare classes more often: glasses and hats are what people put on."""
-        return repeats(training.counts(), self.options.repeat_below)
+        counts = training.counts()
+        for label in WITH_USUAL:
+            order = counts[:, label].argsort(descending=True, stable=True)
+            showing = order[counts[order, label] >= _LEAST * self.size**2]
+            chosen = showing[spread((len(showing) + 1) // 2, EXAMPLES)]
+            if len(chosen):
+                self._examples[label] = next(training.batches(lambda step, chosen=chosen: chosen, 0, 1))
+        return repeats(counts, self.options.repeat_below)
+
+    @torch.inference_mode()
+    def finish(self, network: ContextNetwork) -> None:
+        """Choose the usual styles, as this network sees them."""
+        usual = torch.zeros_like(network.region_encoder.usual)
+        for label, (photos, ids) in self._examples.items():
+            with self.autocast():
+                pairs = zip(photos.split(self.options.batch), ids.split(self.options.batch), strict=True)
+                styles = [regions_of(network, normalised(some), own) for some, own in pairs]
+            usual[GROUPS[label]] = medoid(torch.cat(styles)[:, GROUPS[label]].float())
+        network.region_encoder.usual.copy_(usual)
 
     def initialise(self, networks: dict) -> None:
         """From a plain DMN's networks, whose context branch starts anew, or from an earlier leg's."""

@@ -259,6 +259,7 @@ class Trainer:
             figures=figures,
             processes=self.accelerator.num_processes,
         )
+        self.stage.finish(self.average)
         with self.folder.writing():
             save_checkpoint(self.folder.path / name, self.average, card)
 

@@ -96,6 +96,9 @@ class Stage(ABC):
         """Look at the training pairs before the first step; (N,) int64: how often an epoch shows each."""
         return torch.ones(len(training), dtype=torch.long)
 
+    def finish(self, network: nn.Module) -> None:  # noqa: B027 - most stages have nothing to add
+        """Give the kept network, which is about to be written, what no gradient taught it."""
+
     def load_optimiser(self, name: str, state: dict[str, Any]) -> None:
         """Take up an optimiser's state, of a run in either memory format."""
         optimiser = self.optimisers[name]

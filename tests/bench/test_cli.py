@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from maskedit.bench import cli, renders, stroke
+from maskedit.bench import cli, memory, renders, stroke
 from maskedit.bench.renders import edits, measure_renders, released_graph, scene
-from maskedit.bench.report import HEADER, Job, Row, in_a_process, line, stroke_line
+from maskedit.bench.report import HEADER, Job, Row, in_a_process, line, memory_line, stroke_line
 from maskedit.errors import UserError
 from maskedit.labels import BACKGROUND
 from maskedit.models.checkpoint import save_checkpoint
@@ -22,7 +22,7 @@ from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.device import choose_precision
 from maskedit.models.tensors import one_hot, photo_to_tensor, tensor_to_photo
 
-QUICK = ["--seconds", "0.01", "--device", "cpu", "--threads", "1", "--edits", "16,32,256"]
+QUICK = ["--seconds", "0.01", "--device", "cpu", "--threads", "1", "--edits", "16,32,256", "--no-memory"]
 
 
 @pytest.fixture
@@ -109,6 +109,25 @@ def test_a_file_with_the_errors_of_every_mode(in_this_process, weights, tmp_path
     assert cli.main([*QUICK, "--weights", str(weights), "--no-stroke", "--json", str(file)]) == 0
     check_render_rows(json.loads(file.read_text())["rows"], preset="mine.safetensors", box_errors=True)
     assert "random weights" not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_editors_memory(qapp, in_this_process, kept, weights, tmp_path, monkeypatch, capsys):
+    """With the shipped parser, which finds the face in the larger photo."""
+    monkeypatch.setattr(memory, "LARGE", (900, 600))
+    monkeypatch.setattr(memory, "QUIET", 0.1)
+    file = tmp_path / "bench.json"
+    flags = ("--edits", "16", "--weights", str(weights), "--no-stroke", "--memory", "--json", str(file))
+    assert cli.main([*QUICK, *flags]) == 0
+    *renders, small, large = json.loads(file.read_text())["rows"]
+    assert not any("memory" in row["work"] for row in renders)
+    sizes = ("512 px", "1 megapixels")
+    assert [row["work"] for row in (small, large)] == [f"editor's memory, photo of {size}" for size in sizes]
+    printed = capsys.readouterr().out
+    for row in (small, large):
+        assert row["peak_memory_mib"] > 100
+        assert memory_line(Row(**row)) in printed
+    assert not kept.exists()
 
 
 @pytest.mark.slow

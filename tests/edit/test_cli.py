@@ -16,6 +16,7 @@ from maskedit.labels import BISENET_ORDER, BY_NAME
 from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
+from tests.openraster import read_openraster, shown
 
 pytestmark = pytest.mark.slow
 
@@ -245,6 +246,25 @@ def test_all_faces_of_a_photo(edit, tmp_path, capsys):
     assert "2 faces were found, and face 3 is wanted" in capsys.readouterr().err
 
 
+def test_a_name_that_ends_in_ora_is_written_in_layers(edit, me, tmp_path):
+    """Whole and of the square alone: what the layers show together is the picture that another ending gives."""
+    flags = (me, SQUARE, "--source", HOPPER_LABELS, "--classes", "smile")
+    for crop, size in (((), (300, 260)), (("--crop-only",), (512, 512))):
+        out = tmp_path / f"{len(crop)}.ora"
+        assert edit(*flags, *crop, "-o", out) == 0
+        assert edit(*flags, *crop, "-o", out.with_suffix(".png")) == 0
+        found, edited = read_openraster(out), imaging.read_photo(out.with_suffix(".png"))
+        assert found.size == size
+        assert [layer.name for layer in found.layers] == ["Photo", "Edit", "Label map", "Hole"]
+        assert np.array_equal(np.array(found.merged), edited)
+        assert np.abs(shown(found).astype(int) - edited).max() <= 1
+        assert (shown(found) != np.array(found.layers[0].image)).any()
+        assert found.merged.getexif()[EXIF_CAMERA] == "Box"
+    assert edit(me, SQUARE, "--source", HOPPER_LABELS, "-o", tmp_path / "many", "--suffix", "_layers.ora") == 0
+    assert [path.name for path in (tmp_path / "many").iterdir()] == ["me_layers.ora"]
+    assert edit(*flags, "-o", tmp_path / "0.ora") == 0  # is there already: nothing is done
+
+
 def test_a_folder_goes_on_after_failures_and_where_it_was_stopped(edit, me, tmp_path, capsys):
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()
@@ -345,6 +365,7 @@ def test_no_photo_is_ever_replaced(edit, me, tmp_path, capsys):
         (("--source", "x.png", "--rank", "2", "--world-size", "2"), "--rank 2 of --world-size 2"),
         (("--source", "x.png", "--suffix", "a/b"), "not a path"),
         (("--source", "x.png", "two.jpg"), "wanted a folder"),
+        (("--source", "x.png", "two.jpg", "-o", "x.ora"), "wanted a folder"),
         (("--style", "hair"), "wanted PART=PHOTO or PART=#rrggbb"),
         (("--style", "mouth=x.png"), "'mouth' has no style; there are hair, brows"),
         (("--style", "hair=x.png:1.5"), "a strength is 0 to 1, not 1.5"),

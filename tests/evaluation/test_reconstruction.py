@@ -10,8 +10,8 @@ from PIL import Image
 from maskedit import imaging, resources
 from maskedit.data.folder import find_pairs
 from maskedit.data.pairs import load_pairs
-from maskedit.document.document import Document
 from maskedit.evaluation import cli, showcase
+from maskedit.evaluation.everyday import EDITS, Sources
 from maskedit.evaluation.reconstruction import mean_photo
 from maskedit.measures.metrics import psnr
 from maskedit.models.checkpoint import load_checkpoint, save_checkpoint
@@ -154,10 +154,12 @@ def test_showcase_edits_the_bundled_portraits(weights, tmp_path, capsys):
     assert cli.main(["showcase", "-o", str(out), "--weights", str(weights)]) == 0
     sheet = np.array(Image.open(out))
     assert str(out) in capsys.readouterr().out
-    assert sheet.shape[0] > 4 * 256
-    assert sheet.shape[1] > 6 * 256
-    for name, edit in showcase.EDITS:
-        photo, labels = portrait(name)
-        document = Document(imaging.read_photo(photo), imaging.read_labels(labels))
-        edit(document)
-        assert document.is_modified
+    assert sheet.shape[0] > len(showcase.ROWS) * 320
+    assert sheet.shape[1] > (1 + len(showcase.ROWS[0][1])) * 320
+    shown = [edit for _, edits in showcase.ROWS for edit in edits]
+    assert sorted(shown) == sorted(EDITS)
+    other = {"collins": "hopper", "hopper": "collins"}
+    for name, edits in showcase.ROWS:
+        labels, sources = (imaging.read_labels(portrait(each)[1]) for each in (name, other[name]))
+        for edit in edits:
+            assert not np.array_equal(EDITS[edit](labels, Sources(sources, sources)), labels), (name, edit)

@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 import torch
 
+from maskedit.labels import BY_NAME
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.models.tensors import box_of, photo_to_tensor
-from maskedit.models.views import CLOSEST, ROOM, View, complete_photo, random_view, view_of
+from maskedit.models.views import (
+    CLOSEST,
+    CLOSEST_TO_TEETH,
+    ROOM,
+    View,
+    complete_photo,
+    random_view,
+    view_for,
+    view_of,
+)
 from tests.faces import draw_face
 
 SIDE = 128
@@ -42,6 +52,19 @@ def test_a_view_lies_in_the_photo_and_shows_the_hole_with_room(box):
 def test_no_view_is_smaller_than_what_the_network_sees():
     assert view_of(hole(60, 60, 64, 64), 96).side == 96
     assert view_of(hole(60, 60, 64, 64), 512) == View(0, 0, SIDE)
+
+
+def test_teeth_are_looked_at_from_further_away():
+    mouth = hole(50, 80, 70, 90)
+    ids = torch.full((1, SIDE, SIDE), BY_NAME["l_lip"].id, dtype=torch.uint8)
+    zoomed = DmnConfig(width=4, size=32, variant="maskgan-context", views="zoomed")
+    assert view_for(zoomed, mouth, ids).side == CLOSEST * SIDE
+    ids[:, :40] = BY_NAME["mouth"].id  # not in the hole
+    assert view_for(zoomed, mouth, ids).side == CLOSEST * SIDE
+    ids[:, 85] = BY_NAME["mouth"].id
+    assert view_for(zoomed, mouth, ids).side == CLOSEST_TO_TEETH * SIDE
+    whole = DmnConfig(width=4, size=32, variant="maskgan-context")
+    assert view_for(whole, mouth, ids) == View(0, 0, SIDE)
 
 
 def test_random_views_show_the_hole_and_every_second_is_the_whole_photo():

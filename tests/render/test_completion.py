@@ -55,6 +55,24 @@ def test_an_edit_changes_its_hole_alone(completer, quick):
     assert composite.changed_outside == 0
 
 
+def test_what_is_drawn_at_rest_has_the_photos_grain(completer, monkeypatch):
+    """A network draws none; and while the brush moves, nobody sees it."""
+    _, ids, labels = edited()
+    noise = np.random.default_rng(0).normal(120, 7, (*ids.shape, 3))
+    photo = np.rint(noise).astype(np.uint8)
+    completer.set_target(photo, ids)
+
+    def flat(ids, hole, quick):
+        return np.where(hole[0, 0].numpy()[..., None] > 0, np.uint8(120), photo)
+
+    monkeypatch.setattr(completer, "_redrawn", flat)
+    for quick, grain in ((True, 0), (False, photo.std())):
+        composite = completer.complete(labels, quick=quick)
+        assert composite.image[composite.alpha == 1].std() == pytest.approx(grain, rel=0.15)
+        assert composite.changed_outside == 0
+    completer.set_target(*draw_face(SIDE, 0))
+
+
 def test_a_learned_style_takes_the_place_of_the_photos(completer):
     _, _, labels = edited()
     before = completer.complete(labels, quick=True).image

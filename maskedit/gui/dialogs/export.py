@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QGridLayout,
 
 @dataclass(frozen=True)
 class Export:
-    """What to write: ``kind`` is ``photo``, ``result``, ``palette``, ``ids``, ``cutout`` or ``sheet``."""
+    """What to write: ``kind`` is ``photo``, ``result``, ``palette``, ``ids``, ``cutout``, ``layers`` or ``sheet``."""
 
     kind: str
     quality: int
@@ -24,7 +24,8 @@ class ExportDialog(QDialog):
         ("result", "Result: the square with the edited face"),
         ("palette", "Label map, in the published colours"),
         ("ids", "Label map, grey ids 0-18"),
-        ("cutout", "Changed region of the result, transparent around it"),
+        ("cutout", "The edit alone, to be laid over the photo: transparent around it, at the photo's size"),
+        ("layers", "Layers for Krita, GIMP and others: photo, edit, label map, hole"),
         ("sheet", "Before-after sheet"),
     )
 

@@ -33,6 +33,10 @@ from maskedit.opening.files import FoundLabels, inspect, is_label_map
 from maskedit.render.full_size import full_size, square_metadata
 
 RECENT = 8
+LABEL_KINDS = ("palette", "ids")
+"""Exports of the label map alone."""
+WHOLE_KINDS = ("photo", "cutout", "layers")
+"""Exports at the whole photo's size."""
 _JPEG = b"\xff\xd8"
 PARSED = "The label map is drawn. Where it is wrong, paint it right and choose Edit > These labels are the photo's own."
 BUNDLED = (("Eileen Collins", "collins"), ("Grace Hopper", "hopper"))
@@ -247,21 +251,14 @@ class Files(QObject):
         export = self._dialogs.ask_export()
         if export is None:
             return
-        labels_only = export.kind in ("palette", "ids")
-        filters = ["PNG (*.png)"]
-        if not labels_only:
-            filters.append("WebP (*.webp)")
-            if export.kind != "cutout":  # JPEG knows no transparency
-                filters.append("JPEG (*.jpg *.jpeg)")
-            if export.kind == "photo" and document.origin is not None and document.origin.data.startswith(_JPEG):
-                filters.reverse()  # what the photo was is what one expects of it
+        filters = _filters(export.kind, document)
         kind = {"palette": "face_labels", "ids": "face_labels", "photo": "edited"}.get(export.kind, export.kind)
-        ending = "jpg" if filters[0].startswith("JPEG") else "png"
+        ending = {"JPEG": "jpg", "OpenRaster": "ora"}.get(filters[0].split()[0], "png")
         suggestion = Path(self._folder()) / f"{_file_stem(document)}_{kind}.{ending}"
         path = self._dialogs.ask_save("Export", suggestion, ";;".join(filters))
         if path is None or document is not self._editor.document:
             return
-        if labels_only:
+        if export.kind in LABEL_KINDS:
             self._export(path, export)
         else:
             # Never a picture that does not belong to the labels on the screen.
@@ -279,21 +276,24 @@ class Files(QObject):
         own, labels = document.reference_labels, document.snapshot()
 
         def work(services: Services | None = None) -> None:
-            if export.kind in ("palette", "ids"):
+            if export.kind in LABEL_KINDS:
                 imaging.write_labels(path, labels, kind=export.kind, overwrite=True)
                 return
             metadata = None
-            if export.kind == "photo":
+            if export.kind in WHOLE_KINDS:
                 sharper = partial(services.at_full_size, rendered)
-                styles = rendered.request.styles
-                parse = services.finder.parser.parse if styles else None
-                picture, metadata = full_size(document, rendered.result.composite, styles, sharper, parse)
+                shown = rendered.request
+                parse = services.finder.parser.parse if shown.styles else None
+                edited, metadata = full_size(
+                    document, rendered.result.composite, shown.labels, sharper, styles=shown.styles, parse=parse
+                )
+                if export.kind != "cutout":
+                    edited.write(path, quality=export.quality, overwrite=True, metadata=metadata)
+                    return
+                picture = edited.cutout()
             elif export.kind == "result":
                 picture = result
                 metadata = square_metadata(document)
-            elif export.kind == "cutout":
-                changed, restyled = labels != own, rendered.result.restyled
-                picture = imaging.cutout(result, changed if restyled is None else changed | (restyled > 0.5))
             else:
                 picture = imaging.before_after_sheet(document.photo, own, labels, result)
             imaging.write_photo(path, picture, quality=export.quality, overwrite=True, metadata=metadata)
@@ -302,7 +302,7 @@ class Files(QObject):
             self._settings.setValue("folder", str(path.parent))
             self._editor.tell(Level.INFO, f"Exported {path.name}.")
 
-        if export.kind == "photo":  # not here: a large one takes seconds
+        if export.kind in WHOLE_KINDS:  # not here: a large one takes seconds
             self._editor.jobs.run(work, written, promised=True)
         elif self.guarded(work):
             written()
@@ -350,6 +350,20 @@ class Files(QObject):
 def _state(document: Document | None) -> tuple:
     """What a person would lose by leaving a document: the same as long as nothing is done to it."""
     return (None,) if document is None else (document, document.edit_count, document.revision, document.face_weights)
+
+
+def _filters(kind: str, document: Document) -> list[str]:
+    """The files that a kind of export can be written as, what one expects first."""
+    if kind == "layers":
+        return ["OpenRaster (*.ora)"]
+    if kind in LABEL_KINDS:
+        return ["PNG (*.png)"]
+    filters = ["PNG (*.png)", "WebP (*.webp)"]
+    if kind != "cutout":  # JPEG knows no transparency
+        filters.append("JPEG (*.jpg *.jpeg)")
+    if kind == "photo" and document.origin is not None and document.origin.data.startswith(_JPEG):
+        filters.reverse()  # what the photo was is what one expects of it
+    return filters
 
 
 def _file_stem(document: Document) -> str:

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMessageBox
@@ -34,6 +35,7 @@ from tests.gui.harness import (
     settle,
     wait,
 )
+from tests.openraster import read_openraster, shown
 
 
 @pytest.fixture
@@ -53,8 +55,8 @@ class OffEngine(FakeEngine):
         return result
 
 
-def export_photo(window, answers, path):
-    answers.ask_export = [Export("photo", 95)]
+def export_photo(window, answers, path, kind="photo"):
+    answers.ask_export = [Export(kind, 95)]
     answers.ask_save = [path]
     window.actions_by_id["export"].trigger()
 
@@ -359,6 +361,90 @@ def test_only_the_edit_changes_and_the_status_line_says_so(open_window, answers,
     assert np.abs(rows.mean() - y) < 5
     assert np.abs(columns.mean() - x) < 5
     assert touched.sum() < np.pi * 30**2
+
+
+@pytest.mark.slow
+def test_the_edit_alone_and_in_layers_lies_over_the_photo(open_window, answers, tmp_path):
+    """Both at the photo's size and with its metadata; laid over it by another program, they are the edited photo."""
+    pixels = imaging.resize_photo(draw_face(400, 5)[0], (400, 300))
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    Image.fromarray(pixels).save(tmp_path / "holiday.png", exif=exif)
+    window = open_window(OffEngine(), whole_face=False)
+    window.files.open(tmp_path / "holiday.png")
+    wait(lambda: window.editor.document.name == "holiday")
+    window.editor.set_brush(60)
+    click(window, 250, 250)
+    settle(window)
+    for kind, name in (("photo", "out.png"), ("cutout", "cut.png"), ("layers", "out.ora")):
+        export_photo(window, answers, tmp_path / name, kind)
+        wait(lambda name=name: window.messages[-1] == ("info", f"Exported {name}."))
+    edited = imaging.read_photo(tmp_path / "out.png").astype(int)
+    assert (edited != pixels).any()
+    canvas = Image.fromarray(pixels).convert("RGBA")
+    with Image.open(tmp_path / "cut.png") as cut:
+        assert cut.getexif()[0x010F] == "a camera"
+        canvas.alpha_composite(cut)
+    assert np.abs(np.array(canvas.convert("RGB")) - edited).max() <= 1
+    alpha = np.array(cut)[..., 3]
+    assert ((alpha > 0) & (alpha < 255)).any()  # soft at its rim
+    found = read_openraster(tmp_path / "out.ora")
+    names = [(layer.name, layer.visible) for layer in found.layers]
+    assert names == [("Photo", True), ("Edit", True), ("Label map", False), ("Hole", False)]
+    assert found.merged.getexif()[0x010F] == "a camera"
+    assert np.array_equal(np.array(found.merged), edited)
+    assert np.abs(shown(found) - edited).max() <= 1
+    map_layer = found.layers[2]
+    x, y = FOUND.matrix(512)[:, :2] @ [250, 250] + FOUND.matrix(512)[:, 2] - map_layer.at
+    assert map_layer.image.getpixel((int(x), int(y))) == (*imaging.colourise(np.array([[14]], np.uint8))[0, 0], 255)
+
+
+@pytest.mark.slow
+def test_an_edit_in_a_large_grainy_photo_is_exported_with_grain(open_window, answers, tmp_path):
+    """The square is enlarged, and what was drawn in it would be smoother than all around it."""
+    noise = np.random.default_rng(0).normal(0, 8, (900, 1000, 3))
+    pixels = np.rint(120 + noise).astype(np.uint8)
+    imaging.write_photo(tmp_path / "large.png", pixels)
+    square = Square(500, 450, 800)
+    window = open_window(FakeEngine(), finder=FakeFinder(square), whole_face=False)
+    window.files.open(tmp_path / "large.png")
+    wait(lambda: window.editor.document.name == "large")
+    window.editor.set_brush(90)
+    drag(window, (150, 250), (350, 250))
+    settle(window)
+    export_photo(window, answers, tmp_path / "out.png")
+    wait(lambda: window.messages[-1] == ("info", "Exported out.png."))
+    edited = imaging.read_photo(tmp_path / "out.png").astype(float)
+    x, y = (square.matrix(512)[:, :2] @ [250, 250] + square.matrix(512)[:, 2]).astype(int)
+    middle = edited[y - 30 : y + 30, x - 60 : x + 60]
+    assert np.abs(middle - pixels[y - 30 : y + 30, x - 60 : x + 60]).mean() > 5
+    assert middle.std(axis=(0, 1)).mean() == pytest.approx(8, rel=0.2)
+
+
+def test_layers_that_cannot_be_written_are_told(window, answers, tmp_path):
+    settle(window)
+    export_photo(window, answers, tmp_path / "no folder" / "out.ora", "layers")
+    wait(lambda: window.messages)
+    assert window.messages[-1][0] == "error"
+    assert "no folder" in window.messages[-1][1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "suggested", "filters"),
+    [
+        ("photo", "face_edited.png", "PNG (*.png);;WebP (*.webp);;JPEG (*.jpg *.jpeg)"),
+        ("cutout", "face_cutout.png", "PNG (*.png);;WebP (*.webp)"),
+        ("layers", "face_layers.ora", "OpenRaster (*.ora)"),
+        ("ids", "face_face_labels.png", "PNG (*.png)"),
+    ],
+)
+def test_every_kind_of_export_suggests_its_own_file(window, answers, kind, suggested, filters):
+    asked = []
+    answers.ask_export = [Export(kind, 95)]
+    answers.ask_save = [lambda *question: asked.append(question)]
+    window.actions_by_id["export"].trigger()
+    ((_, path, offered),) = asked
+    assert (path.name, offered) == (suggested, filters)
 
 
 def test_what_will_change_is_shown(open_window):

@@ -276,13 +276,12 @@ def test_export_pictures_of_the_present_labels(window, answers, tmp_path, kind, 
     answers.ask_export = [Export(kind, 95)]
     answers.ask_save = [tmp_path / name]
     key(window, Qt.Key.Key_E, CTRL)
-    wait((tmp_path / name).is_file)
+    wait(lambda: window.messages[-1] == ("info", f"Exported {name}."))
     picture = imaging.read_photo(tmp_path / name)
     expected = imaging.colourise(window.editor.document.labels)
     if kind == "result":
         assert np.abs(picture.astype(int) - expected).mean() < (0.01 if name.endswith("png") else 12)
     assert window.editor.render.live.enabled is live
-    assert window.messages[-1] == ("info", f"Exported {name}.")
 
 
 @pytest.mark.parametrize("kind", ["palette", "ids"])
