@@ -157,9 +157,9 @@ def test_showcase_edits_the_bundled_portraits(weights, tmp_path, capsys):
     assert sheet.shape[0] > len(showcase.ROWS) * 320
     assert sheet.shape[1] > (1 + len(showcase.ROWS[0][1])) * 320
     shown = [edit for _, edits in showcase.ROWS for edit in edits]
-    assert sorted(shown) == sorted(EDITS)
+    assert sorted(shown) == sorted([*EDITS, *showcase.COLOURED])
     other = {"collins": "hopper", "hopper": "collins"}
     for name, edits in showcase.ROWS:
         labels, sources = (imaging.read_labels(portrait(each)[1]) for each in (name, other[name]))
-        for edit in edits:
+        for edit in set(edits) & EDITS.keys():
             assert not np.array_equal(EDITS[edit](labels, Sources(sources, sources)), labels), (name, edit)
