@@ -80,7 +80,10 @@ def lenses(ids: Tensor) -> Tensor:
 
 
 def _lenses(ids: Tensor, frame: int) -> Tensor:
-    return ~grown(~_among(ids, EYEGLASSES), frame)
+    inside = ~grown(~_among(ids, EYEGLASSES), frame)
+    # Not in a bridge or a temple, however broad it was painted: one sees through what is wide (an opening).
+    wide = grown(~grown(~inside, frame), frame)
+    return grown(wide, frame // 2) & inside  # an opening by squares cuts what is round
 
 
 def _frame(side: int) -> int:

@@ -1,11 +1,12 @@
 """Holes in photos: how they grow, what a smooth guess puts into them, and how a completion is laid in."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from maskedit.labels import BY_NAME, OVERLAYS
+from maskedit.labels import BY_NAME, EYEGLASSES, OVERLAYS
 from maskedit.models.colours import push_pull
 from maskedit.models.holes import (
     EDIT_GROWTH,
@@ -158,3 +159,18 @@ def test_colours_are_put_right_in_the_hole_as_they_are_everywhere(side, place):
     error = F.interpolate(push_pull(error, F.adaptive_avg_pool2d(1 - hole, size)), size=(side, side), mode="bilinear")
     wanted = torch.where(hole > 0, (image + error).clamp(-1, 1), photo)
     assert merge(image, photo, hole).equal(wanted)
+
+
+def test_one_sees_through_lenses_but_not_through_the_bridge():
+    """A bridge that was painted with a broad brush is solid; round lenses are as large as their frame leaves them."""
+    side = 512
+    ids = np.zeros((side, side), np.uint8)
+    for x in (170, 342):
+        cv2.ellipse(ids, (x, 256), (60, 44), 0, 0, 360, EYEGLASSES[0], -1)
+    glasses = ids == EYEGLASSES[0]
+    ids[247:265, 230:282] = EYEGLASSES[0]  # 18 px
+    seen = lenses(torch.from_numpy(ids)[None])[0, 0].numpy()
+    assert not seen[:, 245:267].any()
+    frame = round(FRAME * side)
+    inside = cv2.erode(glasses.astype(np.uint8), np.ones((2 * frame + 1, 2 * frame + 1))) > 0
+    assert seen[inside].mean() > 0.98
