@@ -18,6 +18,10 @@ from maskedit.data.folder import Pair, mend_left_right
 from maskedit.errors import UserError
 
 
+_AHEAD = 128
+"""Pairs that are read at once: threads that decode faster than the others copy would fill the memory."""
+
+
 @dataclass
 class Pairs:
     """Photos (N, 3, S, S) uint8 and label maps (N, S, S) uint8 on one device, with their stems."""
@@ -60,14 +64,12 @@ def load_pairs(paths: list[Pair], size: int, *, quiet: bool = False) -> Pairs:
 
     photos = torch.empty(len(paths), 3, size, size, dtype=torch.uint8)
     labels = torch.empty(len(paths), size, size, dtype=torch.uint8)
-    with ThreadPoolExecutor() as pool:
-        loaded = tqdm(
-            pool.map(lambda pair: load_pair(pair, size), paths),
-            total=len(paths),
-            desc=f"reading at {size} px",
-            disable=quiet or None,
-        )
-        for index, (photo, label_map) in enumerate(loaded):
-            photos[index] = torch.from_numpy(photo).permute(2, 0, 1)
-            labels[index] = torch.from_numpy(label_map)
+    bar = tqdm(total=len(paths), desc=f"reading at {size} px", disable=quiet or None)
+    with ThreadPoolExecutor() as pool, bar:
+        for start in range(0, len(paths), _AHEAD):
+            loaded = pool.map(lambda pair: load_pair(pair, size), paths[start : start + _AHEAD])
+            for index, (photo, label_map) in enumerate(loaded, start):
+                photos[index] = torch.from_numpy(photo).permute(2, 0, 1)
+                labels[index] = torch.from_numpy(label_map)
+                bar.update()
     return Pairs(photos, labels, [photo.stem for photo, _ in paths])
