@@ -17,7 +17,6 @@ from maskedit import imaging
 from maskedit.data.folder import Pair, mend_left_right
 from maskedit.errors import UserError
 
-
 _AHEAD = 128
 """Pairs that are read at once: threads that decode faster than the others copy would fill the memory."""
 
