@@ -34,7 +34,7 @@ class Completer:
     """Redraws what an edit changed, seeing the photo around it.
 
     Args:
-        network: on ``device``, in ``precision``; it is not copied, so what is learned of a face is seen here, too.
+        network: on ``device``, in ``precision``; it is not copied.
         device: where it is.
         precision: what it computes in.
         draw: stands for the network's `complete`; that itself when None.
@@ -50,8 +50,6 @@ class Completer:
         """What was looked at last."""
         self._styled: tuple[View, Tensor] | None = None
         """The last style code, and what was looked at for it."""
-        self.style: Tensor | None = None
-        """(1, style_values): the style code of a learned face; None takes that of what the network sees."""
 
     def set_target(self, photo: np.ndarray, reference_labels: np.ndarray) -> None:
         """The photo (S, S, 3) uint8 RGB and its own label map (S, S) uint8; both are kept, not copied."""
@@ -104,8 +102,6 @@ class Completer:
 
     def _style(self, quick: bool) -> Tensor:
         """The style code of what is looked at; the last one will do where soon is better than exact."""
-        if self.style is not None:
-            return self.style
         view = self._sight.view
         if self._styled is None or not (self._styled[0] == view or (quick and self._styled[0].near(view))):
             self._styled = view, style_of(self._network, self._sight, self._target[3])

@@ -73,17 +73,6 @@ def test_what_is_drawn_at_rest_has_the_photos_grain(completer, monkeypatch):
     completer.set_target(*draw_face(SIDE, 0))
 
 
-def test_a_learned_style_takes_the_place_of_the_photos(completer):
-    _, _, labels = edited()
-    before = completer.complete(labels, quick=True).image
-    completer.style = torch.zeros(1, completer._network.config.style_values)
-    try:
-        assert not np.array_equal(completer.complete(labels, quick=True).image, before)
-    finally:
-        completer.style = None
-    assert np.array_equal(completer.complete(labels, quick=True).image, before)
-
-
 def painted(left, top, side=12):
     """The photo's labels with a small square of hat."""
     labels = draw_face(SIDE, 0)[1].copy()

@@ -79,7 +79,7 @@ class Engines:
         self.completions = CompletionEngines(
             network, engine=engine, int8=int8, fingerprint=fingerprint, cache=self._openvino_folder
         )
-        self._pristine = self.completions.pristine = pristine
+        self._pristine = pristine
         self.clear()
         if pristine:
             self._decide()
@@ -148,7 +148,7 @@ class Engines:
     def weights_changed(self, *, pristine: bool) -> None:
         """The network was changed in place, to what its file holds, or to what was learned of a face."""
         self._torch.weights_changed()
-        self._pristine = self.completions.pristine = pristine
+        self._pristine = pristine
         self.clear()
         if pristine:
             self._decide()
