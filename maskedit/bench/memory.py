@@ -192,7 +192,8 @@ class _Hand(QObject):
 
     def _close(self) -> None:
         self._look.stop()
-        self._editor.document.mark_saved()  # nobody is to be asked whether to save it
+        if (document := self._editor.document) is not None:
+            document.mark_saved()  # nobody is to be asked whether to save it
         QTimer.singleShot(0, self._window.close)
 
     @Slot(str, str)

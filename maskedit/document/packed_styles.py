@@ -8,13 +8,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from maskedit.document.history import Edit, StyleChange
 from maskedit.document.styles import PartStyle, Styles, check_part
+from maskedit.labels import STYLE_PARTS
 
 _MAX_NAME = 200
+MAX_CHANGES = 3_000
+"""Changes of styles in a session's history: what they and their thumbnails take must fit into its file."""
+_MAX_STYLES = 2 * MAX_CHANGES + len(STYLE_PARTS)
+"""Each change has a style before and one after."""
 
 
 class PackedStyles:
@@ -75,6 +79,8 @@ class UnpackedStyles:
             return
         try:
             state = json.loads(data)
+            if max(len(state["styles"]), len(state["thumbnails"])) > _MAX_STYLES:
+                raise ValueError(f"it has more than {_MAX_STYLES:,} styles")
             pictures = [base64.b64decode(picture, validate=True) for picture in state["thumbnails"]]
             self._styles = [_style(entry, pictures) for entry in state["styles"]]
             self.parts = {_part(part): self._style(number) for part, number in state["parts"].items()}
@@ -86,10 +92,12 @@ class UnpackedStyles:
         if entries is None:
             return ()
         try:
-            return tuple(
-                StyleChange(_part(part), self._optional(old), self._optional(new))
-                for part, old, new in _listed(entries)
-            )
+            if len(_listed(entries)) > len(STYLE_PARTS):
+                raise ValueError(f"there are {len(STYLE_PARTS)} parts")
+            changes = [StyleChange(_part(part), self._optional(old), self._optional(new)) for part, old, new in entries]
+            if len({change.part for change in changes}) < len(changes):
+                raise ValueError("a part is named twice")
+            return tuple(changes)
         except (TypeError, ValueError) as error:
             raise ValueError(f"has wrong styles ({error})") from error
 
@@ -128,7 +136,7 @@ def _whole(value: object) -> int:
     return value
 
 
-def _listed(values: object) -> Iterable[Any]:
+def _listed(values: object) -> list[Any]:
     if not isinstance(values, list):
         raise ValueError("a list is missing")
     return values

@@ -27,7 +27,7 @@ from maskedit.document.checks import MAX_PIXELS
 from maskedit.document.document import MAX_FACE_WEIGHTS_BYTES, Document
 from maskedit.document.history import MAX_HISTORY_BYTES, NOWHERE, Box, Edit, History
 from maskedit.document.origin import MAX_ORIGIN_BYTES, Origin
-from maskedit.document.packed_styles import PackedStyles, UnpackedStyles
+from maskedit.document.packed_styles import MAX_CHANGES, PackedStyles, UnpackedStyles
 from maskedit.imaging import Square
 from maskedit.labels import NUM_LABELS
 
@@ -106,11 +106,17 @@ def _packed_history(
     history: History, max_bytes: int, styles: PackedStyles
 ) -> tuple[list[dict[str, Any]], list[bytes], int]:
     """The newest of the applied edits that fit, then what was undone; and how many of them are applied."""
-    edits, first, size = history.edits, history.position, 0
-    while first > 0 and history.position - first < _MAX_EDITS and (size := size + edits[first - 1].nbytes) <= max_bytes:
+    edits, first, last = history.edits, history.position, history.position
+    size = changes = 0
+
+    def fits(edit: Edit) -> bool:
+        nonlocal size, changes
+        size, changes = size + edit.nbytes, changes + len(edit.styles)
+        return last - first < _MAX_EDITS and size <= max_bytes and changes <= MAX_CHANGES
+
+    while first > 0 and fits(edits[first - 1]):
         first -= 1
-    last = history.position
-    while last < len(edits) and last - first < _MAX_EDITS and (size := size + edits[last].nbytes) <= max_bytes:
+    while last < len(edits) and fits(edits[last]):
         last += 1
     entries, blocks = [], []
     for edit in edits[first:last]:

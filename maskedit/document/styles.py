@@ -37,8 +37,10 @@ class PartStyle:
     """0..1: how far the colours move to these; at 0 the photo stays as it is."""
 
     def __post_init__(self) -> None:
-        numbers = [*self.mean, *(self.spread or (0.0, 0.0, 0.0)), *(self.tilt or (0.0, 0.0)), self.strength]
-        if len(numbers) != 9 or not all(math.isfinite(each) and abs(each) <= _LARGEST for each in numbers):
+        given = (self.mean, 3), (self.spread, 3), (self.tilt, 2)
+        numbers = [*self.mean, *(self.spread or ()), *(self.tilt or ()), self.strength]
+        counted = all(values is None or len(values) == count for values, count in given)
+        if not counted or not all(math.isfinite(each) and abs(each) <= _LARGEST for each in numbers):
             raise ValueError(f"a style has three means, three spreads and two tilts in CIE Lab, not {numbers}")
         if not 0 <= self.mean[0] <= 100 or min(self.spread or (0.0,)) < 0:
             raise ValueError(f"lightness runs from 0 to 100 and spreads from 0, not {self.mean[0]} and {self.spread}")

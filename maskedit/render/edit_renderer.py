@@ -110,6 +110,7 @@ class EditRenderer:
         given = (photo, reference_labels)
         if self._given is None or not all(map(np.array_equal, self._given, given)):
             self.clear()
+            check_labels(reference_labels, check_photo(photo))
             self._given = _kept(photo), _kept(reference_labels)
             self._restyling = Restyling(*self._given)
         if self._target is None or self._styles != styles:
@@ -150,7 +151,7 @@ class EditRenderer:
         photo, reference_labels = self._checked_target()
         if self._completes(blend):
             result = self._renderer.complete(labels, quick=quality == QUICK, cancelled=cancelled)
-            composite = self._finished(result.composite, labels)
+            composite = self._finished(result.composite, labels, self._unseen_styles())
             return replace(result, composite=composite, notice=self._told(result.notice), restyled=self._restyled)
         self.prepare(labels, blend, cancelled=cancelled)
         if quality == QUICK and self._renderer.has_quick:
@@ -163,7 +164,9 @@ class EditRenderer:
                 self._unedited = edited
         elif not blend.whole_face:
             unedited = self._unedited
-        composite = self._finished(compose(photo, reference_labels, labels, edited, unedited, blend), labels)
+        # A face is learned as the photo shows it, and drawn so.
+        styles = self._unseen_styles() if self._face_weights is None else self._styles
+        composite = self._finished(compose(photo, reference_labels, labels, edited, unedited, blend), labels, styles)
         notice = self._told(result.notice)
         return EditResult(composite, result.seconds, result.engine, result.mode, notice, restyled=self._restyled)
 
@@ -276,7 +279,6 @@ class EditRenderer:
         photo, reference_labels = self._given
         self._styles, self._restyled = dict(styles), None
         if styles:
-            check_labels(reference_labels, check_photo(photo))
             photo, self._restyled = self._restyling.square(styles)
         self._target = None  # unless what follows succeeds
         self._weights_changed(_UNKNOWN)
@@ -287,13 +289,13 @@ class EditRenderer:
         """Those of parts that the photo does not show, but an edit may draw."""
         return {part: style for part, style in self._styles.items() if not self._restyling.shows(part)}
 
-    def _finished(self, composite: Composite, labels: np.ndarray) -> Composite:
-        """A composite of the photo with its styles: what an edit drew has them, too; and it is measured what changed
-        where neither reaches."""
+    def _finished(self, composite: Composite, labels: np.ndarray, styles: Styles) -> Composite:
+        """A composite of the photo with its styles: what an edit drew gets those that it has not; and it is measured
+        what changed where neither reaches."""
         if not self._styles:
             return composite
         photo, reference_labels = self._target
-        composite = restyle_drawn(photo, composite, reference_labels, labels, self._unseen_styles())
+        composite = restyle_drawn(photo, composite, reference_labels, labels, styles)
         outside = ((composite.alpha == 0) & (self._restyled == 0)).astype(np.uint8)
         changed = cv2.norm(composite.image, self._given[0], cv2.NORM_INF, outside)
         return replace(composite, changed_outside=int(changed))

@@ -50,10 +50,16 @@ class EditedPhoto:
         self._faces: list[tuple[Square, Composite, np.ndarray]] = []
 
     def restyle(self, image: np.ndarray) -> None:
-        """Take `image` with the styles of a face in it, (H, W, 3) uint8 RGB, before the face's edits are added."""
+        """Take `image` with the styles of a face in it, (H, W, 3) uint8 RGB, before the face's edits are added.
+
+        Where two faces meet, pixels that have the first one's colours keep them.
+        """
         if image is not self.image:
-            self._restyled |= (image != self.image).any(axis=2)
-            self.image = image
+            changed = (image != self.image).any(axis=2)
+            twice = changed & self._restyled
+            if twice.any():
+                image = np.where(twice[..., None], self.image, image)
+            self._restyled, self.image = self._restyled | changed, image
 
     def add(self, square: Square, composite: Composite, labels: np.ndarray) -> None:
         """Lay the edit of one more face into the photo.
@@ -80,20 +86,21 @@ class EditedPhoto:
 
     def cutout(self) -> np.ndarray:
         """The edits alone, as (H, W, 4) uint8: laid over the photo they give `image`; see `overlay`."""
-        return overlay(self.photo, self.image, self._alpha())
+        return overlay(self.photo, self.image, np.where(self._restyled, np.uint8(255), self._drawn()))
 
     def layers(self) -> list[Layer]:
         """Photo, edits, and, hidden, the label map of each face and the holes that were redrawn; the lowest first.
 
         Together the visible ones are `image`.
         """
-        alpha = self._alpha()
+        drawn = self._drawn()
+        alpha = np.where(self._restyled, np.uint8(255), drawn)
         x, y, width, height = cv2.boundingRect(alpha)
         box = slice(y, y + height), slice(x, x + width)
         edit = hole = _NOTHING
         if width:
             edit = overlay(self.photo[box], self.image[box], alpha[box])
-            hole = np.repeat(np.where(alpha[box] > 0, np.uint8(255), np.uint8(0))[..., None], 4, axis=2)
+            hole = np.repeat(np.where(drawn[box] > 0, np.uint8(255), np.uint8(0))[..., None], 4, axis=2)
         maps = [_label_layer(square, labels, self.photo.shape[1::-1]) for square, _, labels in self._faces]
         return [
             Layer("Photo", self.photo),
@@ -113,13 +120,12 @@ class EditedPhoto:
         else:
             imaging.write_photo(path, self.image, quality=quality, overwrite=overwrite, metadata=metadata)
 
-    def _alpha(self) -> np.ndarray:
-        """(H, W) uint8: how much of the edits shows, the greater one where two faces meet."""
+    def _drawn(self) -> np.ndarray:
+        """(H, W) uint8: how much of what was drawn shows, the greater one where two faces meet."""
         height, width = self.photo.shape[:2]
         result = np.zeros((height, width), np.uint8)
         for square, composite, _ in self._faces:
             np.maximum(result, pasted_alpha(square, composite, width=width, height=height), out=result)
-        result[self._restyled] = 255
         return result
 
 

@@ -22,6 +22,7 @@ from maskedit.labels import NUM_LABELS
 from maskedit.models.checkpoint import Header, load_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
+from maskedit.models.dense_mapping import Generator
 from maskedit.models.device import choose_device, choose_precision
 from maskedit.models.parser import Parser
 from maskedit.models.tensors import one_hot, photo_to_tensor
@@ -347,10 +348,18 @@ class Renderer:
         if self._face_weights is None:
             completions.network = self._network
         elif self.completes and completions.network is self._network:
-            completions.network = copy.deepcopy(self._network)
-            with torch.no_grad():
-                for name, value in self._base.items():
-                    completions.network.get_parameter(name).copy_(value)
+            completions.network, fits = attempted(self._pristine)
+            if not fits:
+                self._give_way()
+
+    def _pristine(self) -> Generator:
+        """A network with the weights of the file; what learning does not change it shares with the one there is."""
+        same = [value for name, value in self._network.named_parameters() if name not in self._base]
+        network = copy.deepcopy(self._network, {id(value): value for value in same})
+        with torch.no_grad():
+            for name, value in self._base.items():
+                network.get_parameter(name).copy_(value)
+        return network
 
     @property
     def _base(self) -> FaceWeights:

@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from maskedit.document import packing
 from maskedit.document.document import Document
 from maskedit.document.history import NOWHERE
 from maskedit.document.packed_styles import PackedStyles, UnpackedStyles
@@ -46,6 +47,8 @@ def test_every_class_but_background_and_mouth_belongs_to_one_part():
         {"spread": (-1, 0, 0)},
         {"spread": (1, 2, 3, 4)},
         {"tilt": (1,)},
+        {"mean": (50, 0), "spread": (1, 2, 3, 4)},
+        {"mean": (50, 0, 1, 2), "spread": (1, 2)},
         {"tilt": (0, float("inf"))},
         {"strength": 1.1},
         {"strength": -0.1},
@@ -178,6 +181,8 @@ def _entry(**wrong):
         _entry() | {"thumbnails": ["AAAA"]},
         _entry() | {"thumbnails": ["no base 64"]},
         _entry() | {"thumbnails": [3]},
+        _entry() | {"styles": [0] * 7_000},
+        _entry() | {"thumbnails": [""] * 7_000},
     ],
 )
 def test_damaged_styles_are_one_clear_error(document, tmp_path, state):
@@ -191,7 +196,17 @@ def test_damaged_styles_are_one_clear_error(document, tmp_path, state):
 
 @pytest.mark.parametrize(
     "changes",
-    [3, ["hair"], [["hair", 0]], [["mouth", None, 0]], [[3, None, 0]], [["hair", None, 7]], [["hair", "a", 0]]],
+    [
+        3,
+        ["hair"],
+        [["hair", 0, None]] * 2,
+        [["hair", None, 0]] * 11,
+        [["hair", 0]],
+        [["mouth", None, 0]],
+        [[3, None, 0]],
+        [["hair", None, 7]],
+        [["hair", "a", 0]],
+    ],
 )
 def test_damaged_styles_of_an_edit(document, tmp_path, changes):
     path = tmp_path / "a.maskedit"
@@ -209,6 +224,16 @@ def test_styles_are_packed_once_each():
     packed = PackedStyles({"hair": style()})
     assert (packed.number(style()), packed.number(style(30)), packed.number(None)) == (0, 1, None)
     assert UnpackedStyles(packed.data()).parts == {"hair": style()}
+
+
+def test_a_long_history_of_styles_keeps_its_newest_changes(document, tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "MAX_CHANGES", 3)
+    for lightness in range(10, 60, 10):
+        document.set_styles({"hair": style(lightness)}, name=f"Style {lightness}")
+    save_session(tmp_path / "a.maskedit", document)
+    loaded = load_session(tmp_path / "a.maskedit")
+    assert [edit.name for edit in loaded.history.edits] == ["Style 30", "Style 40", "Style 50"]
+    assert loaded.styles == {"hair": style(50)}
 
 
 def _rewrite(path, name, data):

@@ -390,5 +390,9 @@ def test_face_weights_hold_for_the_photo_with_styles(editor, face):
     editor.set_target(photo, labels, face_weights, STYLES)
     learned = editor.render(edited, Blend(whole_face=True))
     assert learned.notice == ""
+    editor.set_target(photo, labels, face_weights)
+    own = editor.render(edited, Blend(whole_face=True)).image
+    hair = np.isin(edited, ids_of("hair"))
+    assert np.abs(learned.image[hair].mean(axis=0) - own[hair].mean(axis=0)).max() > 10  # learned without its style
     editor.set_target(photo, labels, None, STYLES)
     assert not np.array_equal(editor.render(edited, Blend(whole_face=True)).image, learned.image)

@@ -126,6 +126,35 @@ def test_layers_of_two_faces_show_the_edited_photo(tmp_path):
     assert (whole == 0).all()
 
 
+def test_where_two_faces_meet_colours_change_once(tmp_path):
+    photo = np.full((300, 420, 3), 90, np.uint8)
+    edited = EditedPhoto(photo)
+    for left, colour in ((100, 150), (200, 210)):  # each recolours what is there already
+        styled = edited.image.copy()
+        styled[100:200, left : left + 150] = styled[100:200, left : left + 150] // 3 + colour - 30
+        edited.restyle(styled)
+    assert set(np.unique(edited.image[100:200, 100:250])) == {150}
+    assert set(np.unique(edited.image[100:200, 250:350])) == {210}
+    assert (photo == 90).all()
+
+
+def test_the_layer_of_holes_shows_what_was_drawn_and_no_style(tmp_path):
+    photo = np.full((300, 420, 3), 90, np.uint8)
+    _, labels, composite = edit_of()
+    edited, square = EditedPhoto(photo), Square(120, 150, 128)
+    styled = photo.copy()
+    styled[:60, :400] = 30
+    edited.restyle(styled)
+    edited.add(square, composite, labels)
+    _, edit, *_, hole = edited.layers()
+    drawn = pasted_alpha(square, composite, width=420, height=300) > 0
+    whole = np.zeros((300, 420), bool)
+    rows, columns = hole.pixels.shape[:2]
+    whole[hole.top : hole.top + rows, hole.left : hole.left + columns] = hole.pixels[..., 3] > 0
+    assert np.array_equal(whole, drawn)
+    assert edit.pixels[..., 3].astype(bool).sum() > drawn.sum()
+
+
 def test_without_an_edit_the_layers_show_the_photo(tmp_path):
     photo, labels = draw_face(96, 0)
     nothing = compose(photo, labels, labels, photo, photo)

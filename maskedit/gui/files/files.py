@@ -356,11 +356,9 @@ def _filters(kind: str, document: Document) -> list[str]:
     """The files that a kind of export can be written as, what one expects first."""
     if kind == "layers":
         return ["OpenRaster (*.ora)"]
-    if kind in LABEL_KINDS:
+    if kind in LABEL_KINDS or kind == "cutout":  # what compresses with loss changes colours most where alpha is small
         return ["PNG (*.png)"]
-    filters = ["PNG (*.png)", "WebP (*.webp)"]
-    if kind != "cutout":  # JPEG knows no transparency
-        filters.append("JPEG (*.jpg *.jpeg)")
+    filters = ["PNG (*.png)", "WebP (*.webp)", "JPEG (*.jpg *.jpeg)"]
     if kind == "photo" and document.origin is not None and document.origin.data.startswith(_JPEG):
         filters.reverse()  # what the photo was is what one expects of it
     return filters
