@@ -147,18 +147,18 @@ def bald(ids: np.ndarray, sources: Sources) -> np.ndarray:
 
 
 def hat(ids: np.ndarray, sources: Sources) -> np.ndarray:
-    """A cap: all above a line over the brows, over the hair and a little wider than the head."""
-    brows, head = _box(ids, BROWS), _box(ids, (*FACE, *EARS))
+    """A cap pulled down to above the brows: the head and its hair there, and a little around them."""
+    brows, side = _box(ids, BROWS), len(ids)
     if brows is None:
         return ids
-    line, side = brows[1] - round(0.03 * len(ids)), len(ids)
-    above = np.where(np.arange(side)[:, None] < line, ids, np.uint8(BACKGROUND))
-    hair = _box(above, (HAIR,)) or head
-    left, right = min(head[0], hair[0]), max(head[2], hair[2])
-    half, height = round(0.53 * (right - left)), line - min(head[1], hair[1]) + round(0.04 * side)
+    line, around = brows[1] - round(0.03 * side), round(0.025 * side)
+    head = np.isin(ids, (*FACE, *EARS, HAIR)) & (np.arange(side)[:, None] < line - around)
     canvas = np.zeros_like(ids)
-    cv2.ellipse(canvas, ((left + right) // 2, line), (half, height), 0, 180, 360, 1, -1)
-    return np.where((canvas > 0) | (above == HAIR), np.uint8(HAT), ids)
+    if head.any():
+        hull = cv2.convexHull(np.argwhere(head)[:, ::-1].astype(np.int32))
+        cv2.fillConvexPoly(canvas, hull, 1)
+        cv2.polylines(canvas, [hull], True, 1, thickness=2 * around)  # round corners
+    return np.where(canvas > 0, np.uint8(HAT), ids)
 
 
 def earrings(ids: np.ndarray, sources: Sources) -> np.ndarray:
