@@ -90,6 +90,8 @@ class RenderClient(QObject):
         """Show the document with other styles than it has, until None is given or another document is shown."""
         if styles is not None or self.tried is not None:
             self.tried = styles
+            if styles is None and self._waiting:
+                self.live.force()  # who waits for the document's picture gets it now, live or not
             self.edited()
 
     def set_live(self, on: bool) -> None:
