@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -23,6 +24,11 @@ def thumbnail(style: PartStyle) -> QPixmap:
     """The little picture of where a style came from."""
     pixels = np.frombuffer(style.thumbnail, np.uint8).reshape(THUMBNAIL, THUMBNAIL, 3)
     return QPixmap.fromImage(photo_image(pixels))
+
+
+def plain_tip(text: str) -> str:
+    """A tooltip that shows ``text`` to the letter: a name from somebody's session would be read as HTML."""
+    return f"<qt>{html.escape(text)}</qt>".replace("\n", "<br>")
 
 
 class StylePanel(QWidget):
@@ -105,7 +111,7 @@ class StylePanel(QWidget):
         else:
             text = f"{part.capitalize()}: {style.name}"
         self.title.setText(text)
-        self.title.setToolTip(text)
+        self.title.setToolTip(plain_tip(text))
         self.strength.setEnabled(style is not None)
         if not self.strength.isSliderDown() and self._trying is None:
             self.strength.blockSignals(True)

@@ -1,8 +1,11 @@
 """Styles in the real window: taken from another photo or a colour, made stronger, taken away, and shown."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt, QTimer
+from PySide6.QtGui import QTextDocumentFragment
 from PySide6.QtTest import QTest
 
 from maskedit import imaging
@@ -258,6 +261,21 @@ def test_a_style_from_a_colour_and_the_own_style_again(styled, answers):
     assert document.styles == {}
     settle(styled)
     assert np.array_equal(styled.editor.render.result, document.photo)
+
+
+def test_a_name_is_no_html_in_a_tooltip(styled):
+    """It may come from a stranger's session."""
+    name = '<img src="//example.org/a.png">'
+    styled.editor.set_style("hair", replace(RED, name=name), name="Style of hair")
+    tips = {
+        styled.style_panel.title.toolTip(): f"Hair: {name}",
+        styled.palette_panel._rows[HAIR].toolTip(): f"hair (13, hair): paint with this class\nStyle from {name}, 100%",
+    }
+    for tip, text in tips.items():
+        assert "<img" not in tip
+        assert QTextDocumentFragment.fromHtml(tip).toPlainText() == text
+    styled.editor.set_style("hair", None, name="Own style of hair")
+    assert "Style" not in styled.palette_panel._rows[HAIR].toolTip()
 
 
 def test_what_has_no_style_says_so(styled):
