@@ -68,6 +68,7 @@ class RenderClient(QObject):
         worker.ready.connect(self._engine_ready)
         worker.rendered.connect(self._render_finished)
         worker.glimpsed.connect(self._show)
+        worker.noticed.connect(self._tell_notice)
         worker.failed.connect(self._render_failed)
 
     # What is to be shown ----------------------------------------------------------------------------------------
@@ -285,7 +286,11 @@ class RenderClient(QObject):
         self.rendered = rendered
         self.result_changed.emit()
         if rendered.result.notice:
-            self._tell(Level.INFO, rendered.result.notice)
+            self._tell_notice(rendered.result.notice)
+
+    @Slot(str)
+    def _tell_notice(self, notice: str) -> None:
+        self._tell(Level.INFO, notice)
 
     @Slot(int, str)
     def _render_failed(self, sequence: int, reason: str) -> None:

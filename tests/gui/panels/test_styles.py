@@ -376,6 +376,26 @@ def test_the_dialog_previews_the_face_while_it_is_open(styled, real_dialogs, oth
     assert np.array_equal(window.editor.render.result, before)
 
 
+def test_a_notice_that_comes_with_a_preview_is_told(styled, monkeypatch):
+    """The engine says it once; no later render would."""
+    others, images = styled.files.others, []
+    once = ["Rendered with less memory."]
+    result = FakeEngine.result
+
+    def noticing(engine, *arguments):
+        made = result(engine, *arguments)
+        made.notice = once.pop() if once else ""
+        return made
+
+    monkeypatch.setattr(FakeEngine, "result", noticing)
+    labels = styled.editor.document.snapshot().copy()
+    labels[20:60, 20:60] = HAIR
+    others._preview(labels, {}, images.append, pytest.fail)
+    wait(lambda: images)
+    wait(lambda: styled.messages)
+    assert styled.messages == [("info", "Rendered with less memory.")]
+
+
 def test_a_preview_that_fails_says_why_in_the_dialog(styled):
     photo, labels = draw_face(256, 5)
     asked = []
