@@ -19,7 +19,7 @@ from maskedit.render.part_colours import colour_style, styles_of
 from tests.faces import draw_face
 from tests.gui.harness import CTRL, FakeEngine, drag, key, settle, wait, wheel
 
-HAIR, SKIN, BACKGROUND = 13, 1, 0
+HAIR, SKIN, NOSE, BACKGROUND = 13, 1, 2, 0
 RED, BLUE = colour_style((200, 30, 30)), colour_style((30, 40, 200))
 
 
@@ -342,6 +342,71 @@ def test_the_dialog_offers_shape_style_or_both(styled, other):
     assert dialog.taken() == Taken(frozenset({HAIR, *STYLE_PARTS["skin"]}))
     assert not dialog.style_boxes[14].isEnabled()  # nobody wears a hat
     dialog.deleteLater()
+
+
+@pytest.fixture
+def dialog(styled):
+    """Takes from a face without a hat."""
+    photo, labels = draw_face(256, 5)
+    dialog = SourceDialog(
+        styled.editor.document, OtherFace("ann", labels, photo, labels), styles_of(photo, labels, "ann"), styled
+    )
+    yield dialog
+    dialog.deleteLater()
+
+
+def choose(dialog, *kinds):
+    for kind in kinds:
+        dialog.what.setCurrentIndex(dialog.what.findData(kind))
+
+
+@pytest.mark.parametrize("ids", [(10, 11, 12), (NOSE,), (14,), range(19)])
+@pytest.mark.parametrize("there", [STYLE, BOTH])
+def test_looking_at_styles_and_going_back_changes_no_tick(dialog, ids, there):
+    dialog.tick(ids)
+    before = dialog.taken()
+    choose(dialog, there, SHAPE)
+    assert dialog.taken() == before
+    choose(dialog, BOTH)
+    both = dialog.taken()
+    choose(dialog, STYLE, BOTH)
+    assert dialog.taken() == both
+
+
+def test_clicks_are_kept_when_one_looks_at_styles(dialog):
+    dialog.tick(())
+    dialog.boxes[NOSE].click()
+    choose(dialog, STYLE, SHAPE)
+    assert dialog.taken() == Taken(frozenset({NOSE}))
+    dialog.style_boxes[SKIN].click()  # beside the shape of the nose: both stay as they are
+    assert dialog.taken() == Taken(frozenset({NOSE}), frozenset({"skin"}))
+    choose(dialog, BOTH)
+    assert dialog.taken() == Taken(frozenset({NOSE}), frozenset({"skin"}))
+    dialog.boxes[HAIR].click()
+    dialog.style_boxes[SKIN].click()
+    assert dialog.taken() == Taken(frozenset({NOSE, HAIR}))
+    choose(dialog, SHAPE)
+    assert dialog.taken() == Taken(frozenset({NOSE, HAIR}))
+    dialog.boxes[NOSE].click()
+    choose(dialog, STYLE)
+    assert dialog.taken() == Taken(frozenset(), frozenset({"hair"}))
+
+
+def test_what_is_unticked_does_not_come_back(dialog):
+    choose(dialog, BOTH)
+    dialog.tick(STYLE_PARTS["skin"])
+    dialog.boxes[NOSE].click()
+    choose(dialog, SHAPE)
+    assert dialog.taken() == Taken(frozenset(STYLE_PARTS["skin"]) - {NOSE})
+    choose(dialog, STYLE)
+    dialog.style_boxes[NOSE].click()
+    choose(dialog, SHAPE)
+    assert dialog.taken() == Taken(frozenset())
+    choose(dialog, BOTH)
+    dialog.tick([HAIR])
+    dialog.boxes[HAIR].click()  # its style is still wanted
+    choose(dialog, STYLE)
+    assert dialog.taken() == Taken(frozenset(), frozenset({"hair"}))
 
 
 def test_the_dialog_previews_the_face_while_it_is_open(styled, real_dialogs, other):
