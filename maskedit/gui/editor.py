@@ -109,12 +109,19 @@ class Editor(QObject):
 
     @Slot()
     def undo(self) -> None:
-        if self.document is not None:
+        """Take back the last edit; a style that is only tried goes first."""
+        if self.document is None:
+            return
+        if self.render.tried is not None:
+            self.render.try_styles(None)
+            self.history_changed.emit()
+        else:
             self.edited(self.document.undo())
 
     @Slot()
     def redo(self) -> None:
         if self.document is not None:
+            self.render.try_styles(None)
             self.edited(self.document.redo())
 
     @property
@@ -156,6 +163,7 @@ class Editor(QObject):
         if label != self.label:
             self.last_label, self.label = self.label, label
         if label != shown:
+            self.render.try_styles(None)
             self.label_changed.emit(label)
 
     def swap_label(self) -> None:

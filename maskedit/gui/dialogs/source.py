@@ -78,6 +78,9 @@ class SourceDialog(QDialog):
         self._in_flight = self._stale = self._closed = False
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self._pause.timeout.connect(self._preview)
+        self._wanted: set[int] = set()
+        """The ids that something is taken of. Both rows of boxes are made of it when the choice between shape and style
+        changes: those that are ticked then know only a part of it."""
         self.boxes = [QCheckBox(label.title) for label in LABELS]
         """By id: whether its shape is taken."""
         self.style_boxes = {id: QCheckBox() for id in STYLE_PART_OF}
@@ -124,7 +127,7 @@ class SourceDialog(QDialog):
         self.what.setAccessibleName("Shape, style or both")
         self.what.setToolTip("Shape is the label map; style is the colours")
         self.what.setEnabled(bool(self._styles))
-        self.what.currentIndexChanged.connect(self._what_changed)
+        self.what.currentIndexChanged.connect(self._show_wanted)
         caption.setBuddy(self.what)
         row.addWidget(self.what)
         everything = QPushButton("Everything (style copy)")
@@ -145,7 +148,7 @@ class SourceDialog(QDialog):
             grid.addWidget(QLabel("Style"), 0, 2 * column + 1)
             grid.setColumnStretch(2 * column + 1, 1)
         for label, box in zip(LABELS, self.boxes, strict=True):
-            box.toggled.connect(self._refresh)
+            box.toggled.connect(lambda on, id=label.id: self._tick_shape(id, on))
             if label.id not in present:
                 box.setText(f"{label.title}, not there")
             place = 1 + label.id % rows, 2 * (label.id // rows)
@@ -167,10 +170,14 @@ class SourceDialog(QDialog):
 
     def tick(self, ids: Iterable[int]) -> None:
         """Tick exactly these classes: their shape, their style or both, as the choice before the buttons says."""
-        wanted, what = set(ids), self.what.currentData()
+        self._wanted = set(ids)
+        self._show_wanted()
+
+    def _show_wanted(self) -> None:
+        what = self.what.currentData()
         for id, box in enumerate(self.boxes):
-            _set_quietly(box, id in wanted and what != STYLE)
-        parts = {STYLE_PART_OF[id] for id in wanted & STYLE_PART_OF.keys()} if what != SHAPE else set()
+            _set_quietly(box, id in self._wanted and what != STYLE)
+        parts = {STYLE_PART_OF[id] for id in self._wanted & STYLE_PART_OF.keys()} if what != SHAPE else set()
         for id, box in self.style_boxes.items():
             _set_quietly(box, STYLE_PART_OF[id] in parts and box.isEnabled())
         self._refresh()
@@ -181,18 +188,23 @@ class SourceDialog(QDialog):
         parts = frozenset(STYLE_PART_OF[id] for id, box in self.style_boxes.items() if box.isChecked())
         return Taken(None if len(ticked) == len(LABELS) else ticked, parts)
 
-    def _tick_part(self, part: str, on: bool) -> None:
-        for id in STYLE_PARTS[part]:
-            _set_quietly(self.style_boxes[id], on)
+    def _tick_shape(self, id: int, on: bool) -> None:
+        part = STYLE_PART_OF.get(id)
+        if on:
+            self._wanted.add(id)
+        elif part not in self.taken().parts or self._wanted & set(STYLE_PARTS[part]) != {id}:
+            self._wanted.discard(id)  # but the last one stands for the style of its part
         self._refresh()
 
-    def _what_changed(self) -> None:
-        """Ticks of shapes become ticks of styles, and the other way round."""
-        parts = self.taken().parts
-        self.tick(
-            [id for id, box in enumerate(self.boxes) if box.isChecked()]
-            + [id for part in parts for id in STYLE_PARTS[part]]
-        )
+    def _tick_part(self, part: str, on: bool) -> None:
+        ids = set(STYLE_PARTS[part])
+        for id in ids:
+            _set_quietly(self.style_boxes[id], on)
+        if not on:
+            self._wanted -= {id for id in ids if not self.boxes[id].isChecked()}
+        elif not self._wanted & ids:
+            self._wanted |= ids
+        self._refresh()
 
     # What it will look like -------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QToolButton
 from maskedit.document.styles import Styles
 from maskedit.gui import theme
 from maskedit.gui.editor import Editor
-from maskedit.gui.panels.style_panel import thumbnail
+from maskedit.gui.panels.style_panel import plain_tip, thumbnail
 from maskedit.labels import LABELS, STYLE_PART_OF, palette
 
 
@@ -138,7 +138,9 @@ class PalettePanel(QWidget):
             style = styles.get(STYLE_PART_OF.get(id))
             row.setIcon(QIcon() if style is None else QIcon(thumbnail(style)))
             tip = f"{LABELS[id].title} ({id}, {LABELS[id].name}): paint with this class"
-            row.setToolTip(tip if style is None else f"{tip}\nStyle from {style.name}, {style.strength:.0%}")
+            if style is not None:
+                tip = plain_tip(f"{tip}\nStyle from {style.name}, {style.strength:.0%}")
+            row.setToolTip(tip)
 
     # Qt ---------------------------------------------------------------------------------------------------------
 

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QPixmap
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QPixmap, QWheelEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QWidget
 
 from maskedit.document.styles import THUMBNAIL, PartStyle
 from maskedit.gui.editor import Editor
 from maskedit.gui.qimage import photo_image
 
+_PAUSE = 700
+"""Milliseconds without a key or a notch of the wheel after which the strength is taken; longer than a key that is held
+waits before it repeats."""
+
 
 def thumbnail(style: PartStyle) -> QPixmap:
     """The little picture of where a style came from."""
     pixels = np.frombuffer(style.thumbnail, np.uint8).reshape(THUMBNAIL, THUMBNAIL, 3)
     return QPixmap.fromImage(photo_image(pixels))
+
+
+def plain_tip(text: str) -> str:
+    """A tooltip that shows ``text`` to the letter: a name from somebody's session would be read as HTML."""
+    return f"<qt>{html.escape(text)}</qt>".replace("\n", "<br>")
 
 
 class StylePanel(QWidget):
@@ -39,13 +49,20 @@ class StylePanel(QWidget):
         self.title = QLabel()
         self.title.setTextFormat(Qt.TextFormat.PlainText)  # a photo's name is no HTML
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.strength = QSlider(Qt.Orientation.Horizontal)
+        self.strength = _StrengthSlider(Qt.Orientation.Horizontal)
         self.strength.setRange(0, 100)
         self.strength.setSingleStep(5)
         # Tab reaches it, a click does not: the keys stay with the canvas.
         self.strength.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.strength.setAccessibleName("Strength of the style")
         self.strength.setToolTip("How far the colours move to those of the style")
+        self._held: str | None = None
+        """The part that was chosen when the handle was pressed: keys may choose another while it is held."""
+        self._trying: str | None = None
+        """The part whose strength is shown and not yet taken."""
+        self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
+        self._pause.timeout.connect(self._strength_chosen)
+        self.strength.sliderPressed.connect(self._strength_pressed)
         self.strength.valueChanged.connect(self._strength_moved)
         self.strength.sliderReleased.connect(self._strength_chosen)
         grid.addWidget(self.picture, 0, 0, 2, 1)
@@ -67,16 +84,19 @@ class StylePanel(QWidget):
             row.addWidget(button)
             self.buttons[command] = button
         grid.addLayout(row, 2, 0, 1, 2)
-        editor.label_changed.connect(self.refresh)
-        editor.document_changed.connect(self.refresh)
-        editor.history_changed.connect(self.refresh)
+        editor.label_changed.connect(self._label_changed)
+        editor.document_changed.connect(self._document_changed)
+        editor.history_changed.connect(self._document_changed)
         self.refresh()
 
     @property
     def chosen(self) -> PartStyle | None:
         """What the chosen class has; None for the photo's own."""
+        return self._style_of(self._editor.part)
+
+    def _style_of(self, part: str | None) -> PartStyle | None:
         document = self._editor.document
-        return None if document is None else document.styles.get(self._editor.part)
+        return None if document is None else document.styles.get(part)
 
     @Slot()
     def refresh(self) -> None:
@@ -91,9 +111,9 @@ class StylePanel(QWidget):
         else:
             text = f"{part.capitalize()}: {style.name}"
         self.title.setText(text)
-        self.title.setToolTip(text)
+        self.title.setToolTip(plain_tip(text))
         self.strength.setEnabled(style is not None)
-        if not self.strength.isSliderDown():
+        if not self.strength.isSliderDown() and self._trying is None:
             self.strength.blockSignals(True)
             self.strength.setValue(0 if style is None else round(100 * style.strength))
             self.strength.blockSignals(False)
@@ -102,18 +122,55 @@ class StylePanel(QWidget):
         self.buttons["style_from_colour"].setEnabled(usable)
         self.buttons["own_style"].setEnabled(style is not None)
 
+    @Slot()
+    def _label_changed(self) -> None:
+        if self._pause.isActive():  # keys have set the strength of the class that was chosen before
+            self._strength_chosen()
+        self.refresh()
+
+    @Slot()
+    def _document_changed(self) -> None:
+        if self._editor.render.tried is None:  # undone, or replaced by another edit or document
+            self._trying = None
+            self._pause.stop()
+        self.refresh()
+
+    @Slot()
+    def _strength_pressed(self) -> None:
+        self._strength_chosen()
+        self._held = self._editor.part
+
     @Slot(int)
     def _strength_moved(self, percent: int) -> None:
-        if self.chosen is None:
+        held = self.strength.isSliderDown()
+        part = self._held if held else self._editor.part
+        style = self._style_of(part)
+        if style is None:
             return
-        if self.strength.isSliderDown():
-            self._editor.try_style(self._editor.part, replace(self.chosen, strength=percent / 100))
-        else:  # a key, or a click beside the handle
-            self._strength_chosen()
+        self._trying = part
+        self._editor.try_style(part, replace(style, strength=percent / 100))
+        if not held:  # a key, the wheel, or a click beside the handle: more of them may follow
+            self._pause.start()
 
     @Slot()
     def _strength_chosen(self) -> None:
-        if self.chosen is not None:
-            part, percent = self._editor.part, self.strength.value()
-            style = replace(self.chosen, strength=percent / 100)
+        """Take what was tried, as one edit; in any case nothing is tried any more."""
+        self._pause.stop()
+        self._editor.render.try_styles(None)
+        (part, self._trying), percent = (self._trying, None), self.strength.value()
+        style = self._style_of(part)
+        if style is None:
+            self.refresh()
+        else:
+            style = replace(style, strength=percent / 100)
             self._editor.set_style(part, style, name=f"Style of {part} {percent} %")
+
+
+class _StrengthSlider(QSlider):
+    """A wheel that only passes over it changes nothing."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()

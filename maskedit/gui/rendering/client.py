@@ -68,6 +68,7 @@ class RenderClient(QObject):
         worker.ready.connect(self._engine_ready)
         worker.rendered.connect(self._render_finished)
         worker.glimpsed.connect(self._show)
+        worker.noticed.connect(self._tell_notice)
         worker.failed.connect(self._render_failed)
 
     # What is to be shown ----------------------------------------------------------------------------------------
@@ -90,6 +91,8 @@ class RenderClient(QObject):
         """Show the document with other styles than it has, until None is given or another document is shown."""
         if styles is not None or self.tried is not None:
             self.tried = styles
+            if styles is None and self._waiting:
+                self.live.force()  # who waits for the document's picture gets it now, live or not
             self.edited()
 
     def set_live(self, on: bool) -> None:
@@ -283,7 +286,11 @@ class RenderClient(QObject):
         self.rendered = rendered
         self.result_changed.emit()
         if rendered.result.notice:
-            self._tell(Level.INFO, rendered.result.notice)
+            self._tell_notice(rendered.result.notice)
+
+    @Slot(str)
+    def _tell_notice(self, notice: str) -> None:
+        self._tell(Level.INFO, notice)
 
     @Slot(int, str)
     def _render_failed(self, sequence: int, reason: str) -> None:

@@ -52,6 +52,7 @@ class RenderWorker(QObject):
     learning_moved = Signal(object)  # LearningProgress
     learning_failed = Signal(str)
     glimpsed = Signal(object)  # Rendered: a live picture that nobody asked for
+    noticed = Signal(str)  # what a picture for a dialog had to say
 
     def __init__(
         self,
@@ -182,8 +183,11 @@ class RenderWorker(QObject):
         return renderer.at_full_size(original, square, request.labels, rendered.result.composite, request.blend)
 
     def preview(self, request: RenderRequest) -> QImage:
-        """See `Services`."""
-        return self._render(request, self.leaving.is_set).image
+        """See `Services`; what the result has to say is said here, for no later one will say it again."""
+        rendered = self._render(request, self.leaving.is_set)
+        if rendered.result.notice:
+            self.noticed.emit(rendered.result.notice)
+        return rendered.image
 
     @Slot()
     def improve(self) -> None:

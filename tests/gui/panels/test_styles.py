@@ -1,8 +1,11 @@
 """Styles in the real window: taken from another photo or a colour, made stronger, taken away, and shown."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QPointF, Qt, QTimer
+from PySide6.QtGui import QTextDocumentFragment
 from PySide6.QtTest import QTest
 
 from maskedit import imaging
@@ -14,9 +17,9 @@ from maskedit.labels import STYLE_PARTS
 from maskedit.opening.other_face import OtherFace
 from maskedit.render.part_colours import colour_style, styles_of
 from tests.faces import draw_face
-from tests.gui.harness import CTRL, FakeEngine, drag, key, settle, wait
+from tests.gui.harness import CTRL, FakeEngine, drag, key, settle, wait, wheel
 
-HAIR, SKIN, BACKGROUND = 13, 1, 0
+HAIR, SKIN, NOSE, BACKGROUND = 13, 1, 2, 0
 RED, BLUE = colour_style((200, 30, 30)), colour_style((30, 40, 200))
 
 
@@ -109,11 +112,137 @@ def test_a_slider_that_comes_back_is_no_edit(styled):
     assert np.array_equal(editor.render.result, before)
 
 
-def test_a_key_on_the_slider_is_an_edit(styled):
-    styled.editor.set_style("hair", RED, name="Style of hair")
-    styled.style_panel.strength.setFocus()
-    QTest.keyClick(styled.style_panel.strength, Qt.Key.Key_Left)
-    assert styled.editor.document.history.names == ["Style of hair", "Style of hair 95 %"]
+def hold_at(window, percent):
+    """The handle is pressed and moved, and what it tries is shown."""
+    editor, strength = window.editor, window.style_panel.strength
+    settle(window)
+    strength.setSliderDown(True)
+    strength.setValue(percent)
+    wait(lambda: editor.render.rendered.request.styles["hair"].strength == percent / 100)
+
+
+def test_undo_while_the_slider_is_held_drops_what_is_tried_and_then_the_style(styled):
+    editor, panel = styled.editor, styled.style_panel
+    editor.set_style("hair", RED, name="Style of hair")
+    hold_at(styled, 40)
+    editor.undo()
+    settle(styled)
+    assert editor.document.styles == {"hair": RED}
+    editor.undo()
+    settle(styled)
+    assert not panel.strength.isSliderDown()
+    assert not panel.strength.isEnabled()
+    panel.strength.setSliderDown(False)
+    settle(styled)
+    assert editor.render.tried is None
+    assert editor.document.styles == {}
+    editor.redo()
+    settle(styled)
+    assert panel.strength.value() == 100
+
+
+def test_a_strength_that_was_undone_while_held_is_not_taken_at_the_release(styled):
+    editor, panel = styled.editor, styled.style_panel
+    editor.set_style("hair", RED, name="Style of hair")
+    hold_at(styled, 40)
+    editor.undo()
+    panel.strength.setSliderDown(False)
+    assert editor.document.history.names == ["Style of hair"]
+    assert panel.strength.value() == 100
+    settle(styled)
+
+
+def test_redo_while_the_slider_is_held(styled):
+    editor = styled.editor
+    editor.set_style("hair", RED, name="Style of hair")
+    editor.set_style("skin", BLUE, name="Style of skin")
+    editor.undo()
+    hold_at(styled, 40)
+    editor.redo()
+    settle(styled)
+    assert editor.document.styles == {"hair": RED, "skin": BLUE}
+
+
+@pytest.mark.parametrize("label", [SKIN, BACKGROUND, 11])
+def test_another_class_while_the_slider_is_held_does_not_get_its_strength(styled, label):
+    """Skin has a style of its own; the background can have none, and lips have none."""
+    editor, panel = styled.editor, styled.style_panel
+    editor.set_style("skin", BLUE, name="Style of skin")
+    editor.set_style("hair", RED, name="Style of hair")
+    hold_at(styled, 40)
+    editor.set_label(label)
+    panel.strength.setValue(30 if label == SKIN else panel.strength.value())
+    panel.strength.setSliderDown(False)
+    settle(styled)
+    percent = 30 if label == SKIN else 40
+    assert editor.document.history.names[2:] == [f"Style of hair {percent} %"]
+    assert editor.document.styles["skin"] == BLUE
+    assert editor.render.tried is None
+    assert panel.strength.value() == (100 if label == SKIN else 0)
+
+
+def test_who_waits_for_a_picture_gets_it_after_the_slider_without_live_preview(styled):
+    editor, done = styled.editor, []
+    editor.set_style("hair", RED, name="Style of hair")
+    hold_at(styled, 40)
+    editor.render.set_live(False)
+    editor.render.when_up_to_date(lambda: done.append(True))
+    wait(lambda: not editor.render.rendering)
+    assert done == []
+    styled.style_panel.strength.setSliderDown(False)
+    wait(lambda: done)
+    assert editor.render.rendered.request.styles["hair"].strength == 0.4
+
+
+def test_keys_on_the_slider_are_one_edit(styled):
+    editor, panel = styled.editor, styled.style_panel
+    editor.set_style("hair", RED, name="Style of hair")
+    panel.strength.setFocus()
+    for _ in range(3):
+        QTest.keyClick(panel.strength, Qt.Key.Key_Left)
+    assert editor.render.tried["hair"].strength == 0.85
+    assert editor.document.history.names == ["Style of hair"]
+    editor.history_changed.emit()  # whatever else happens does not set the slider back
+    assert panel.strength.value() == 85
+    wait(lambda: len(editor.document.history.names) == 2)
+    assert editor.document.history.names[1] == "Style of hair 85 %"
+    settle(styled)
+
+
+def test_undo_after_a_key_takes_back_the_key(styled):
+    editor, panel = styled.editor, styled.style_panel
+    editor.set_style("hair", RED, name="Style of hair")
+    QTest.keyClick(panel.strength, Qt.Key.Key_Left)
+    editor.undo()
+    assert editor.document.history.names == ["Style of hair"]
+    assert panel.strength.value() == 100
+    assert not panel._pause.isActive()
+    settle(styled)
+
+
+def test_a_key_counts_for_the_class_that_was_chosen(styled):
+    editor, panel = styled.editor, styled.style_panel
+    editor.set_style("hair", RED, name="Style of hair")
+    QTest.keyClick(panel.strength, Qt.Key.Key_Left)
+    editor.set_label(SKIN)
+    assert editor.document.history.names == ["Style of hair", "Style of hair 95 %"]
+    assert panel.strength.value() == 0
+    settle(styled)
+
+
+def test_the_wheel_moves_the_slider_only_where_the_keys_are(styled):
+    editor, strength = styled.editor, styled.style_panel.strength
+    editor.set_style("hair", RED, name="Style of hair")
+    styled.canvas.setFocus()
+    wheel(strength, QPointF(strength.rect().center()), -120)
+    assert strength.value() == 100
+    strength.setFocus()
+    for _ in range(2):
+        wheel(strength, QPointF(strength.rect().center()), -120)
+    assert strength.value() < 100
+    assert editor.document.history.names == ["Style of hair"]
+    wait(lambda: len(editor.document.history.names) == 2)
+    settle(styled)
 
 
 def test_a_style_from_a_colour_and_the_own_style_again(styled, answers):
@@ -132,6 +261,21 @@ def test_a_style_from_a_colour_and_the_own_style_again(styled, answers):
     assert document.styles == {}
     settle(styled)
     assert np.array_equal(styled.editor.render.result, document.photo)
+
+
+def test_a_name_is_no_html_in_a_tooltip(styled):
+    """It may come from a stranger's session."""
+    name = '<img src="//example.org/a.png">'
+    styled.editor.set_style("hair", replace(RED, name=name), name="Style of hair")
+    tips = {
+        styled.style_panel.title.toolTip(): f"Hair: {name}",
+        styled.palette_panel._rows[HAIR].toolTip(): f"hair (13, hair): paint with this class\nStyle from {name}, 100%",
+    }
+    for tip, text in tips.items():
+        assert "<img" not in tip
+        assert QTextDocumentFragment.fromHtml(tip).toPlainText() == text
+    styled.editor.set_style("hair", None, name="Own style of hair")
+    assert "Style" not in styled.palette_panel._rows[HAIR].toolTip()
 
 
 def test_what_has_no_style_says_so(styled):
@@ -200,6 +344,71 @@ def test_the_dialog_offers_shape_style_or_both(styled, other):
     dialog.deleteLater()
 
 
+@pytest.fixture
+def dialog(styled):
+    """Takes from a face without a hat."""
+    photo, labels = draw_face(256, 5)
+    dialog = SourceDialog(
+        styled.editor.document, OtherFace("ann", labels, photo, labels), styles_of(photo, labels, "ann"), styled
+    )
+    yield dialog
+    dialog.deleteLater()
+
+
+def choose(dialog, *kinds):
+    for kind in kinds:
+        dialog.what.setCurrentIndex(dialog.what.findData(kind))
+
+
+@pytest.mark.parametrize("ids", [(10, 11, 12), (NOSE,), (14,), range(19)])
+@pytest.mark.parametrize("there", [STYLE, BOTH])
+def test_looking_at_styles_and_going_back_changes_no_tick(dialog, ids, there):
+    dialog.tick(ids)
+    before = dialog.taken()
+    choose(dialog, there, SHAPE)
+    assert dialog.taken() == before
+    choose(dialog, BOTH)
+    both = dialog.taken()
+    choose(dialog, STYLE, BOTH)
+    assert dialog.taken() == both
+
+
+def test_clicks_are_kept_when_one_looks_at_styles(dialog):
+    dialog.tick(())
+    dialog.boxes[NOSE].click()
+    choose(dialog, STYLE, SHAPE)
+    assert dialog.taken() == Taken(frozenset({NOSE}))
+    dialog.style_boxes[SKIN].click()  # beside the shape of the nose: both stay as they are
+    assert dialog.taken() == Taken(frozenset({NOSE}), frozenset({"skin"}))
+    choose(dialog, BOTH)
+    assert dialog.taken() == Taken(frozenset({NOSE}), frozenset({"skin"}))
+    dialog.boxes[HAIR].click()
+    dialog.style_boxes[SKIN].click()
+    assert dialog.taken() == Taken(frozenset({NOSE, HAIR}))
+    choose(dialog, SHAPE)
+    assert dialog.taken() == Taken(frozenset({NOSE, HAIR}))
+    dialog.boxes[NOSE].click()
+    choose(dialog, STYLE)
+    assert dialog.taken() == Taken(frozenset(), frozenset({"hair"}))
+
+
+def test_what_is_unticked_does_not_come_back(dialog):
+    choose(dialog, BOTH)
+    dialog.tick(STYLE_PARTS["skin"])
+    dialog.boxes[NOSE].click()
+    choose(dialog, SHAPE)
+    assert dialog.taken() == Taken(frozenset(STYLE_PARTS["skin"]) - {NOSE})
+    choose(dialog, STYLE)
+    dialog.style_boxes[NOSE].click()
+    choose(dialog, SHAPE)
+    assert dialog.taken() == Taken(frozenset())
+    choose(dialog, BOTH)
+    dialog.tick([HAIR])
+    dialog.boxes[HAIR].click()  # its style is still wanted
+    choose(dialog, STYLE)
+    assert dialog.taken() == Taken(frozenset(), frozenset({"hair"}))
+
+
 def test_the_dialog_previews_the_face_while_it_is_open(styled, real_dialogs, other):
     """The worker draws it, the window's own picture stays, and what comes too late is dropped."""
     window = styled
@@ -230,6 +439,26 @@ def test_the_dialog_previews_the_face_while_it_is_open(styled, real_dialogs, oth
     assert window.editor.document.history.names == []
     settle(window)
     assert np.array_equal(window.editor.render.result, before)
+
+
+def test_a_notice_that_comes_with_a_preview_is_told(styled, monkeypatch):
+    """The engine says it once; no later render would."""
+    others, images = styled.files.others, []
+    once = ["Rendered with less memory."]
+    result = FakeEngine.result
+
+    def noticing(engine, *arguments):
+        made = result(engine, *arguments)
+        made.notice = once.pop() if once else ""
+        return made
+
+    monkeypatch.setattr(FakeEngine, "result", noticing)
+    labels = styled.editor.document.snapshot().copy()
+    labels[20:60, 20:60] = HAIR
+    others._preview(labels, {}, images.append, pytest.fail)
+    wait(lambda: images)
+    wait(lambda: styled.messages)
+    assert styled.messages == [("info", "Rendered with less memory.")]
 
 
 def test_a_preview_that_fails_says_why_in_the_dialog(styled):
