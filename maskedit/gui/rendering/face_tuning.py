@@ -81,6 +81,7 @@ class FaceTuning(QObject):
             self._client.render_now()
         else:
             self._set_face_weights(progress.face_weights)
+            self._tell(Level.INFO, "This face is learned; Render > Whole face shows it.")
 
     @Slot(str)
     def _failed(self, reason: str) -> None:

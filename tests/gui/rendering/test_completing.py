@@ -61,24 +61,28 @@ def test_the_hole_follows_the_brush_and_the_rest_is_the_photo(window):
 
 
 @pytest.mark.slow
-def test_a_face_is_learned_shown_whole_and_used_for_the_edit(window, monkeypatch):
+def test_a_face_is_learned_and_shown_whole_and_edits_stay_as_they_are(window, monkeypatch):
     monkeypatch.setattr(learning, "STEPS", 21)
     editor = window.editor
     click(window, 60, 60)
     settle(window)
     before = editor.render.result.copy()
-    whole = []
+    whole, told = [], []
+    editor.message.connect(lambda level, text: told.append(text))
     editor.render.result_changed.connect(lambda: whole.append(editor.render.composite.alpha.min() == 1))
     window.actions_by_id["learn"].trigger()
     wait(lambda: editor.document.face_weights is not None)
     settle(window)
     assert whole[0]
     assert not whole[-1]
-    assert not np.array_equal(editor.render.result, before)
-    assert np.array_equal(editor.render.result[120:], editor.document.photo[120:])
+    assert np.array_equal(editor.render.result, before)
+    assert told == ["This face is learned; Render > Whole face shows it."]
+    window.actions_by_id["whole_face"].trigger()
+    settle(window)
+    learned = editor.render.result.copy()
     window.actions_by_id["forget_face"].trigger()
     settle(window)
-    assert np.array_equal(editor.render.result, before)
+    assert not np.array_equal(editor.render.result, learned)
 
 
 def test_the_whole_face_can_be_shown(window):
