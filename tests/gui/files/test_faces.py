@@ -433,7 +433,7 @@ def test_layers_that_cannot_be_written_are_told(window, answers, tmp_path):
     ("kind", "suggested", "filters"),
     [
         ("photo", "face_edited.png", "PNG (*.png);;WebP (*.webp);;JPEG (*.jpg *.jpeg)"),
-        ("cutout", "face_cutout.png", "PNG (*.png);;WebP (*.webp)"),
+        ("cutout", "face_cutout.png", "PNG (*.png)"),
         ("layers", "face_layers.ora", "OpenRaster (*.ora)"),
         ("ids", "face_face_labels.png", "PNG (*.png)"),
     ],
