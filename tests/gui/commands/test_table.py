@@ -13,6 +13,13 @@ def test_every_key_belongs_to_one_command():
     assert len(keys) == len(set(keys)), sorted(key for key in keys if keys.count(key) > 1)
 
 
+def test_no_key_is_spelled_by_what_shift_makes_of_it():
+    """Under X11 Shift+] is } as well: of one command with both Qt says that the key is ambiguous, and does nothing."""
+    keys = {key for command in COMMANDS for key in command.keys}
+    assert not keys & set('{}|:"<>~!@#$%^&*()_+')
+    assert {"Shift+[", "Shift+]"} <= keys
+
+
 def test_every_command_has_a_handler_and_every_handler_a_command(window):
     handlers = set(Commands(window).by_id)
     assert handlers == {command.id for command in COMMANDS}
