@@ -341,7 +341,7 @@ def _recolour(photo: np.ndarray, layers: list[tuple[np.ndarray, _Recolouring]], 
 def _wanted(style: PartStyle, own: Colours) -> Colours:
     """What a region is to have at the strength of its style."""
     spread = own.spread if style.spread is None else style.spread
-    # Half of the way from what is known to what is not, nothing is known.
+    # Of a tilt that is known on one side only, there is none in between.
     tilt = None if style.tilt is None or own.tilt is None else _between(own.tilt, style.tilt, style.strength)
     return Colours(_between(own.mean, style.mean, style.strength), _between(own.spread, spread, style.strength), tilt)
 
