@@ -61,6 +61,13 @@ class Square:
         return Square(x, y, self.side, (degrees + 180) % 360 - 180)
 
 
+def pixels_around(points: np.ndarray, *, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the whole pixels around points (N, 2), as far as a photo of that size has them."""
+    left, top = np.clip(np.floor(points.min(axis=0)), 0, [width, height]).astype(int)
+    right, bottom = np.clip(np.ceil(points.max(axis=0)), 0, [width, height]).astype(int)
+    return int(left), int(top), int(right), int(bottom)
+
+
 def cut_square(photo: np.ndarray, square: Square, side: int) -> np.ndarray:
     """What a square shows of a photo (H, W, 3) uint8, upright, as (side, side, 3) uint8.
 

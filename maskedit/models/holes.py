@@ -80,7 +80,10 @@ def lenses(ids: Tensor) -> Tensor:
 
 
 def _lenses(ids: Tensor, frame: int) -> Tensor:
-    inside = ~grown(~_among(ids, EYEGLASSES), frame)
+    glasses = _among(ids, EYEGLASSES)
+    if not glasses.any():
+        return glasses
+    inside = ~grown(~glasses, frame)
     # Not in a bridge or a temple, however broad it was painted: one sees through what is wide (an opening).
     wide = grown(~grown(~inside, frame), frame)
     return grown(wide, frame // 2) & inside  # an opening by squares cuts what is round

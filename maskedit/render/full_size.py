@@ -20,7 +20,7 @@ from maskedit.document.styles import Styles
 from maskedit.errors import UserError
 from maskedit.imaging import Layer, PhotoMetadata, Square
 from maskedit.imaging.openraster import SUFFIX
-from maskedit.imaging.squares import centred
+from maskedit.imaging.squares import centred, pixels_around
 from maskedit.render.compositing import Composite
 from maskedit.render.grain import grained
 from maskedit.render.pasting import paste_back, pasted_alpha
@@ -239,9 +239,7 @@ def _label_layer(square: Square, labels: np.ndarray, size: tuple[int, int]) -> L
 def _in_photo(labels: np.ndarray, square: Square, size: tuple[int, int]) -> tuple[np.ndarray, tuple[slice, slice]]:
     """A square's label map (S, S) uint8 in the upright box around the square, as far as that lies in a photo of a size
     (width, height): ids (h, w) uint8, `_UNKNOWN` outside the square; and the box, rows and columns of the photo."""
-    corners = square.corners()
-    left, top = (int(each) for each in np.clip(np.floor(corners.min(axis=0)), 0, size))
-    right, bottom = (int(each) for each in np.clip(np.ceil(corners.max(axis=0)), 0, size))
+    left, top, right, bottom = pixels_around(square.corners(), width=size[0], height=size[1])
     box = slice(top, bottom), slice(left, right)
     if left >= right or top >= bottom:
         return np.zeros((0, 0), np.uint8), box

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from maskedit.imaging import Square
-from maskedit.imaging.squares import centred
+from maskedit.imaging.squares import centred, pixels_around
 from maskedit.render.compositing import Composite, blended
 
 _TILE = 512
@@ -143,7 +143,4 @@ def _bounds(alpha: np.ndarray, square: Square, *, width: int, height: int) -> tu
     x0, y0, x1, y1 = x - 2, y - 2, x + across + 2, y + down + 2
     box = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     matrix = square.matrix(alpha.shape[0])
-    corners = box @ matrix[:, :2].T + matrix[:, 2]
-    left, top = np.clip(np.floor(corners.min(axis=0)), 0, [width, height]).astype(int)
-    right, bottom = np.clip(np.ceil(corners.max(axis=0)), 0, [width, height]).astype(int)
-    return int(left), int(top), int(right), int(bottom)
+    return pixels_around(box @ matrix[:, :2].T + matrix[:, 2], width=width, height=height)

@@ -22,7 +22,7 @@ import numpy as np
 from maskedit import imaging
 from maskedit.document.styles import PartStyle, Styles
 from maskedit.imaging import Square
-from maskedit.imaging.squares import centred
+from maskedit.imaging.squares import centred, pixels_around
 from maskedit.labels import BACKGROUND, STYLE_PARTS
 from maskedit.render.compositing import Composite, blended
 from maskedit.render.mattes import HAIRY, PLAIN, Edge, Matte, lightness_base, matte_of
@@ -183,7 +183,7 @@ class Restyling:
             wider = self._wider(imaging.cut_square(original, wide, len(self._photo)), parse)
             share = inside_square(wide, len(self._photo), width=width, height=height)
             pieces.append(wider._piece(styles, wide, share))
-        left, top, right, bottom = _bounds(pieces[-1].square, original.shape)
+        left, top, right, bottom = pixels_around(pieces[-1].square.corners(), width=width, height=height)
         for y in range(top, bottom, _TILE):
             for x in range(left, right, _TILE):
                 tile = result[y : min(y + _TILE, bottom), x : min(x + _TILE, right)]
@@ -296,6 +296,14 @@ class _Piece:
     mattes: dict[str, Matte]
     base: np.ndarray
 
+    @cached_property
+    def planes(self) -> dict[str, list[np.ndarray]]:
+        """The fields of each matte, as `cv2.warpAffine` takes them: split once, though warped for each tile."""
+        return {
+            part: [np.ascontiguousarray(matte.fields[..., first : first + 4]) for first in (0, 4)]
+            for part, matte in self.mattes.items()
+        }
+
 
 def _tile_fields(pieces: list[_Piece], tile: np.ndarray, x: int, y: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """For pixels of the whole photo, which begin at (x, y), the alphas of all parts and the base of lightness.
@@ -309,10 +317,11 @@ def _tile_fields(pieces: list[_Piece], tile: np.ndarray, x: int, y: int) -> tupl
     for piece in pieces:
         to_square = cv2.invertAffineTransform(piece.square.matrix(len(piece.share)))
         matrix = centred(np.column_stack([to_square[:, :2], to_square @ [x, y, 1]]))
-        share = left_over * _warped(piece.share[..., None], matrix, tile.shape)[..., 0]
+        share = left_over * _warped(piece.share, matrix, tile.shape)
         for part, alpha in alphas.items():
             if part in piece.mattes:
-                alpha += share * Matte.alpha(_warped(piece.mattes[part].fields, matrix, tile.shape), guide)
+                fields = [_warped(plane, matrix, tile.shape) for plane in piece.planes[part]]
+                alpha += share * Matte.alpha(np.concatenate(fields, axis=2), guide)
         base += share[..., None] * _warped(piece.base, matrix, tile.shape)
         left_over = left_over - share
     # Where the pieces end, what they knew is taken as it was.
@@ -356,24 +365,6 @@ def _noise(lightness: np.ndarray, region: np.ndarray) -> float:
     return 0.05 + 2.0 * float(np.median(np.abs(rough[region > 0.5])))
 
 
-def _warped(fields: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Fields (S, S, C) of the square for pixels of the photo; 0 beyond the square."""
-    parts = [
-        cv2.warpAffine(
-            np.ascontiguousarray(fields[..., first : first + 4]),
-            matrix,
-            shape[1::-1],
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        ).reshape(*shape[:2], -1)
-        for first in range(0, fields.shape[2], 4)
-    ]
-    return np.concatenate(parts, axis=2)
-
-
-def _bounds(square: Square, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of what a photo of some shape shows of a square."""
-    matrix = square.matrix(1)
-    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) @ matrix[:, :2].T + matrix[:, 2]
-    left, top = np.clip(np.floor(corners.min(axis=0)), 0, shape[1::-1]).astype(int)
-    right, bottom = np.clip(np.ceil(corners.max(axis=0)), 0, shape[1::-1]).astype(int)
-    return int(left), int(top), int(right), int(bottom)
+def _warped(field: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A field of the square, of four channels at most, for pixels of the photo; 0 beyond the square."""
+    return cv2.warpAffine(field, matrix, shape[1::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
