@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QTimer, Slot
 from PySide6.QtGui import QGuiApplication
 
 from maskedit import imaging
 from maskedit.bench.report import Job, Row
-from maskedit.bench.stroke import nothing_kept, offscreen_without_a_screen, renderer_of
+from maskedit.bench.stroke import Hand, nothing_kept, offscreen_without_a_screen, renderer_of
 from maskedit.errors import UserError
 from maskedit.gui.app import main as editor_main
 from maskedit.gui.dialogs.export import Export
@@ -108,7 +108,7 @@ def edit_and_export(
         if photo is not None:
             given.write_bytes(photo)
         engines: list[Any] = []
-        hands: list[_Hand] = []
+        hands: list[_Editing] = []
 
         def make() -> FaceRenderer:
             engines.append(make_renderer())
@@ -119,7 +119,7 @@ def edit_and_export(
                 pass
 
         def begin(window: MainWindow) -> None:
-            hands.append(_Hand(window, PORTRAIT if photo is None else given.stem, prepare, len(out)))
+            hands.append(_Editing(window, PORTRAIT if photo is None else given.stem, prepare, len(out)))
 
         exports, paths = iter([Export("photo", 95), Export("layers", 95)]), iter(out)
         answers = SimpleNamespace(
@@ -138,8 +138,8 @@ def edit_and_export(
         return [path.stat().st_size for path in out]
 
 
-class _Hand(QObject):
-    """Does in a window what a person would, the next thing once all is quiet, and closes it.
+class _Editing(Hand):
+    """Edits the photo and exports it, the next thing once all is quiet.
 
     Args:
         name: of the document that is waited for.
@@ -149,8 +149,7 @@ class _Hand(QObject):
 
     def __init__(self, window: MainWindow, name: str, prepare: Callable[[], None], exports: int):
         super().__init__(window)
-        self._window, self._editor, self._name = window, window.editor, name
-        self.failure = ""
+        self._name = name
         self._ends = time.monotonic() + DEADLINE
         self._quiet_since = time.monotonic()
         self._prepare = prepare
@@ -195,12 +194,3 @@ class _Hand(QObject):
         if (document := self._editor.document) is not None:
             document.mark_saved()  # nobody is to be asked whether to save it
         QTimer.singleShot(0, self._window.close)
-
-    @Slot(str, str)
-    def _told(self, level: str, text: str) -> None:
-        if level == "error":
-            self._fail(text)
-
-    def _fail(self, reason: str) -> None:
-        self.failure = self.failure or reason
-        self._close()

@@ -208,7 +208,28 @@ def nothing_kept() -> Iterator[QSettings]:
         settings.sync()  # or it would write its file, and the folder anew, when it is thrown away
 
 
-class Player(QObject):
+class Hand(QObject):
+    """Does in a window what a person would, and closes it; at the first error that the window tells, too."""
+
+    def __init__(self, window: MainWindow):
+        super().__init__(window)
+        self._window, self._editor = window, window.editor
+        self.failure = ""
+
+    def _close(self) -> None:
+        raise NotImplementedError
+
+    @Slot(str, str)
+    def _told(self, level: str, text: str) -> None:
+        if level == "error":
+            self._fail(text)
+
+    def _fail(self, reason: str) -> None:
+        self.failure = self.failure or reason
+        self._close()
+
+
+class Player(Hand):
     """Plays a stroke in a window, and closes it when the result is there.
 
     Args:
@@ -218,11 +239,10 @@ class Player(QObject):
 
     def __init__(self, window: MainWindow, stroke: Sequence[Point], prepare: Callable[[object], None], load: int):
         super().__init__(window)
-        self._window, self._editor, self._prepare = window, window.editor, prepare
+        self._prepare = prepare
         self._stroke, self._load = stroke, load
         self._beside: list[subprocess.Popen] = []
         self.replay = Replay([], QGuiApplication.platformName())
-        self.failure = ""
         self._closing = False
         self._handled = 0
         self._result: int | None = None
@@ -344,15 +364,6 @@ class Player(QObject):
         # A render of boxes is not up to date: the full one follows once the hand rests.
         if editor.render.up_to_date and not editor.render.live.in_flight and self._result is None:
             self._close()
-
-    @Slot(str, str)
-    def _told(self, level: str, text: str) -> None:
-        if level == "error":
-            self._fail(text)
-
-    def _fail(self, reason: str) -> None:
-        self.failure = self.failure or reason
-        self._close()
 
     def _close(self) -> None:
         if self._closing:
