@@ -1,7 +1,9 @@
 """Smooth colours: what a hole may hold by what is known of its labels' colours. No network, no detail.
 
-Two things are known. The *tints* are the mean colours of the labels in the whole photo as it was before the edit: lips
-that an edit hides keep their colour. And nearer to the hole there is what is visible around it, which knows the light.
+Three things are known. The *tints* are the mean colours of the labels in the whole photo as it was before the edit:
+lips that an edit hides keep their colour. The *colour layout* tells how they change across the photo, which cheek the
+light falls on, what lies where in the background: the Color Layout Descriptor of MPEG-7, of each label for itself. And
+nearest to the hole there is what is visible around it.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ GROUP_INDEX = torch.tensor(GROUPS)
 """`GROUPS` as an index, on the CPU."""
 TINT = 4
 """Values of a tint: red, green and blue in [-1, 1], and 1; all 0 for what the photo does not show."""
+LAYOUT = 16
+"""Cells of a colour layout along each side: enough for light and shadow, too few for any feature's shape."""
 
 _OF_SKIN = ids_of("nose", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip", "l_lip", "neck")
 """Whose colour is guessed from the skin's where it is not known at all."""
@@ -84,8 +88,46 @@ def tints_of(groups: Tensor, photo: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def layout_of(groups: Tensor, photo: Tensor) -> Tensor:
+    """The colour layout of a photo: for each group of labels its colours in `LAYOUT` x `LAYOUT` cells.
+
+    Args:
+        groups: (N, G, H, W), see `grouped`, of the photo's own label map, H and W multiples of `LAYOUT`.
+        photo: (N, 3, H, W) in [-1, 1].
+
+    Returns:
+        (N, G, 4, L, L) float32: red, green and blue times their weight, and the weight, 0 where the group is not seen
+        and 1 where it fills the cell.
+    """
+    values, weights = _cells(groups, photo.float(), None, _FINE)
+    return F.adaptive_avg_pool2d(torch.cat([values, weights[:, :, None]], dim=2).flatten(1, 2), LAYOUT).unflatten(
+        1, (NUM_GROUPS, 4)
+    )
+
+
+def hidden_layout(layout: Tensor, hole: Tensor) -> Tensor:
+    """A layout (N, G, 4, L, L) that knows nothing of what lies in a hole (N, 1, H, W)."""
+    return layout * (1 - F.adaptive_max_pool2d(hole.float(), LAYOUT))[:, :, None]
+
+
+def layout_through(layout: Tensor, left: float, top: float, side: float) -> Tensor:
+    """The layout (N, G, 4, L, L) of a square of the photo, of which its left and top border and its side are shares."""
+    centres = (torch.arange(LAYOUT, device=layout.device) + 0.5) / LAYOUT * side * 2 - 1
+    y, x = torch.meshgrid(centres + 2 * top, centres + 2 * left, indexing="ij")
+    places = torch.stack([x, y], dim=-1).expand(len(layout), -1, -1, -1)
+    seen = F.grid_sample(layout.flatten(1, 2), places, padding_mode="border", align_corners=False)
+    return seen.unflatten(1, layout.shape[1:3])
+
+
+@torch.no_grad()
 def label_guess(
-    labels: Tensor, photo: Tensor, hole: Tensor, tints: Tensor | None = None, *, inside: bool = False
+    labels: Tensor,
+    photo: Tensor,
+    hole: Tensor,
+    tints: Tensor | None = None,
+    layout: Tensor | None = None,
+    *,
+    inside: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """What a hole may hold by the colours of the same label: around it, and in the photo as it was before the edit.
 
@@ -97,39 +139,54 @@ def label_guess(
         photo: (N, 3, H, W) in [-1, 1]; nothing of it that lies in the hole is looked at.
         hole: (N, 1, H, W).
         tints: (N, G, 4), see `tints_of`; those of what is visible when None.
+        layout: (N, G, 4, L, L), see `layout_of`; what is visible tells all when None.
         inside: only values inside the holes are computed, which are the same but for rounding.
 
     Returns:
-        The guess (N, 3, H, W) float32 in [-1, 1]; and (N, 1, H, W) float32, 1 where the colour of a pixel's label is
-        known. Where it is not, the guess of a part of the face is that of the skin, and else the mean of all that is
-        visible.
+        The guess (N, 3, H, W) float32 in [-1, 1]; and (N, 1, H, W) float32, what it is worth: 1 where the colour of a
+        pixel's label is known right there, 1/2 where it is but a tint, 0 where it is not known at all. There, the guess
+        of a part of the face is that of the skin, and else the mean of all that is visible.
     """
     groups, photo, known = grouped(labels), photo.float(), 1 - hole.float()
-    count, _, height, width = photo.shape
-    values, weights = _cells(groups, photo, known, _COARSE)
-    flat = (count, -1, *weights.shape[-2:])
-    fields = push_pull(values.view(flat), weights.repeat_interleave(3, dim=1)).view(values.shape)  # (N, G, 3, h, w)
-    means = _means(values, weights)
-    if tints is not None:
-        means = torch.where(tints[..., 3:] > 0, tints, means)
-    own, shown = means[..., :3, None, None], means[..., 3, None, None]  # (N, G, 3, 1, 1) and (N, G, 1, 1)
-    near = (F.avg_pool2d(weights, _NEAR, stride=1, padding=_NEAR // 2) / _MUCH).clamp_max(1)[:, :, None]
-    fields = near * fields + (1 - near) * own
-    mean = values.sum(dim=(1, 3, 4)) / weights.sum(dim=(1, 2, 3))[:, None].clamp_min(1e-6)
-    skin = GROUP_INDEX[BY_NAME["skin"].id]
-    like_skin = _LIKE_SKIN.to(labels.device)[:, None, None] & (shown[:, skin, None] > 0)  # (N, G, 1, 1)
-    instead = torch.where(like_skin[:, :, None], fields[:, skin, None], mean[:, None, :, None, None])
-    fields = torch.where(shown[:, :, None] > 0, fields, instead)
+    height, width = photo.shape[-2:]
+    fields, worth = _fields(*_cells(groups, photo, known, _COARSE), known, tints, layout)
     part = index_of(*box_of(hole)) if inside else index_of(0, 0, width, height)
     guess, known_labels, groups = torch.zeros_like(photo), torch.zeros_like(known), groups[part]
     if inside:  # few labels are to be found there
         present = torch.nonzero(groups.amax(dim=(0, 2, 3))).flatten()
-        groups, fields, shown = groups[:, present], fields[:, present], shown[:, present]
+        groups, fields, worth = groups[:, present], fields[:, present], worth[:, present]
     guess[part] = torch.stack(
         [(enlarged(fields[:, :, c], (height, width), part) * groups).sum(dim=1) for c in range(3)], dim=1
     )
-    known_labels[part] = (groups * shown).sum(dim=1, keepdim=True)
+    known_labels[part] = (enlarged(worth, (height, width), part) * groups).sum(dim=1, keepdim=True)
     return guess, known_labels
+
+
+def _fields(
+    values: Tensor, weights: Tensor, known: Tensor, tints: Tensor | None, layout: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """The colours (N, G, 3, h, w) of groups, in all cells, and what they are worth (N, G, h, w).
+
+    ``values`` and ``weights`` as `_cells` gave them, ``known`` (N, 1, H, W) is 1 outside the hole.
+    """
+    size = weights.shape[-2:]
+    means = _means(values, weights)
+    mean = values.sum(dim=(1, 3, 4)) / weights.sum(dim=(1, 2, 3))[:, None].clamp_min(1e-6)
+    if tints is not None:
+        means = torch.where(tints[..., 3:] > 0, tints, means)
+    if layout is not None:  # it knows what the hole hides, less finely
+        cells = F.interpolate(layout.flatten(1, 2), size=size, mode="bilinear").unflatten(1, layout.shape[1:3])
+        cells = cells * (1 - F.adaptive_avg_pool2d(known, size))[:, :, None]
+        values, weights = values + cells[:, :, :3], weights + cells[:, :, 3]
+    fields = push_pull(values.flatten(1, 2), weights.repeat_interleave(3, dim=1)).view(values.shape)
+    own, shown = means[..., :3, None, None], means[..., 3, None, None]  # (N, G, 3, 1, 1) and (N, G, 1, 1)
+    near = F.avg_pool2d(weights, _NEAR, stride=1, padding=_NEAR // 2).maximum(weights.sqrt()) / _MUCH
+    near = near.clamp_max(1)
+    fields = near[:, :, None] * fields + (1 - near[:, :, None]) * own
+    skin = GROUP_INDEX[BY_NAME["skin"].id]
+    like_skin = _LIKE_SKIN.to(known.device)[:, None, None] & (shown[:, skin, None] > 0)  # (N, G, 1, 1)
+    instead = torch.where(like_skin[:, :, None], fields[:, skin, None], mean[:, None, :, None, None])
+    return torch.where(shown[:, :, None] > 0, fields, instead), shown * (1 + near) / 2
 
 
 def grouped(labels: Tensor) -> Tensor:

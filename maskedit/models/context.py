@@ -26,7 +26,7 @@ from maskedit.models.colours import NUM_GROUPS, TINT, label_guess
 from maskedit.models.config import DmnConfig
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.layers import instance_norm
-from maskedit.models.regions import CHANNELS, RegionEncoder, RegionModulation
+from maskedit.models.regions import REGION, RegionEncoder, RegionModulation, layout_in
 
 SLOPE = 0.2
 """Of the context branch's leaky rectifiers."""
@@ -120,13 +120,13 @@ class ContextNetwork(DenseMappingNetwork):
             hole: (N, 1, H, W), 1 where the photo is hidden, else 0. One that is everything gives `generate`, where
                 nothing is known of the photo.
             regions: (N, G, R), what the photo's regions looked like before the edit, see `regions`; zeros, as for None,
-                where that is not known.
+                where that is not known. Its colour layout is that of the part of the photo that is given.
 
         Returns:
             (N, 3, H, W) float32 in [-1, 1].
         """
         if regions is None:
-            regions = photo.new_zeros(len(photo), NUM_GROUPS, TINT + CHANNELS)
+            regions = photo.new_zeros(len(photo), NUM_GROUPS, REGION)
         seen = self.seen(labels, photo, hole, regions).to(labels.dtype)
         # 0 for photos of which nothing is known: nothing of this branch may reach those.
         part = (hole.amin(dim=(1, 2, 3)) < 1) | (regions[..., TINT - 1].amax(dim=1) > 0)
@@ -161,7 +161,8 @@ class ContextNetwork(DenseMappingNetwork):
     def seen(self, labels: Tensor, photo: Tensor, hole: Tensor, regions: Tensor) -> Tensor:
         """What the context branch sees (N, 5, H, W) float32; arguments as in `complete`."""
         # While it trains, holes of a whole batch lie everywhere, and a GPU need not wait for their box.
-        guess, known = label_guess(labels, photo, hole, regions[..., :TINT], inside=not self.training)
+        colours = regions[..., :TINT], layout_in(regions)
+        guess, known = label_guess(labels, photo, hole, *colours, inside=not self.training)
         hole = hole.float()
         return torch.cat([torch.where(hole > 0, guess, photo.float()), hole, hole * known], dim=1)
 

@@ -4,10 +4,10 @@ One style code for a whole face knows neither the colour of lips nor the kind of
 own, as in SEAN (Zhu et al., CVPR 2020): features of the photo, averaged over the region. A region that an edit hides
 is redrawn from it, and so is one that an edit enlarges.
 
-A region style has `TINT` values, which are the region's tint (`maskedit.models.colours`), and `CHANNELS` learned ones;
-all are 0 where the photo does not show the region. What people put on, and teeth, which a closed mouth hides, have a
-*usual style* then: that of one training photo that is like most. Without it a network draws the mean of all hats there
-are, a grey mist.
+A region style has `TINT` values, which are the region's tint (`maskedit.models.colours`), `CHANNELS` learned ones, and
+its colour layout; all are 0 where the photo does not show the region. What people put on, and teeth, which a closed
+mouth hides, have a *usual style* then: that of one training photo that is like most. Without it a network draws the
+mean of all hats there are, a grey mist.
 """
 
 from __future__ import annotations
@@ -19,10 +19,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskedit.labels import ids_of
-from maskedit.models.colours import GROUP_INDEX, NUM_GROUPS, TINT, grouped, tints_of
+from maskedit.models.colours import (
+    GROUP_INDEX,
+    LAYOUT,
+    NUM_GROUPS,
+    TINT,
+    grouped,
+    layout_of,
+    tints_of,
+)
 
 CHANNELS = 64
 """Learned values of a region's style."""
+STYLE = TINT + CHANNELS
+"""Values of a region's style before its colour layout."""
+REGION = STYLE + 4 * LAYOUT**2
+"""All of them."""
 SLOPE = 0.2
 """Of the leaky rectifiers."""
 _STEP = 4
@@ -47,7 +59,7 @@ class RegionEncoder(nn.Module):
         for conv in self.convs:
             nn.init.kaiming_normal_(conv.weight, a=SLOPE)
             nn.init.zeros_(conv.bias)
-        self.register_buffer("usual", torch.zeros(NUM_GROUPS, TINT + CHANNELS))
+        self.register_buffer("usual", torch.zeros(NUM_GROUPS, STYLE))
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
         state_dict.setdefault(prefix + "usual", torch.zeros(self.usual.shape))  # files of before had none
@@ -61,8 +73,8 @@ class RegionEncoder(nn.Module):
             labels: (N, 19, H, W) one-hot, the photo's own.
 
         Returns:
-            (N, G, 4 + CHANNELS) float32, G as in `maskedit.models.colours.GROUPS`. Of regions that a photo does not
-            show, the usual style, which is 0 where there is none.
+            (N, G, `REGION`) float32, G as in `maskedit.models.colours.GROUPS`. Of regions that a photo does not show,
+            the usual style, which is 0 where there is none, without a layout.
         """
         x = photo.to(labels.dtype)
         for conv in self.convs:
@@ -73,7 +85,18 @@ class RegionEncoder(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             means = shares @ x.float().flatten(2).transpose(1, 2) / mass.clamp_min(1e-6)
         styles = torch.cat([tints_of(groups, photo), means * (mass > 0)], dim=2)
-        return torch.where(styles[..., TINT - 1 : TINT] > 0, styles, self.usual)
+        styles = torch.where(styles[..., TINT - 1 : TINT] > 0, styles, self.usual)
+        return torch.cat([styles, layout_of(groups, photo).flatten(2)], dim=2)
+
+
+def layout_in(regions: Tensor) -> Tensor:
+    """The colour layout (N, G, 4, L, L) in region styles (N, G, `REGION`); a view."""
+    return regions[..., STYLE:].unflatten(2, (4, LAYOUT, LAYOUT))
+
+
+def with_layout(regions: Tensor, layout: Tensor) -> Tensor:
+    """Region styles (N, G, `REGION`) with another colour layout (N, G, 4, L, L)."""
+    return torch.cat([regions[..., :STYLE], layout.flatten(2)], dim=2)
 
 
 def medoid(styles: Tensor) -> Tensor:
@@ -102,7 +125,7 @@ class RegionModulation(nn.Module):
 
         Args:
             x: (N, width, h, w).
-            regions: (N, G, 4 + CHANNELS), region styles.
+            regions: (N, G, `REGION`), region styles.
             labels: (N, 19, h, w), shares of each class in each place.
             part: (N, 1, 1), 0 for those that are left as they are, else 1.
 
@@ -110,7 +133,7 @@ class RegionModulation(nn.Module):
             (N, width, h, w).
         """
         # Whether the region is known, and what was learned; its colour is in the guess of the hole.
-        known = regions[..., TINT - 1 :].to(self.table.dtype)
+        known = regions[..., TINT - 1 : STYLE].to(self.table.dtype)
         tables = (part * (self.linear(known) + self.table))[:, GROUP_INDEX.to(x.device)].to(x.dtype)
         values = labels.to(x.dtype).permute(0, 2, 3, 1).flatten(1, 2) @ tables
         values = values.unflatten(1, x.shape[-2:]).permute(0, 3, 1, 2)

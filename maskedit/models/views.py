@@ -16,9 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maskedit.labels import BY_NAME
+from maskedit.models.colours import layout_through
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.models.holes import merge
+from maskedit.models.regions import layout_in, with_layout
 from maskedit.models.tensors import box_of, one_hot, scaled_labels
 
 CLOSEST = 0.5
@@ -68,6 +70,13 @@ class View:
         if self.side > size:
             return F.adaptive_max_pool2d(part, size)
         return F.interpolate(part, size=size, mode="nearest-exact")
+
+    def regions(self, regions: Tensor, side: int) -> Tensor:
+        """Region styles (N, G, R) of photos of a side in pixels, with the colour layout of its part."""
+        if self.side == side:
+            return regions
+        layout = layout_through(layout_in(regions), self.left / side, self.top / side, self.side / side)
+        return with_layout(regions, layout)
 
 
 def view_of(hole: Tensor, size: int, closest: float = CLOSEST) -> View:
@@ -122,7 +131,7 @@ class Sight:
     seen: Tensor
     """(1, 3, S, S), the same at the network's side, in the network's precision."""
     regions: Tensor
-    """(1, G, R) float32, the region styles of the whole photo."""
+    """(1, G, R) float32, the region styles of the whole photo, with the colour layout of what the view shows."""
 
 
 def view_for(config: DmnConfig, hole: Tensor, ids: Tensor) -> View:
@@ -137,7 +146,8 @@ def look(
     config: DmnConfig, photo: Tensor, regions: Tensor, view: View, precision: torch.dtype = torch.float32
 ) -> Sight:
     """A photo (1, 3, S, S) float32 in [-1, 1], whose region styles are (1, G, R), through a view."""
-    return Sight(view, view.of(photo), view.photo(photo, config.size).to(precision), regions)
+    seen = view.photo(photo, config.size).to(precision)
+    return Sight(view, view.of(photo), seen, view.regions(regions, photo.shape[-1]))
 
 
 def style_of(network: ContextNetwork, sight: Sight, reference_ids: Tensor) -> Tensor:

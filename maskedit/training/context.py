@@ -28,12 +28,12 @@ from maskedit.data.source import Source
 from maskedit.errors import UserError
 from maskedit.measures.metrics import psnr
 from maskedit.models.checkpoint import load_checkpoint
-from maskedit.models.colours import GROUPS, TINT, label_guess
+from maskedit.models.colours import GROUPS, TINT, hidden_layout, label_guess
 from maskedit.models.config import PRESETS, DmnConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.models.holes import mean_inside, merge
 from maskedit.models.parser import Parser
-from maskedit.models.regions import WITH_USUAL, medoid
+from maskedit.models.regions import STYLE, WITH_USUAL, layout_in, medoid, with_layout
 from maskedit.models.tensors import normalised, scaled_labels, spread, tensor_to_photo
 from maskedit.models.views import View, random_view, regions_of, view_of
 from maskedit.resources import default_weights
@@ -53,6 +53,8 @@ SHARP = 0.012
 at from near. Of photos of 512 px one in ten differs less, of photos of 256 px that were enlarged to 512 nine in ten."""
 _MOST_ENTROPY = 4.0
 """In nats: beyond it a pixel that the parser reads otherwise pulls no more; the parser may be the one that is wrong."""
+UNSEEN = 0.3
+"""How often a hole is filled as if the photo had never shown what it hides, as it is where an edit puts what is new."""
 _VALIDATION_SEED = 91
 EXAMPLES = 40
 """Training photos among which a class's usual style is chosen, of the half that shows more of it than the other."""
@@ -123,7 +125,7 @@ class ContextStage(DmnStage):
             with self.autocast():
                 pairs = zip(photos.split(self.options.batch), ids.split(self.options.batch), strict=True)
                 styles = [regions_of(network, normalised(some), own) for some, own in pairs]
-            usual[GROUPS[label]] = medoid(torch.cat(styles)[:, GROUPS[label]].float())
+            usual[GROUPS[label]] = medoid(torch.cat(styles)[:, GROUPS[label], :STYLE].float())
         network.region_encoder.usual.copy_(usual)
 
     def initialise(self, networks: dict) -> None:
@@ -146,7 +148,9 @@ class ContextStage(DmnStage):
         # Of every second photo that is hidden wholly nothing is known: so the plain network is trained as well.
         plain = (task.hole.amin(dim=(1, 2, 3)) == 1) & torch.from_numpy(random.random(len(photos)) < 0.5).to(ids.device)
         regions = regions * ~plain[:, None, None]
-        photos, ids, task = self._seen(photos, ids, task, lambda hole: random_view(hole, random))
+        unseen = torch.from_numpy(random.random(len(photos)) < UNSEEN).to(ids.device)[:, None, None, None]
+        regions = with_layout(regions, hidden_layout(layout_in(regions), task.hole * unseen))
+        photos, ids, task, regions = self._seen(photos, ids, task, regions, lambda hole: random_view(hole, random))
         own, wanted = self.one_hot(ids), self.one_hot(task.ids)
         hole = task.hole.to(photos.dtype)
         with self.autocast():
@@ -169,13 +173,14 @@ class ContextStage(DmnStage):
         return {**losses, "total": total}
 
     def _seen(
-        self, photos: Tensor, ids: Tensor, task: Task, choose: Callable[[Tensor], View]
-    ) -> tuple[Tensor, Tensor, Task]:
-        """Photos (N, 3, S, S), their own ids (N, S, S) and what they are asked for, as the network is to see them."""
-        size = self.config.size
+        self, photos: Tensor, ids: Tensor, task: Task, regions: Tensor, choose: Callable[[Tensor], View]
+    ) -> tuple[Tensor, Tensor, Task, Tensor]:
+        """Photos (N, 3, S, S), their own ids (N, S, S), what they are asked for, and region styles (N, G, R), as the
+        network is to see them."""
+        size, side = self.config.size, photos.shape[-1]
         if not self.options.view:
-            return photos, ids, task
-        whole = View(0, 0, photos.shape[-1])
+            return photos, ids, task, regions
+        whole = View(0, 0, side)
         views = [
             choose(hole[None]) if sharp else whole for hole, sharp in zip(task.hole, sharp_photos(photos), strict=True)
         ]
@@ -185,11 +190,12 @@ class ContextStage(DmnStage):
                 view.labels(ids[index : index + 1], size),
                 view.labels(task.ids[index : index + 1], size),
                 view.hole(task.hole[index : index + 1], size),
+                view.regions(regions[index : index + 1], side),
             )
             for index, view in enumerate(views)
         ]
-        photos, ids, wanted, hole = (torch.cat(each) for each in zip(*seen, strict=True))
-        return photos.contiguous(memory_format=self.memory_format), ids, Task(hole, wanted, task.edited)
+        photos, ids, wanted, hole, regions = (torch.cat(each) for each in zip(*seen, strict=True))
+        return photos.contiguous(memory_format=self.memory_format), ids, Task(hole, wanted, task.edited), regions
 
     def _train_discriminator(self, views: _Views, losses: Losses, share: float) -> Outputs:
         """Gradients of the discriminator; its outputs for the photos."""
@@ -228,7 +234,7 @@ class ContextStage(DmnStage):
         completion and the guess, where the label's colour is known; scalar."""
         target, weight = photos, task.hole
         if task.edited.any():
-            guess, known = label_guess(wanted, photos, task.hole, regions[..., :TINT])
+            guess, known = label_guess(wanted, photos, task.hole, regions[..., :TINT], layout_in(regions))
             edited = task.edited[:, None, None, None]
             target, weight = torch.where(edited, guess, photos), weight * torch.where(edited, known, 1.0)
         off = F.adaptive_avg_pool2d((composite.float() - target) * weight, COLOUR_CELLS).abs().mean(dim=(1, 2, 3))
@@ -277,7 +283,8 @@ class ContextStage(DmnStage):
             photos, ids = normalised(pairs.photos[chosen]), pairs.labels[chosen]
             with self.autocast():
                 regions = regions_of(network, photos, ids)
-            photos, ids, task = self._seen(photos, ids, self._fixed(ids, start, edited=0.0), self._closest)
+            task = self._fixed(ids, start, edited=0.0)
+            photos, ids, task, regions = self._seen(photos, ids, task, regions, self._closest)
             hole = task.hole
             labels = self.one_hot(ids)
             with self.autocast():
@@ -302,16 +309,17 @@ class ContextStage(DmnStage):
         photos, ids = normalised(pairs.photos[chosen]), pairs.labels[chosen]
         with self.autocast():
             regions = regions_of(network, photos, ids)
-        tasks = [self._seen(photos, ids, self._fixed(ids, 0, edited=share), self._closest) for share in (0.0, 1.0)]
+        fixed = [self._fixed(ids, 0, edited=share) for share in (0.0, 1.0)]
+        tasks = [self._seen(photos, ids, task, regions, self._closest) for task in fixed]
         for index in range(len(chosen)):
             cells = [tensor_to_photo(tasks[0][0][index])]
-            for seen, own, task in tasks:
+            for seen, own, task, styles in tasks:
                 photo, hole = seen[index][None], task.hole[index][None]
                 with self.autocast():
                     style = network.style(photo, self.one_hot(own[index][None]))
                 with self.autocast():
                     labels = self.one_hot(task.ids[index][None])
-                    image = network.complete(labels, style, photo, hole, regions[index][None])
+                    image = network.complete(labels, style, photo, hole, styles[index][None])
                 if task is tasks[1][2]:
                     cells.append(task.ids[index].cpu().numpy())
                 cells.append(tensor_to_photo(torch.where(hole > 0, _GREY, photo)[0]))

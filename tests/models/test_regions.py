@@ -6,10 +6,10 @@ from safetensors.torch import load_file, save_file
 
 from maskedit.labels import BY_NAME
 from maskedit.models.checkpoint import OPTIONAL, load_checkpoint, save_checkpoint
-from maskedit.models.colours import GROUPS, NUM_GROUPS, TINT
+from maskedit.models.colours import GROUPS, NUM_GROUPS, grouped, layout_of
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
-from maskedit.models.regions import CHANNELS, RegionEncoder, medoid
+from maskedit.models.regions import STYLE, RegionEncoder, layout_in, medoid, with_layout
 from maskedit.models.tensors import one_hot, photo_to_tensor
 from tests.faces import draw_face
 
@@ -23,11 +23,23 @@ def test_what_a_photo_does_not_show_has_its_usual_style():
     seen = photo_to_tensor(photo), one_hot(torch.from_numpy(labels)[None])
     unknown = encoder(*seen)
     assert unknown[0, HAT].count_nonzero() == 0
-    encoder.usual[HAT] = torch.arange(TINT + CHANNELS) / 10
+    encoder.usual[HAT] = torch.arange(STYLE) / 10
     encoder.usual[SKIN] = 9.0
     known = encoder(*seen)
-    assert known[0, HAT].equal(encoder.usual[HAT])
+    assert known[0, HAT, :STYLE].equal(encoder.usual[HAT])
+    assert known[0, HAT, STYLE:].count_nonzero() == 0  # it has no place
     assert known[0, SKIN].equal(unknown[0, SKIN])  # the photo shows skin
+
+
+def test_a_region_style_ends_with_its_colour_layout():
+    photo, labels = draw_face(64, 0)
+    photo, labels = photo_to_tensor(photo), one_hot(torch.from_numpy(labels)[None])
+    regions = RegionEncoder()(photo, labels)
+    layout = layout_of(grouped(labels), photo)
+    assert layout_in(regions).equal(layout)
+    other = with_layout(regions, layout / 2)
+    assert layout_in(other).equal(layout / 2)
+    assert other[..., :STYLE].equal(regions[..., :STYLE])
 
 
 def test_the_medoid_is_one_of_them_and_no_stray():
@@ -50,5 +62,5 @@ def test_files_of_before_have_no_usual_styles(tmp_path):
         metadata = file.metadata()
     save_file(tensors, tmp_path / "before.safetensors", metadata=metadata)
     usual = load_checkpoint(tmp_path / "before.safetensors")[0].region_encoder.usual
-    assert usual.shape == (NUM_GROUPS, TINT + CHANNELS)
+    assert usual.shape == (NUM_GROUPS, STYLE)
     assert usual.count_nonzero() == 0

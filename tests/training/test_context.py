@@ -17,6 +17,7 @@ from maskedit.models.config import DmnConfig, ParserConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.parser import build_parser
+from maskedit.models.regions import REGION, STYLE, layout_in
 from maskedit.models.tensors import normalised, one_hot
 from maskedit.models.views import View, random_view, regions_of
 from maskedit.training import cli
@@ -153,10 +154,13 @@ def test_what_is_seen_is_the_same_part_of_photo_labels_and_hole(plain, parser, f
     photos = (ids[:, None] > 0).float().expand(2, 3, 96, 96).contiguous() * 2 - 1
     hole = (ids[:, None] > 0).float()
     task = Task(hole, ids, torch.zeros(2, dtype=torch.bool))
+    regions = regions_of(stage.generator, photos, ids).detach()
     for choose in (stage._closest, lambda hole: random_view(hole, np.random.default_rng(3))):
-        seen, own, wanted = stage._seen(photos, ids, task, choose)
+        seen, own, wanted, styles = stage._seen(photos, ids, task, regions, choose)
         assert own.shape == (2, 64, 64)
         assert own.equal(wanted.ids)
+        shown = layout_in(styles)[0, GROUPS[10], 3]  # in cells of 4 px
+        assert float((F.interpolate(shown[None, None], size=64) - (own[:1] == 10).float()).abs().mean()) < 0.08
         assert (own[:, None] == 10).float().mean() > 0.1
         # To a pixel at the border, which may lie in the hole in part.
         assert float((((own[:, None] == 10).float() - wanted.hole).abs()).mean()) < 0.06
@@ -176,7 +180,7 @@ def test_usual_styles_are_those_of_a_training_photo_that_shows_the_class(plain, 
     network = stage.generator.eval()
     stage.finish(network)
     styles = regions_of(network, normalised(photos[2:3]), ids[2:3])[0]
-    assert network.region_encoder.usual[GROUPS[hat]].allclose(styles[GROUPS[hat]], atol=0.02)
+    assert network.region_encoder.usual[GROUPS[hat]].allclose(styles[GROUPS[hat], :STYLE], atol=0.02)
     assert network.region_encoder.usual[GROUPS[hat], TINT - 1] == 1
     assert network.region_encoder.usual[GROUPS[mouth]].count_nonzero() == 0
 
@@ -188,7 +192,8 @@ def test_photos_that_show_no_more_from_near_are_seen_whole(plain, parser, folder
     photos = torch.cat([sharp, enlarged])
     assert sharp_photos(photos) == [True, False]
     task = Task(torch.zeros(2, 1, 96, 96), torch.zeros(2, 96, 96, dtype=torch.uint8), torch.zeros(2, dtype=torch.bool))
-    seen, _, _ = stage._seen(photos, task.ids, task, lambda hole: View(8, 8, 64))
+    nothing = torch.zeros(2, NUM_GROUPS, REGION)
+    seen, _, _, _ = stage._seen(photos, task.ids, task, nothing, lambda hole: View(8, 8, 64))
     assert seen[0].equal(sharp[0, :, 8:72, 8:72])
     assert seen[1].equal(View(0, 0, 96).photo(enlarged, 64)[0])
     assert stage.smallest == 64
@@ -206,7 +211,7 @@ def test_colours_of_edits_are_held_to_where_the_photo_shows_the_label():
     hole[:, :, 16:32] = 1
     task = Task(hole, wanted, torch.tensor([False, True]))
     dark = torch.where(hole > 0, -0.8, photos)
-    nothing = torch.zeros(2, NUM_GROUPS, TINT)
+    nothing = torch.zeros(2, NUM_GROUPS, REGION)
     # The first is held to its photo, which is skin there, the second to its hair.
     first = ContextStage._colour_loss(photos, dark, one_hot(wanted), task, nothing)
     task.edited[:] = True

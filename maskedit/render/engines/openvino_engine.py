@@ -29,6 +29,7 @@ from maskedit.logs import tolerated
 from maskedit.models.context import ContextNetwork
 from maskedit.models.dense_mapping import DenseMappingNetwork
 from maskedit.models.device import precision_name
+from maskedit.models.regions import STYLE
 from maskedit.models.tensors import one_hot
 from maskedit.models.views import by_torch
 from maskedit.render.engines.engine import supports
@@ -153,7 +154,7 @@ class OpenVinoCompletion:
         inputs = (
             ids[0],
             style.float(),
-            regions,
+            regions[..., :STYLE],
             self._network.seen(labels, photo, hole, regions),
             1 - self._network.cells(hole.to(labels.dtype)),
         )

@@ -20,7 +20,7 @@ from maskedit.models.colours import GROUPS, NUM_GROUPS, TINT
 from maskedit.models.context import ATTENTION_LEVEL, HIDDEN, INPUTS, SLOPE, ContextNetwork
 from maskedit.models.dense_mapping import DenseMappingNetwork, Layer
 from maskedit.models.layers import EPS
-from maskedit.models.regions import CHANNELS, RegionModulation
+from maskedit.models.regions import STYLE, RegionModulation
 from maskedit.render.convolution import four_pixel_kernel
 
 if TYPE_CHECKING:
@@ -153,13 +153,13 @@ class ContextGraph(Graph):
         """For photos of which something is known: ids, a style code, region styles, what `ContextNetwork.seen` gives,
         and how much of each of `ContextNetwork.cells` is no hole.
 
-        (S, S) uint8, (1, V), (1, G, R), (1, 5, S, S) and (1, 1, S / 8, S / 8) -> (1, 3, S, S) in [-1, 1]; all but the
-        ids float32.
+        (S, S) uint8, (1, V), (1, G, `STYLE`), (1, 5, S, S) and (1, 1, S / 8, S / 8) -> (1, 3, S, S) in [-1, 1]; all but
+        the ids float32.
         """
         ops, network, (ids, style) = self._ops, self._network, self._inputs(size)
         side = size >> ATTENTION_LEVEL
         shapes = {
-            "regions": [NUM_GROUPS, TINT + CHANNELS],
+            "regions": [NUM_GROUPS, STYLE],
             "seen": [INPUTS, size, size],
             "visible": [1, side, side],
         }
@@ -198,7 +198,7 @@ class ContextGraph(Graph):
     def _modulated(self, modulation: RegionModulation, x, regions, shares):
         """`RegionModulation.forward`."""
         ops = self._ops
-        known = ops.slice(regions, _shape(TINT - 1), _shape(TINT + CHANNELS), _shape(1), _shape(2))
+        known = ops.slice(regions, _shape(TINT - 1), _shape(STYLE), _shape(1), _shape(2))
         tables = ops.matmul(known, values_of(modulation.linear.weight), False, True)
         tables = ops.gather(ops.add(tables, values_of(modulation.table)[None]), np.array(GROUPS), np.int64(1))
         values = ops.reshape(
