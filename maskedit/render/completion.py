@@ -60,11 +60,14 @@ class Completer:
         self._target = photo, reference_labels, tensor, ids, regions
         self._sight = self._styled = None
 
-    def complete(self, labels: np.ndarray, *, quick: bool = False, cancelled: Callable[[], bool] = never) -> Composite:
+    def complete(
+        self, labels: np.ndarray, *, whole: bool = False, quick: bool = False, cancelled: Callable[[], bool] = never
+    ) -> Composite:
         """The target, redrawn where a label map differs from its own.
 
         Args:
             labels: (S, S) uint8 ids. Those of the photo give the photo.
+            whole: everything is redrawn; of the photo, only its style is known.
             quick: without the photo's texture, while the brush moves.
             cancelled: asked now and then; True gives it up.
 
@@ -74,11 +77,11 @@ class Completer:
         """
         if self._target is None:
             raise ValueError("there is no photo to complete: call set_target first")
-        photo, reference_labels, _, reference, _ = self._target
+        photo, reference_labels, tensor, reference, _ = self._target
         ids = self._ids(labels)
         image = photo
         with torch.inference_mode():
-            hole = edit_hole(reference, ids)
+            hole = torch.ones_like(tensor[:, :1]) if whole else edit_hole(reference, ids)
             inside = hole[0, 0].cpu().numpy() > 0
             if inside.any():
                 image = self._redrawn(ids, hole, quick)

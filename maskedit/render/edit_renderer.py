@@ -150,7 +150,9 @@ class EditRenderer:
         """
         photo, reference_labels = self._checked_target()
         if self._completes(blend):
-            result = self._renderer.complete(labels, quick=quality == QUICK, cancelled=cancelled)
+            result = self._renderer.complete(
+                labels, whole=blend.whole_face, quick=quality == QUICK, cancelled=cancelled
+            )
             composite = self._finished(result.composite, labels, self._unseen_styles())
             return replace(result, composite=composite, notice=self._told(result.notice), restyled=self._restyled)
         self.prepare(labels, blend, cancelled=cancelled)
@@ -219,7 +221,7 @@ class EditRenderer:
         """
         _, reference_labels = self._checked_target()
         side = min(FULL_SIZE, round(square.side))
-        if not self._completes(blend) or side < WORTH_IT * len(labels) or not composite.alpha.any():
+        if blend.whole_face or not self._completes(blend) or side < WORTH_IT * len(labels) or not composite.alpha.any():
             return composite
         photo = imaging.cut_square(original, square, side)
         before, after = (imaging.enlarge_labels(each, side) for each in (reference_labels, labels))
@@ -267,7 +269,8 @@ class EditRenderer:
         return self._renderer.idle(cancelled)
 
     def _completes(self, blend: Blend) -> bool:
-        return self._renderer.completes and not blend.whole_face
+        # What was learned of a face is in the weights of the plain network, which draws whole faces.
+        return self._renderer.completes and not (blend.whole_face and self._face_weights is not None)
 
     def _checked_target(self) -> tuple[np.ndarray, np.ndarray]:
         if self._target is None:

@@ -171,11 +171,14 @@ class Renderer:
         """
         return self._timed(labels, lambda ids: self._engines.update(ids, self._style_code()))
 
-    def complete(self, labels: np.ndarray, *, quick: bool = False, cancelled: Callable[[], bool] = never) -> EditResult:
+    def complete(
+        self, labels: np.ndarray, *, whole: bool = False, quick: bool = False, cancelled: Callable[[], bool] = never
+    ) -> EditResult:
         """Redraw what differs from the target's own label map, seeing the photo around it; the rest is the photo.
 
         Args:
             labels: (S, S) uint8 ids, of the target photo's side.
+            whole: redraw everything, by the photo's style alone.
             quick: whether soon is better than exact: while the brush moves.
             cancelled: asked now and then; True gives the render up.
 
@@ -192,7 +195,8 @@ class Renderer:
         started, typical = time.perf_counter(), not np.array_equal(labels, reference)
         with torch.inference_mode():
             composite, notice = with_memory(
-                lambda: self._target_completer().complete(labels, quick=quick, cancelled=cancelled), self._give_way
+                lambda: self._target_completer().complete(labels, whole=whole, quick=quick, cancelled=cancelled),
+                self._give_way,
             )
         if typical:
             self._warm = self._completer

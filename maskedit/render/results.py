@@ -113,7 +113,7 @@ class FaceRenderer(Protocol):
     def update(self, labels: np.ndarray) -> RenderResult: ...
 
     def complete(
-        self, labels: np.ndarray, *, quick: bool = False, cancelled: Callable[[], bool] = never
+        self, labels: np.ndarray, *, whole: bool = False, quick: bool = False, cancelled: Callable[[], bool] = never
     ) -> EditResult: ...
 
     def complete_once(

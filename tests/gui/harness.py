@@ -76,7 +76,7 @@ class FakeEngine:
     def update(self, labels):
         return self.render(labels)
 
-    def complete(self, labels, *, quick=False, cancelled=None):
+    def complete(self, labels, *, whole=False, quick=False, cancelled=None):
         raise UserError("This engine does not complete.")
 
     def idle(self, cancelled=None):
