@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskedit.labels import ids_of
+from maskedit.labels import BY_NAME
 from maskedit.models.colours import (
     GROUP_INDEX,
     LAYOUT,
@@ -39,8 +39,14 @@ SLOPE = 0.2
 """Of the leaky rectifiers."""
 _STEP = 4
 """Pixels of the photo to one place of the features."""
-WITH_USUAL = ids_of("eye_g", "l_eye", "mouth", "hair", "hat", "ear_r", "neck_l")
-"""Classes that have a usual style. What else a photo does not show, such as a hidden ear, is guessed from its skin."""
+DARK, ANY, BRIGHT = -1, 0, 1
+WITH_USUAL = {
+    BY_NAME[name].id: light
+    for light, names in ((DARK, ("eye_g", "hat")), (ANY, ("l_eye", "hair")), (BRIGHT, ("mouth", "ear_r", "neck_l")))
+    for name in names
+}
+"""Classes that have a usual style, and how light it is among those that are like most: frames are dark, teeth white.
+What else a photo does not show, such as a hidden ear, is guessed from its skin."""
 
 
 class RegionEncoder(nn.Module):
@@ -99,11 +105,15 @@ def with_layout(regions: Tensor, layout: Tensor) -> Tensor:
     return torch.cat([regions[..., :STYLE], layout.flatten(2)], dim=2)
 
 
-def medoid(styles: Tensor) -> Tensor:
-    """Of region styles (P, R) of one group in P photos, the one (R,) that is nearest to all others; all values count
-    by their spread. No mean: a mean of styles is the style of nothing."""
+def usual_style(styles: Tensor, light: int = ANY) -> Tensor:
+    """Of region styles (P, R) of one group in P photos, one (R,) that is like most.
+
+    Of the quarter that is nearest to all others, the darkest or brightest, or else the nearest, which is the medoid;
+    all values count by their spread. No mean: a mean of styles is the style of nothing.
+    """
     spread = (styles - styles.mean(dim=0)) / styles.std(dim=0, correction=0).clamp_min(1e-6)
-    return styles[torch.cdist(spread, spread).sum(dim=1).argmin()]
+    nearest = styles[torch.cdist(spread, spread).sum(dim=1).argsort(stable=True)[: (len(styles) + 3) // 4]]
+    return nearest[(light * nearest[:, : TINT - 1].mean(dim=1)).argmax()]
 
 
 class RegionModulation(nn.Module):

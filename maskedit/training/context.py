@@ -33,7 +33,7 @@ from maskedit.models.config import PRESETS, DmnConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.models.holes import mean_inside, merge
 from maskedit.models.parser import Parser
-from maskedit.models.regions import STYLE, WITH_USUAL, layout_in, medoid, with_layout
+from maskedit.models.regions import STYLE, WITH_USUAL, layout_in, usual_style, with_layout
 from maskedit.models.tensors import normalised, scaled_labels, spread, tensor_to_photo
 from maskedit.models.views import View, random_view, regions_of, view_of
 from maskedit.resources import default_weights
@@ -125,7 +125,7 @@ class ContextStage(DmnStage):
             with self.autocast():
                 pairs = zip(photos.split(self.options.batch), ids.split(self.options.batch), strict=True)
                 styles = [regions_of(network, normalised(some), own) for some, own in pairs]
-            usual[GROUPS[label]] = medoid(torch.cat(styles)[:, GROUPS[label], :STYLE].float())
+            usual[GROUPS[label]] = usual_style(torch.cat(styles)[:, GROUPS[label], :STYLE].float(), WITH_USUAL[label])
         network.region_encoder.usual.copy_(usual)
 
     def initialise(self, networks: dict) -> None:

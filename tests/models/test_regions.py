@@ -9,7 +9,7 @@ from maskedit.models.checkpoint import OPTIONAL, load_checkpoint, save_checkpoin
 from maskedit.models.colours import GROUPS, NUM_GROUPS, grouped, layout_of
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
-from maskedit.models.regions import STYLE, RegionEncoder, layout_in, medoid, with_layout
+from maskedit.models.regions import BRIGHT, DARK, STYLE, RegionEncoder, layout_in, usual_style, with_layout
 from maskedit.models.tensors import one_hot, photo_to_tensor
 from tests.faces import draw_face
 
@@ -42,12 +42,17 @@ def test_a_region_style_ends_with_its_colour_layout():
     assert other[..., :STYLE].equal(regions[..., :STYLE])
 
 
-def test_the_medoid_is_one_of_them_and_no_stray():
+def test_the_usual_style_is_one_of_them_and_no_stray():
     torch.manual_seed(0)
     styles = torch.cat([torch.randn(9, 5), torch.full((1, 5), 30.0)])
-    chosen = medoid(styles)
-    assert (styles[:9] == chosen).all(dim=1).any()
-    assert medoid(styles[:1]).equal(styles[0])
+    medoid = usual_style(styles)
+    spread = styles / styles.std(dim=0, correction=0)
+    assert medoid.equal(styles[torch.cdist(spread, spread).sum(dim=1).argmin()])
+    dark, bright = usual_style(styles, DARK), usual_style(styles, BRIGHT)
+    for chosen in (medoid, dark, bright):
+        assert (styles[:9] == chosen).all(dim=1).any()
+    assert dark[:3].mean() < bright[:3].mean()
+    assert usual_style(styles[:1], DARK).equal(styles[0])
 
 
 def test_files_of_before_have_no_usual_styles(tmp_path):
