@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QApplication
 
 from maskedit.gui.commands.bug_report import bug_report
-from maskedit.gui.dialogs.command_search import shortcut_sheet
+from maskedit.gui.commands.table import COMMANDS
+from maskedit.gui.dialogs.command_search import Choice
+from maskedit.gui.dialogs.shortcut_sheet import shortcut_sheet, written
 from maskedit.gui.editor import TOOLS
 from maskedit.gui.files import recovery
 from maskedit.gui.panels.status import engine_text
 from maskedit.gui.states import Level
+from maskedit.labels import LABELS, palette
 
 if TYPE_CHECKING:
     from maskedit.gui.main_window import MainWindow
@@ -129,10 +133,33 @@ class Commands:
             )
 
     def _search(self) -> None:
-        actions = self._window.actions_by_id
-        chosen = self._window.dialogs.ask_command({id for id, action in actions.items() if action.isEnabled()})
+        chosen = self._window.dialogs.ask_command(
+            [*self._found_commands(), *self._found_classes(), *self._found_files()]
+        )
         if chosen is not None:
-            actions[chosen].trigger()
+            chosen.run()
+
+    def _found_commands(self) -> Iterator[Choice]:
+        for command in COMMANDS:
+            action = self._window.actions_by_id[command.id]
+            name, keys = command.text.rstrip("…"), " or ".join(map(written, command.keys))
+            if command.id != "palette":
+                yield Choice(
+                    command.id, command.menu, name, action.trigger, command.tip, keys, enabled=action.isEnabled()
+                )
+
+    def _found_classes(self) -> Iterator[Choice]:
+        colours = palette(colour_blind=self._editor.colour_blind).tolist()
+        for label in LABELS:
+            tip = f"paint with this class ({label.name})"
+            run = partial(self._editor.set_label, label.id)
+            name = label.title.capitalize()
+            yield Choice(f"class {label.id}", "Class", name, run, tip, str(label.id), colour=tuple(colours[label.id]))
+
+    def _found_files(self) -> Iterator[Choice]:
+        files = self._window.files
+        for path in files.recent():
+            yield Choice(f"file {path}", "Open", path.name, self._first_aborting(partial(files.open, path)), str(path))
 
     def _copy_bug_report(self) -> None:
         editor = self._editor

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PURPOSES = ("Files", "Painting", "Regions and labels", "Seeing", "Face and styles", "Help")
+"""What commands are for: the groups of the tool bar and of the shortcut sheet, in their order."""
+_PURPOSE_OF_MENU = {
+    "File": "Files",
+    "Edit": "Painting",
+    "Tools": "Painting",
+    "Classes": "Regions and labels",
+    "View": "Seeing",
+    "Render": "Face and styles",
+    "Help": "Help",
+}
+
 
 @dataclass(frozen=True)
 class Command:
@@ -21,6 +33,13 @@ class Command:
     bar: bool = False
     separated: bool = False
     """Starts a new section in its menu."""
+    serves: str = ""
+    """One of `PURPOSES`, where it is another than its menu's."""
+
+    @property
+    def purpose(self) -> str:
+        """One of `PURPOSES`."""
+        return self.serves or _PURPOSE_OF_MENU[self.menu]
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -28,12 +47,12 @@ COMMANDS: tuple[Command, ...] = (
             "any photo: its face is found and its label map drawn; or a saved session",
             "File", "mdi6.folder-open-outline", bar=True),
     Command("open_labels", "Open label map…", ("Ctrl+Shift+O",), "take a file as the label map of this photo",
-            "File", "mdi6.layers-outline"),
+            "File", "mdi6.layers-outline", serves="Regions and labels"),
     Command("place_square", "Place the square…", ("Ctrl+R",), "move, scale or turn what is cut out of the photo",
             "File", "mdi6.crop-rotate"),
     Command("open_source", "Take from another face…", ("Ctrl+Alt+O",),
             "the shape, the style or both: of all its label map, or only of the classes you tick",
-            "File", "mdi6.face-man-shimmer-outline", bar=True),
+            "File", "mdi6.face-man-shimmer-outline", bar=True, serves="Face and styles"),
     Command("save", "Save session", ("Ctrl+S",), "photo file, label map, history and learned face in one file", "File",
             "mdi6.content-save-outline", bar=True, separated=True),
     Command("save_as", "Save session as…", ("Ctrl+Shift+S",), "under another name", "File"),
@@ -44,11 +63,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "do it again", "Edit", "mdi6.redo", bar=True),
     Command("reset", "Back to the photo's own labels", (), "undo everything, as one edit", "Edit",
             "mdi6.restore"),
-    Command("adopt", "These labels are the photo's own", (), "the label map was wrong and is corrected now", "Edit"),
+    Command("adopt", "These labels are the photo's own", (), "the label map was wrong and is corrected now", "Edit",
+            serves="Regions and labels"),
     Command("parse_photo", "Parse the photo anew", (), "have the parser draw the label map again", "Edit",
-            "mdi6.auto-fix"),
+            "mdi6.auto-fix", serves="Regions and labels"),
     Command("abort", "Abort the stroke", ("Esc",), "put back what this stroke painted; else close the message", "Edit"),
-    Command("paste", "Paste photo", ("Ctrl+V",), "open the image on the clipboard", "Edit", separated=True),
+    Command("paste", "Paste photo", ("Ctrl+V",), "open the image on the clipboard", "Edit", separated=True,
+            serves="Files"),
     Command("brush", "Brush", ("B",), "paint the chosen class; Shift+click: a straight line", "Tools",
             "mdi6.brush", checkable=True, group="tool", bar=True),
     Command("eraser", "Eraser", ("E",), "paint background; the right button does so with every tool", "Tools",
@@ -58,7 +79,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("lasso", "Lasso", ("P",), "draw around a region, or click its corners; Enter closes, Backspace steps back",
             "Tools", "mdi6.lasso", checkable=True, group="tool", bar=True),
     Command("parse_again", "Parse again", ("R",), "draw around a region that the parser got wrong: it looks closer",
-            "Tools", "mdi6.selection-search", checkable=True, group="tool", bar=True),
+            "Tools", "mdi6.selection-search", checkable=True, group="tool", bar=True, serves="Regions and labels"),
     Command("picker", "Pick class", ("I",), "take the class under the cursor; Ctrl+click does so with every tool",
             "Tools", "mdi6.eyedropper", checkable=True, group="tool", bar=True),
     Command("smaller", "Smaller brush", ("[",), "one step", "Tools", separated=True),
@@ -69,7 +90,7 @@ COMMANDS: tuple[Command, ...] = (
             "mdi6.reflect-horizontal", checkable=True, bar=True),
     Command("only_over", "Paint only over this class", ("L",),
             "protect every class but the one under the cursor, or let go again", "Tools", "mdi6.shield-outline",
-            checkable=True, bar=True),
+            checkable=True, bar=True, serves="Regions and labels"),
     Command("pressure", "Pen pressure sets the size", (), "for graphics tablets", "Tools", checkable=True),
     Command("previous_label", "Previous class", (",",), "in the palette's order", "Classes"),
     Command("next_label", "Next class", (".",), "in the palette's order", "Classes"),
@@ -77,10 +98,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("isolate", "Show only the chosen class", ("Shift+V",), "hide all others, or show them again", "Classes",
             checkable=True),
     Command("style_from_photo", "Style from another photo…", (), "the chosen class takes the colours it has there",
-            "Classes", separated=True),
+            "Classes", separated=True, serves="Face and styles"),
     Command("style_from_colour", "Style from a colour…", (), "the chosen class takes one colour, and keeps its light",
-            "Classes"),
-    Command("own_style", "Own style", (), "the chosen class has the photo's own colours again", "Classes"),
+            "Classes", serves="Face and styles"),
+    Command("own_style", "Own style", (), "the chosen class has the photo's own colours again", "Classes",
+            serves="Face and styles"),
     Command("colour_blind", "Colour-blind palette", (), "other colours on the screen; files keep the published ones",
             "Classes", checkable=True, separated=True),
     Command("fit", "Fit", ("Ctrl+F",), "show the whole face", "View", "mdi6.fit-to-page-outline", bar=True),
@@ -98,8 +120,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("compare", "Before-after slider", ("Shift+C",), "photo left of a line, result right; hold C for all",
             "View", "mdi6.compare", checkable=True, bar=True),
     Command("live", "Live preview", ("Ctrl+L",), "render while you paint", "Render", "mdi6.motion-play-outline",
-            checkable=True, bar=True),
-    Command("render", "Render now", ("F5",), "draw the face for these labels", "Render", "mdi6.refresh", bar=True),
+            checkable=True, bar=True, serves="Seeing"),
+    Command("render", "Render now", ("F5",), "draw the face for these labels", "Render", "mdi6.refresh", bar=True,
+            serves="Seeing"),
     Command("whole_face", "Whole face", (), "show the network's picture everywhere, not only where labels changed",
             "Render", "mdi6.face-recognition", checkable=True, bar=True, separated=True),
     Command("detail", "Keep the photo's detail", (), "carry freckles and hairs over where labels stayed", "Render",
@@ -116,15 +139,16 @@ COMMANDS: tuple[Command, ...] = (
     Command("about", "About maskedit", (), "version, weights and their licence, where the log is", "Help"),
 )  # fmt: skip
 
-MOUSE_KEYS: tuple[tuple[str, str], ...] = (
-    ("Left button", "use the tool"),
-    ("Right button", "erase, with every tool"),
-    ("Shift+click", "straight line from the last dab; with Fill: the whole class"),
-    ("Ctrl+click", "pick the class under the cursor"),
-    ("Alt+drag", "brush size"),
-    ("Wheel", "zoom at the cursor"),
-    ("Middle button, Space+drag", "pan"),
-    ("Hold C", "see the photo in place of the result"),
-    ("0-9, two digits for 10-18", "choose a class"),
+MOUSE_KEYS: tuple[tuple[str, str, str], ...] = (
+    ("Left button", "Use the tool", "Painting"),
+    ("Right button", "Erase, with every tool", "Painting"),
+    ("Shift+click", "Straight line from the last dab", "Painting"),
+    ("Shift+click with Fill", "Fill the whole class", "Painting"),
+    ("Alt+drag", "Brush size", "Painting"),
+    ("0-9, two digits for 10-18", "Choose a class", "Regions and labels"),
+    ("Ctrl+click", "Pick the class under the cursor", "Regions and labels"),
+    ("Wheel", "Zoom at the cursor", "Seeing"),
+    ("Middle button or Space+drag", "Pan", "Seeing"),
+    ("Hold C", "See the photo in place of the result", "Seeing"),
 )
-"""What is not a command but belongs on the shortcut sheet."""
+"""What is no command but belongs on the shortcut sheet: keys, what they do, and for which of `PURPOSES`."""

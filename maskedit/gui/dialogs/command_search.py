@@ -1,44 +1,89 @@
-"""The commands of the table to search and to look up: the command palette, and every key on one sheet."""
+"""The command palette: commands, classes and recent files, found by a part of their name."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtWidgets import (
-    QDialog,
-    QGridLayout,
-    QHeaderView,
-    QLabel,
-    QLineEdit,
-    QTreeWidget,
-    QTreeWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from maskedit.gui.commands.table import COMMANDS, MOUSE_KEYS
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtWidgets import QDialog, QHeaderView, QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One thing that the palette finds; ``run`` is called once the palette has closed."""
+
+    id: str
+    kind: str
+    """What stands before the name, such as the menu of a command."""
+    name: str
+    run: Callable[[], object]
+    tip: str = ""
+    keys: str = ""
+    enabled: bool = True
+    colour: tuple[int, int, int] | None = None
+    """RGB 0..255 of a class."""
+
+
+def ranked(choices: Sequence[Choice], text: str) -> list[Choice]:
+    """Those that have all words of ``text``, the best first, and otherwise in the given order.
+
+    Whole words of a name count most, then beginnings of words, then parts of words, then whole words of the kind and of
+    the tip. Only where there is none of these, all of a tip is searched; and only where that has none either, letters
+    that stand in the name in this order with others between them: so "hair" finds the class, and nothing by chance.
+    """
+    words = text.lower().split()
+    ranks = [(max((_rank(choice, word) for word in words), default=0), choice) for choice in choices]
+    found = [choice for rank, choice in sorted(ranks, key=lambda pair: pair[0]) if rank < _NOT_NAMED]
+    if not found:
+        found = [choice for choice in choices if all(word in f"{choice.kind} {choice.tip}".lower() for word in words)]
+    if not found:
+        letters = re.compile(".*".join(map(re.escape, "".join(words))))
+        found = [choice for choice in choices if letters.search(choice.name.lower())]
+    return found
+
+
+_NOT_NAMED = 4
+
+
+def _rank(choice: Choice, word: str) -> int:
+    name, names = choice.name.lower(), _words(choice.name)
+    if word in names:
+        return 0
+    if any(other.startswith(word) for other in names):
+        return 1
+    if word in name:
+        return 2
+    return 3 if word in _words(f"{choice.kind} {choice.tip}") else _NOT_NAMED
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
 
 
 class CommandPalette(QDialog):
-    """Find a command by a part of its name and run it; ``enabled`` are the ids that can be run now."""
+    """Find something by a part of its name; ``chosen`` is what was taken, or None."""
 
-    def __init__(self, enabled: set[str], parent: QWidget | None = None):
+    def __init__(self, choices: Sequence[Choice], parent: QWidget | None = None):
         super().__init__(parent)
         self.setWindowTitle("Commands")
         self.resize(520, 420)
-        self._enabled = enabled
-        self.line = QLineEdit(placeholderText="Type a part of a command's name")
-        self.line.setAccessibleName("Search commands")
+        self._choices, self._shown = choices, list(choices)
+        self.line = QLineEdit(placeholderText="Type a part of a command, class, tool or recent file")
+        self.line.setAccessibleName("Search commands, classes and recent files")
         self.line.setClearButtonEnabled(True)
         self.list = QTreeWidget()
         self.list.setColumnCount(2)
         self.list.setHeaderHidden(True)
         self.list.setRootIsDecorated(False)
         self.list.setStyleSheet("QTreeWidget::item { padding: 2px 4px; }")
-        self.list.setAccessibleName("Commands")
+        self.list.setAccessibleName("What was found")
         self.list.header().setStretchLastSection(False)
         self.list.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.list.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        self.chosen: str | None = None
+        self.chosen: Choice | None = None
         layout = QVBoxLayout(self)
         layout.addWidget(self.line)
         layout.addWidget(self.list)
@@ -51,24 +96,21 @@ class CommandPalette(QDialog):
 
     def _filter(self, text: str) -> None:
         self.list.clear()
-        words = text.lower().split()
-        for command in COMMANDS:
-            known = all(word in f"{command.menu} {command.text} {command.tip}".lower() for word in words)
-            if known and command.id != "palette":
-                item = QTreeWidgetItem([f"{command.menu}: {command.text.rstrip('…')}", ", ".join(command.keys)])
-                item.setToolTip(0, command.tip)
-                item.setData(0, Qt.ItemDataRole.UserRole, command.id)
-                item.setDisabled(command.id not in self._enabled)
-                self.list.addTopLevelItem(item)
-        items = [self.list.topLevelItem(row) for row in range(self.list.topLevelItemCount())]
-        # A command whose name matches comes before those that only mention the word.
-        named = [item for item in items if all(word in item.text(0).lower() for word in words)]
-        self.list.setCurrentItem(next((item for item in named + items if not item.isDisabled()), None))
+        self._shown = ranked(self._choices, text)
+        for choice in self._shown:
+            item = QTreeWidgetItem([f"{choice.kind}: {choice.name}", choice.keys])
+            item.setToolTip(0, choice.tip)
+            item.setDisabled(not choice.enabled)
+            if choice.colour is not None:
+                item.setIcon(0, _swatch(choice.colour))
+            self.list.addTopLevelItem(item)
+        first = next((row for row, choice in enumerate(self._shown) if choice.enabled), None)
+        self.list.setCurrentItem(None if first is None else self.list.topLevelItem(first))
 
     def _take(self) -> None:
-        item = self.list.currentItem()
-        if item is not None and not item.isDisabled():
-            self.chosen = item.data(0, Qt.ItemDataRole.UserRole)
+        row = self.list.indexOfTopLevelItem(self.list.currentItem()) if self.list.currentItem() else -1
+        if row >= 0 and self._shown[row].enabled:
+            self.chosen = self._shown[row]
             self.accept()
 
     def eventFilter(self, watched, event) -> bool:
@@ -79,19 +121,7 @@ class CommandPalette(QDialog):
         return super().eventFilter(watched, event)
 
 
-def shortcut_sheet(parent: QWidget) -> QDialog:
-    """Every key on one sheet, made from the table of commands."""
-    dialog = QDialog(parent)
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.setWindowTitle("Shortcuts")
-    grid = QGridLayout(dialog)
-    grid.setHorizontalSpacing(18)
-    grid.setVerticalSpacing(5)
-    rows = [(", ".join(command.keys), command.text.rstrip("…")) for command in COMMANDS if command.keys]
-    rows += list(MOUSE_KEYS)
-    half = (len(rows) + 1) // 2
-    for index, (keys, text) in enumerate(rows):
-        key = QLabel(f"<b>{keys.replace('<', '&lt;')}</b>")
-        grid.addWidget(key, index % half, 2 * (index // half))
-        grid.addWidget(QLabel(text), index % half, 2 * (index // half) + 1)
-    return dialog
+def _swatch(colour: tuple[int, int, int]) -> QIcon:
+    pixmap = QPixmap(32, 32)
+    pixmap.fill(QColor(*colour))
+    return QIcon(pixmap)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from PySide6.QtWidgets import QColorDialog, QDialog, QFileDialog, QMessageBox, Q
 import maskedit
 from maskedit.document.document import Document
 from maskedit.document.styles import Styles
-from maskedit.gui.dialogs.command_search import CommandPalette
+from maskedit.gui.dialogs.command_search import Choice, CommandPalette
 from maskedit.gui.dialogs.crop import CropDialog
 from maskedit.gui.dialogs.export import Export, ExportDialog
 from maskedit.gui.dialogs.face import CROP, FaceDialog
@@ -135,9 +136,9 @@ class Dialogs:
             return "crop"
         return dialog.chosen() if answer == QDialog.DialogCode.Accepted else None
 
-    def ask_command(self, enabled: set[str]) -> str | None:
-        """The id of a command to run, or None; ``enabled`` are those that can be run now."""
-        dialog = CommandPalette(enabled, self._parent)
+    def ask_command(self, choices: Sequence[Choice]) -> Choice | None:
+        """The one of these to run, or None."""
+        dialog = CommandPalette(choices, self._parent)
         _done(dialog)
         return dialog.chosen
 

@@ -3,7 +3,7 @@
 from PySide6.QtGui import QKeySequence
 
 from maskedit.gui.commands.handlers import Commands
-from maskedit.gui.commands.table import COMMANDS, MOUSE_KEYS
+from maskedit.gui.commands.table import COMMANDS, MOUSE_KEYS, PURPOSES
 
 
 def test_every_key_belongs_to_one_command():
@@ -29,4 +29,5 @@ def test_every_command_has_a_handler_and_every_handler_a_command(window):
 def test_every_command_says_what_it_does():
     assert all(command.text and command.tip and command.menu for command in COMMANDS)
     assert all(command.icon for command in COMMANDS if command.bar)
-    assert all(keys and text for keys, text in MOUSE_KEYS)
+    assert {command.purpose for command in COMMANDS} | {of for *_, of in MOUSE_KEYS} == set(PURPOSES)
+    assert all(keys and text[0].isupper() for keys, text, _ in MOUSE_KEYS)

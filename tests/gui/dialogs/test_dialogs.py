@@ -5,18 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication
 
 import maskedit
-from maskedit.gui.commands.table import COMMANDS
-from maskedit.gui.dialogs.command_search import CommandPalette, shortcut_sheet
 from maskedit.gui.dialogs.export import Export, ExportDialog
 from maskedit.gui.dialogs.source import SourceDialog, Taken
 from maskedit.gui.qimage import image_photo
 from maskedit.labels import FACE_PARTS, palette
 from maskedit.opening.other_face import OtherFace
-from tests.gui.harness import CTRL, SHIFT, key, make_document
+from tests.gui.harness import make_document
 
 
 def test_the_source_dialog(window):
@@ -54,41 +51,6 @@ def test_the_source_dialog_shows_the_palette_of_the_canvas(window, answers, colo
     answers.ask_source = [look]
     window.files.others.take(OtherFace("hats", hats))
     assert answers.asked == ["ask_source"]
-
-
-def test_the_command_palette(window):
-    dialog = CommandPalette({"brush", "undo", "larger", "mirror"}, window)
-    QTest.keyClicks(dialog.line, "brush")
-    QTest.keyClick(dialog.line, Qt.Key.Key_Down)
-    assert dialog.list.currentItem().data(0, Qt.ItemDataRole.UserRole) != "brush"
-    QTest.keyClick(dialog.line, Qt.Key.Key_Up)
-    QTest.keyClick(dialog.line, Qt.Key.Key_Return)
-    assert dialog.chosen == "brush"
-    dialog.line.setText("redo")
-    dialog.chosen = None
-    QTest.keyClick(dialog.line, Qt.Key.Key_Return)  # nothing to redo
-    assert dialog.chosen is None
-    dialog.line.setText("no such command")
-    QTest.keyClick(dialog.line, Qt.Key.Key_Return)
-    assert dialog.chosen is None
-    dialog.deleteLater()
-
-
-def test_the_command_palette_runs_what_is_chosen(window, answers):
-    answers.ask_command = ["eraser", None]
-    key(window, Qt.Key.Key_P, CTRL | SHIFT)
-    assert window.editor.tool == "eraser"
-    assert window.actions_by_id["eraser"].isChecked()
-    key(window, Qt.Key.Key_P, CTRL | SHIFT)
-    assert window.editor.tool == "eraser"
-
-
-def test_the_shortcut_sheet_holds_every_key(window):
-    sheet = shortcut_sheet(window)
-    text = " ".join(label.text() for label in sheet.findChildren(QLabel))
-    assert all(command.text.rstrip("…") in text for command in COMMANDS if command.keys)
-    sheet.show()
-    sheet.close()
 
 
 def test_the_export_dialog(window):
