@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from maskedit.gui.commands.table import COMMANDS, MOUSE_KEYS, PURPOSES
 
@@ -18,13 +18,11 @@ def shortcut_sheet(parent: QWidget) -> QDialog:
     dialog.setWindowTitle("Shortcuts")
     row = QHBoxLayout(dialog)
     row.setSpacing(36)
-    for groups in _columns([(purpose, rows_of(purpose)) for purpose in PURPOSES]):
-        column = QVBoxLayout()
-        column.setSpacing(16)
-        for purpose, rows in groups:
-            column.addLayout(_group(purpose, rows))
-        column.addStretch()
-        row.addLayout(column)
+    heights, columns = [0] * _COLUMNS, [_Column(row) for _ in range(_COLUMNS)]
+    for purpose in PURPOSES:
+        shortest, rows = heights.index(min(heights)), rows_of(purpose)
+        columns[shortest].add(purpose, rows)
+        heights[shortest] += len(rows) + 2  # its title, and the gap below it
     return dialog
 
 
@@ -43,36 +41,33 @@ def written(key: str) -> str:
     return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
 
 
-def _columns(groups: list[tuple[str, list]]) -> list[list[tuple[str, list]]]:
-    """The groups in their order, in columns that are about equally high."""
-    share = sum(len(rows) + 2 for _, rows in groups) / _COLUMNS
-    columns: list[list[tuple[str, list]]] = [[] for _ in range(_COLUMNS)]
-    above = 0
-    for purpose, rows in groups:
-        height = len(rows) + 2  # its title and the gap below it
-        columns[min(int((above + height / 2) / share), _COLUMNS - 1)].append((purpose, rows))
-        above += height
-    return columns
+class _Column:
+    """Groups one below the other, their keys as wide as the widest; goes into the layout ``row``."""
+
+    def __init__(self, row: QHBoxLayout):
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(14)
+        self._grid.setVerticalSpacing(4)
+        self._grid.setColumnStretch(1, 1)
+        row.addLayout(self._grid)
+        row.setAlignment(self._grid, Qt.AlignmentFlag.AlignTop)
+
+    def add(self, purpose: str, rows: list[tuple[str, str]]) -> None:
+        """A title, and a line for each of (keys, what they do)."""
+        line = self._grid.rowCount()
+        if line > 1:  # a new grid has one row
+            self._grid.setRowMinimumHeight(line, 10)
+        self._grid.addWidget(_label(purpose, bold=True, size=1.15), line + 1, 0, 1, 2)
+        for below, (keys, text) in enumerate(rows, line + 2):
+            self._grid.addWidget(_label(keys, bold=True), below, 0)
+            self._grid.addWidget(_label(text), below, 1)
 
 
-def _group(purpose: str, rows: list[tuple[str, str]]) -> QGridLayout:
-    grid = QGridLayout()
-    grid.setHorizontalSpacing(14)
-    grid.setVerticalSpacing(4)
-    grid.setColumnStretch(1, 1)
-    title = QLabel(purpose)
-    font = title.font()
-    font.setBold(True)
-    font.setPointSizeF(font.pointSizeF() * 1.15)
-    title.setFont(font)
-    grid.addWidget(title, 0, 0, 1, 2)
-    for line, (keys, text) in enumerate(rows, 1):
-        key, what = QLabel(keys), QLabel(text)
-        for label in (key, what):
-            label.setTextFormat(Qt.TextFormat.PlainText)  # keys such as < are no HTML
-        bold = key.font()
-        bold.setBold(True)
-        key.setFont(bold)
-        grid.addWidget(key, line, 0)
-        grid.addWidget(what, line, 1)
-    return grid
+def _label(text: str, *, bold: bool = False, size: float = 1.0) -> QLabel:
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)  # keys such as < are no HTML
+    font = label.font()
+    font.setBold(bold)
+    font.setPointSizeF(font.pointSizeF() * size)
+    label.setFont(font)
+    return label
