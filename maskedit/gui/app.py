@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from maskedit.gui.dialogs.dialogs import Dialogs
     from maskedit.gui.main_window import MainWindow
+    from maskedit.render.results import FaceRenderer
 
 EXAMPLE = """examples:
   maskedit                                 a bundled portrait, ready to paint
@@ -48,7 +49,8 @@ def main(
 
     Args:
         arguments: the command line without the program's name; ``sys.argv`` when None.
-        make_renderer: makes the renderer in the worker's thread; the shipped one when None.
+        make_renderer: makes the renderer in the worker's thread, whatever is chosen; one of the chosen weights and
+            engine when None.
         make_finder: makes the face finder there, likewise.
         on_window: called with the window once it is shown.
         settings: remember folders, recent files and the window's place; the person's own when None.
@@ -65,20 +67,35 @@ def main(
     from maskedit.gui.editor import Editor
     from maskedit.gui.files import recovery
     from maskedit.gui.main_window import MainWindow
+    from maskedit.gui.preferences import DEFAULTS, Preferences
+    from maskedit.gui.rendering.chooser import RendererChoice
     from maskedit.gui.rendering.worker import shipped_finder, shipped_renderer
     from maskedit.logs import logging_to
 
     application = QApplication.instance() or QApplication(sys.argv[:1])
     application.setApplicationName("maskedit")
     application.setApplicationDisplayName("maskedit")
-    theme.apply(application)
+    settings = settings or QSettings("maskedit", "maskedit")
+    preferred = Preferences(settings)
+    theme.apply(application, preferred["theme"])
     with logging_to(recovery.log_file(), verbose=options.verbose):
         device, precision = options.device, options.precision
+
+        def make(choice: RendererChoice) -> FaceRenderer:
+            if make_renderer is not None:
+                return make_renderer()
+            return shipped_renderer(choice.weights, device, precision, choice.engine)
+
+        # The command line comes before what was chosen in another run; where that is gone, it goes on without.
+        weights, engine = options.weights or preferred["weights"], options.engine or preferred["engine"]
         editor = Editor(
-            make_renderer or partial(shipped_renderer, options.weights, device, precision, options.engine),
+            make,
             make_finder or partial(shipped_finder, device, precision),
+            choice=RendererChoice(Path(weights) if weights else None, engine),
+            fallback=RendererChoice(options.weights, options.engine or DEFAULTS["engine"]),
         )
-        window = MainWindow(editor, settings or QSettings("maskedit", "maskedit"), dialogs)
+        window = MainWindow(editor, settings, dialogs)
+        window.preferences.follow("theme", partial(theme.apply, application))
         return _edit(application, window, options, on_window)
 
 
@@ -172,9 +189,11 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="the photo's label map; NAME_labels.png beside it when left out, or drawn by the parser",
     )
-    parser.add_argument("--weights", help="a .safetensors checkpoint; the shipped one when left out")
+    parser.add_argument(
+        "--weights", type=Path, help="a .safetensors checkpoint; when left out, the one chosen in the window last"
+    )
     add_device(parser)
-    parser.add_argument("--engine", default="auto", choices=ENGINES, help="what renders; the fastest when left out")
+    parser.add_argument("--engine", choices=ENGINES, help="what renders; as the preferences say when left out")
     parser.add_argument("--verbose", action="store_true", help="write the log to the terminal as well")
     parser.add_argument("--timing", action="store_true", help="print when the window stood, in seconds from the start")
     parser.add_argument("--version", action="version", version=f"maskedit {maskedit.__version__}")

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 from maskedit.document.document import Document
 from maskedit.document.history import Box
 from maskedit.document.styles import PartStyle
+from maskedit.gui.rendering.chooser import RendererChoice, RendererChooser
 from maskedit.gui.rendering.client import RenderClient
 from maskedit.gui.rendering.face_tuning import FaceTuning
 from maskedit.gui.rendering.job_runner import JobRunner
@@ -29,8 +30,10 @@ class Editor(QObject):
     """What the window shows and the tools act on.
 
     Args:
-        make_renderer: called once, in the render thread, to load torch and the weights.
-        make_finder: called there when a face is to be found or parsed, likewise.
+        make_renderer: called in the render thread to load torch and the weights that are chosen.
+        make_finder: called there once, when a face is to be found or parsed.
+        choice: what renders first; the bundled weights when None.
+        fallback: what renders instead where that cannot be made; nothing else than ``choice`` when None.
     """
 
     document_changed = Signal()
@@ -46,12 +49,18 @@ class Editor(QObject):
 
     def __init__(
         self,
-        make_renderer: Callable[[], FaceRenderer],
+        make_renderer: Callable[[RendererChoice], FaceRenderer],
         make_finder: Callable[[], object] | None = None,
         parent: QObject | None = None,
+        *,
+        choice: RendererChoice | None = None,
+        fallback: RendererChoice | None = None,
     ):
         super().__init__(parent)
-        self.thread = RenderThread(make_renderer, make_finder or _no_finder)
+        choice = choice or RendererChoice()
+        self.chooser = RendererChooser(self, make_renderer, choice, fallback or choice)
+        """Which weights and engine render."""
+        self.thread = RenderThread(self.chooser.make_first, make_finder or _no_finder)
         self.render = RenderClient(self.thread, self.tell, self)
         """Asks for pictures, and knows the one that is shown."""
         self.jobs = JobRunner(self.thread, self._engaged, self.tell, self)

@@ -30,6 +30,7 @@ from maskedit.gui.commands.menus import Menus
 from maskedit.gui.dialogs.dialogs import Dialogs
 from maskedit.gui.editor import BRUSHES, TOOLS, Editor
 from maskedit.gui.files.files import BUNDLED, Files
+from maskedit.gui.files.weights import Weights
 from maskedit.gui.panels.brush_bar import BrushBar
 from maskedit.gui.panels.digits import DigitEntry
 from maskedit.gui.panels.learn_bar import LearnBar
@@ -37,6 +38,7 @@ from maskedit.gui.panels.message_bar import MessageBar
 from maskedit.gui.panels.palette_panel import PalettePanel
 from maskedit.gui.panels.status import StatusLine, absence_text
 from maskedit.gui.panels.style_panel import StylePanel
+from maskedit.gui.preferences import Preferences
 from maskedit.gui.qimage import photo_image
 from maskedit.gui.rendering.messages import LearningProgress
 from maskedit.gui.states import Level
@@ -53,7 +55,7 @@ class MainWindow(QMainWindow):
     """Binds widgets to the editor; holds no state of its own but what the screen shows.
 
     Args:
-        settings: remembers the window's place, folders and recent files.
+        settings: remembers the window's place, folders, recent files and preferences.
         dialogs: ask the person; over this window when None.
     """
 
@@ -64,8 +66,10 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(QSize(1440, 760).boundedTo(self.screen().availableSize()))
         self._settings = settings
+        self.preferences = Preferences(settings)
         self._close_at_once = False
         self.files = Files(editor, self.dialogs, settings, self)
+        self.weights = Weights(editor, self.dialogs, self.preferences, self)
 
         self.viewport = Viewport(self)
         self.photo_view = ImageView(self.viewport, "Photo")
@@ -80,6 +84,7 @@ class MainWindow(QMainWindow):
         self.status = StatusLine(self.statusBar(), editor, self.viewport)
         self.statusBar().addPermanentWidget(self.learn_bar)
         self._connect()
+        self._follow_preferences()
         self._explain_absence()
         self._list_recent()
         self._update_actions()
@@ -188,6 +193,15 @@ class MainWindow(QMainWindow):
         self.result_view.hovered.connect(self.status.show_pointer)
         self.canvas.hovered.connect(self._canvas_hovered)
 
+    def _follow_preferences(self) -> None:
+        follow, actions = self.preferences.follow, self.actions_by_id
+        follow("bar_text", self.menus.show_text)
+        follow("colour_blind", self.show_colour_blind)
+        follow("live", self.editor.render.set_live)
+        follow("autosave", self.files.recovery.set_seconds)
+        for command in ("bar_text", "colour_blind"):
+            follow(command, actions[command].setChecked)
+
     # What the editor tells --------------------------------------------------------------------------------------
 
     @Slot()
@@ -268,6 +282,12 @@ class MainWindow(QMainWindow):
         self._panels[0].setVisible(on)
         self.actions_by_id["photo_view"].setChecked(on)
         self._settings.setValue("photo_view", on)
+
+    def show_colour_blind(self, on: bool) -> None:
+        """Labels in the second palette; files keep the published one."""
+        self.editor.set_option("colour_blind", on)
+        self.canvas.refresh_colours()
+        self.palette_panel.set_colour_blind(on)
 
     def show_confidence(self, document: Document, confidence: np.ndarray) -> None:
         """Where the parser was unsure of a document's photo, if that is still wanted."""

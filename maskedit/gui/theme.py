@@ -1,21 +1,54 @@
-"""Fusion in the system's light or dark scheme, and icons that follow it."""
+"""Fusion in a light or a dark scheme, and icons that follow it."""
 
 from __future__ import annotations
 
 import qtawesome
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QIcon, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QToolTip
 
 ACCENT = QColor(66, 133, 244)
+SCHEMES = {"system": Qt.ColorScheme.Unknown, "light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
+"""What the look may be, as Qt calls it; ``system`` is what the desktop says."""
+
+_ROLE = QPalette.ColorRole
+_COLOURS = {
+    "light": {
+        **dict.fromkeys((_ROLE.WindowText, _ROLE.Text, _ROLE.ButtonText, _ROLE.ToolTipText), "#000000"),
+        **{_ROLE.Window: "#efefef", _ROLE.Button: "#efefef", _ROLE.Base: "#ffffff", _ROLE.AlternateBase: "#f7f7f7"},
+        **{_ROLE.Light: "#ffffff", _ROLE.Midlight: "#cacaca", _ROLE.Mid: "#b8b8b8", _ROLE.Dark: "#9f9f9f"},
+        **{_ROLE.Shadow: "#767676", _ROLE.ToolTipBase: "#ffffdc", _ROLE.PlaceholderText: "#808080"},
+        **{_ROLE.BrightText: "#ffffff", _ROLE.Link: "#0b57d0", _ROLE.LinkVisited: "#7c3aed"},
+    },
+    "dark": {
+        **dict.fromkeys((_ROLE.WindowText, _ROLE.Text, _ROLE.ButtonText, _ROLE.ToolTipText), "#e8e8ea"),
+        **{_ROLE.Window: "#2d2d31", _ROLE.Button: "#38383d", _ROLE.Base: "#222226", _ROLE.AlternateBase: "#2a2a2e"},
+        **{_ROLE.Light: "#55555b", _ROLE.Midlight: "#48484e", _ROLE.Mid: "#29292d", _ROLE.Dark: "#1c1c1f"},
+        **{_ROLE.Shadow: "#101012", _ROLE.ToolTipBase: "#3c3c42", _ROLE.PlaceholderText: "#9a9aa2"},
+        **{_ROLE.BrightText: "#ffffff", _ROLE.Link: "#8ab4f8", _ROLE.LinkVisited: "#c58af9"},
+    },
+}
+_DISABLED = {"light": "#9a9a9a", "dark": "#77777e"}
 
 
-def apply(application: QApplication) -> None:
-    """The same look on every system; light or dark as the system says."""
-    application.setStyle("Fusion")
-    colours = application.palette()
-    colours.setColor(QPalette.ColorRole.Highlight, ACCENT)
-    colours.setColor(QPalette.ColorRole.HighlightedText, QColor("white"))
+def apply(application: QApplication, scheme: str = "system") -> None:
+    """The same look on every system; ``scheme`` is one of `SCHEMES`, and any other word is the system's.
+
+    Light and dark bring colours of their own: where the desktop reports no scheme, as on bare X11, Qt has none to give.
+    """
+    if application.style().name() != "fusion":
+        application.setStyle("Fusion")
+    application.styleHints().setColorScheme(SCHEMES.get(scheme, Qt.ColorScheme.Unknown))
+    colours = QPalette()  # what is not set in it is the system's, and follows it
+    for role, colour in _COLOURS.get(scheme, {}).items():
+        colours.setColor(role, QColor(colour))
+    if scheme in _DISABLED:
+        for role in (_ROLE.WindowText, _ROLE.Text, _ROLE.ButtonText, _ROLE.HighlightedText):
+            colours.setColor(QPalette.ColorGroup.Disabled, role, QColor(_DISABLED[scheme]))
+    colours.setColor(_ROLE.Highlight, ACCENT)
+    colours.setColor(_ROLE.HighlightedText, QColor("white"))
     application.setPalette(colours)
+    QToolTip.setPalette(application.palette())
 
 
 def icon(name: str, palette: QPalette) -> QIcon:

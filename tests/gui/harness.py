@@ -213,6 +213,7 @@ def make_window(
     finder=None,
     whole_face: bool = True,
     dialogs=None,
+    choosing=None,
 ) -> MainWindow:
     """A window as ``main`` makes it; ``engine`` is one, or a function that makes one.
 
@@ -220,9 +221,11 @@ def make_window(
         finder: finds faces and parses; one that finds ``FOUND`` when None.
         whole_face: whether the engine's picture is shown as it is, and not laid into the photo.
         dialogs: answer for the person; every question fails the test when None.
+        choosing: makes the engine of a `RendererChoice`, in place of ``engine``.
     """
     finder = finder or FakeFinder(FOUND)
-    editor = Editor(engine if callable(engine) else lambda: engine, lambda: finder)
+    make = choosing or (lambda _: engine() if callable(engine) else engine)
+    editor = Editor(make, lambda: finder)
     editor.set_option("whole_face", whole_face)
     window = MainWindow(editor, QSettings("maskedit", "maskedit"), dialogs or Answers().dialogs)
     window.files.show_document(document or make_document())

@@ -45,6 +45,7 @@ class Commands:
             "parse_photo": self._first_aborting(files.parse_photo),
             "abort": self._unless_aborting(window.message_bar.hide),
             "paste": self._first_aborting(files.paste),
+            "preferences": self._first_aborting(self._ask_preferences),
             **{tool: self._tool(tool) for tool in TOOLS},
             "smaller": lambda: self._step_brush(-1),
             "larger": lambda: self._step_brush(1),
@@ -60,7 +61,7 @@ class Commands:
             "style_from_photo": self._first_aborting(files.others.from_photo),
             "style_from_colour": self._first_aborting(files.others.from_colour),
             "own_style": self._first_aborting(files.others.own),
-            "colour_blind": self._use_colour_blind_palette,
+            "colour_blind": self._preference("colour_blind"),
             "fit": view.fit,
             "actual_size": lambda: view.set_zoom(1 / window.devicePixelRatioF()),
             "zoom_in": lambda: view.set_zoom(view.zoom * 1.25),
@@ -70,13 +71,15 @@ class Commands:
             "confidence": self._show_confidence,
             "what_changes": window.show_what_changes,
             "compare": lambda on: window.result_view.set_split(0.5 if on else None),
-            "live": render.set_live,
+            "bar_text": self._preference("bar_text"),
+            "live": self._preference("live"),
             "render": render.render_now,
             "whole_face": lambda on: editor.set_option("whole_face", on),
             "detail": lambda on: editor.set_option("detail", on),
             "learn": editor.tuning.begin,
             "stop_learning": editor.tuning.stop,
             "forget_face": editor.tuning.forget,
+            "weights": self._first_aborting(window.weights.ask),
             "palette": self._search,
             "shortcuts": lambda: shortcut_sheet(window).show(),
             "bug_report": self._copy_bug_report,
@@ -107,6 +110,16 @@ class Commands:
     def _tool(self, tool: str) -> Callable[[], None]:
         return lambda: self._editor.set_tool(tool)
 
+    def _preference(self, name: str) -> Callable[[bool], None]:
+        def handler(on: bool) -> None:
+            self._window.preferences[name] = on
+
+        return handler
+
+    def _ask_preferences(self) -> None:
+        window = self._window
+        window.dialogs.ask_preferences(window.preferences, window.actions_by_id, window.weights)
+
     def _step_brush(self, steps: int) -> None:
         """A step is a tenth of the size, and a pixel at least."""
         size = self._editor.brush
@@ -117,11 +130,6 @@ class Commands:
     def _paint_only_over(self, on: bool) -> None:
         under = self._canvas.label_under_cursor()
         self._editor.set_option("only_over", (self._editor.label if under is None else under) if on else None)
-
-    def _use_colour_blind_palette(self, on: bool) -> None:
-        self._editor.set_option("colour_blind", on)
-        self._canvas.refresh_colours()
-        self._window.palette_panel.set_colour_blind(on)
 
     def _show_confidence(self, on: bool) -> None:
         window, document = self._window, self._editor.document

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QPalette
 from PySide6.QtWidgets import QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from maskedit.gui import theme
-from maskedit.gui.commands.table import COMMANDS, Command
+from maskedit.gui.commands.table import COMMANDS, PURPOSES, Command
+
+# Fusion's own lines between the groups can hardly be seen.
+_SEPARATORS = "QToolBar::separator { background: palette(midlight); width: 1px; margin: 5px 6px; }"
+_ROW = PURPOSES.index("Painting") + 1
+"""How many groups stand in the upper row of the tool bar, where texts make two rows of it."""
 
 
 class Menus:
@@ -18,7 +23,7 @@ class Menus:
     Args:
         window: gets the menu bar, the tool bar and the keys.
         handlers: what each command does, by its id.
-        brush: the widget that follows the tools in the tool bar.
+        brush: the widget that follows what paints in the tool bar.
     """
 
     def __init__(self, window: QMainWindow, handlers: dict[str, Callable], brush: QWidget):
@@ -26,10 +31,16 @@ class Menus:
         self._menus: dict[str, QMenu] = {}
         self._groups: dict[str, QActionGroup] = {}
         self.by_id = {command.id: self._action(command, handlers[command.id]) for command in COMMANDS}
-        self.bar = self._tool_bar(brush)
+        self.bar = self._tool_bar("tools", PURPOSES[:_ROW], brush)
+        self._more = self._tool_bar("more tools", PURPOSES[_ROW:])
+        # A tool bar shares spare room among the widgets in it; this one takes all of it.
+        rest = QWidget()
+        rest.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._more.addWidget(rest)
 
     def _action(self, command: Command, handler: Callable) -> QAction:
         action = QAction(command.text, self._window)
+        action.setIconText(command.short or command.text.rstrip("…"))
         keys = f" ({command.keys[0]})" if command.keys else ""
         tip = f"{command.text.rstrip('…')}{keys}: {command.tip}"
         action.setToolTip(tip)
@@ -51,27 +62,36 @@ class Menus:
         self._window.addAction(action)
         return action
 
-    def _tool_bar(self, brush: QWidget) -> QToolBar:
-        bar = QToolBar("Tools", self._window)
-        bar.setObjectName("tools")
+    def _tool_bar(self, name: str, purposes: Sequence[str], brush: QWidget | None = None) -> QToolBar:
+        """The commands of the bar by what they are for, a separator between two purposes."""
+        bar = QToolBar(name.capitalize(), self._window)
+        bar.setObjectName(name)
         bar.setIconSize(QSize(20, 20))
         bar.setMovable(False)
-        shown = [command for command in COMMANDS if command.bar]
-        for before, command in zip([None, *shown], shown, strict=False):
-            if before is not None and before.menu != command.menu:
-                if before.menu == "Tools":
-                    bar.addWidget(brush)
+        bar.setStyleSheet(_SEPARATORS)
+        for purpose in purposes:
+            shown = [command for command in COMMANDS if command.bar and command.purpose == purpose]
+            if shown and (bar.actions() or brush is None):
                 bar.addSeparator()
-            bar.addAction(self.by_id[command.id])
-        # A tool bar shares spare room among the widgets in it; this one takes all of it.
-        rest = QWidget()
-        rest.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        bar.addWidget(rest)
+            bar.addActions([self.by_id[command.id] for command in shown])
+        if brush is not None:
+            bar.addWidget(brush)
         # All of it is in the menus too: a button that took the focus would only take it from the canvas.
         for button in bar.findChildren(QToolButton):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._window.addToolBar(bar)
         return bar
+
+    def show_text(self, on: bool) -> None:
+        """Words beside the icons of the tool bar, which has two rows then."""
+        style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if on else Qt.ToolButtonStyle.ToolButtonIconOnly
+        for bar in (self.bar, self._more):
+            bar.setToolButtonStyle(style)
+        self._more.actions()[0].setVisible(not on)  # a separator, between the two bars in one row
+        if on:
+            self._window.insertToolBarBreak(self._more)
+        else:
+            self._window.removeToolBarBreak(self._more)
 
     def submenu(self, title: str, *, after: str) -> QMenu:
         """A new menu in the File menu, behind one of its commands."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QAction, QColor
 from PySide6.QtWidgets import QColorDialog, QDialog, QFileDialog, QMessageBox, QPushButton, QWidget
 
 import maskedit
@@ -18,13 +19,21 @@ from maskedit.gui.dialogs.command_search import Choice, CommandPalette
 from maskedit.gui.dialogs.crop import CropDialog
 from maskedit.gui.dialogs.export import Export, ExportDialog
 from maskedit.gui.dialogs.face import CROP, FaceDialog
+from maskedit.gui.dialogs.preferences import PreferencesDialog
 from maskedit.gui.dialogs.source import Preview, SourceDialog, Taken
+from maskedit.gui.dialogs.weights import WeightsDialog
+from maskedit.gui.preferences import Preferences
 from maskedit.imaging import Square
 from maskedit.opening.other_face import OtherFace
+
+if TYPE_CHECKING:
+    from maskedit.gui.files.weights import Weights
 
 PHOTOS = "Photos and sessions (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff *.maskedit);;All files (*)"
 LABEL_MAPS = "Label maps (*.png *.bmp *.tif *.tiff);;All files (*)"
 SESSIONS = "maskedit sessions (*.maskedit)"
+WEIGHTS = "Weights (*.safetensors)"
+CHECKPOINTS = "PyTorch checkpoints (*.pth);;All files (*)"
 
 
 class Dialogs:
@@ -141,6 +150,14 @@ class Dialogs:
         dialog = CommandPalette(choices, self._parent)
         _done(dialog)
         return dialog.chosen
+
+    def ask_preferences(self, preferences: Preferences, actions: dict[str, QAction], weights: Weights) -> None:
+        """Let the person set what is remembered; each choice holds at once."""
+        _done(PreferencesDialog(preferences, actions, weights, self._parent))
+
+    def ask_weights(self, weights: Weights) -> None:
+        """Show the card of the weights that draw, and let the person choose others; they draw at once."""
+        _done(WeightsDialog(weights, self._parent))
 
     def about(self, engine: str, weights: str, log_file: Path) -> None:
         """Version, engine, what the weights say of themselves, their licence included, and where the log is."""

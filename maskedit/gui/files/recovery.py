@@ -52,6 +52,10 @@ class Recovery(QObject):
         self._failed.connect(self._write_failed)
         editor.history_changed.connect(self._count_edits)
 
+    def set_seconds(self, seconds: int) -> None:
+        """How often unsaved work is written."""
+        self._timer.setInterval(max(1, seconds) * 1000)
+
     def forget(self, edits: int) -> None:
         """The document is safe, or another one is open, which has had so many edits: nothing is left to recover."""
         self._edits_written = edits

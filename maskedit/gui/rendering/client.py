@@ -49,6 +49,8 @@ class RenderClient(QObject):
         """Styles that are shown in place of the document's, while a person tries them."""
         self._sequence = 0
         """Of the newest request."""
+        self._renewed = 0
+        """The last of those that another renderer may have answered than the one that there is."""
         self._failed = False
         """Whether that has failed."""
         self.engine_state = EngineState.STARTING
@@ -124,6 +126,11 @@ class RenderClient(QObject):
         self._schedule()
         self.state_changed.emit()
 
+    def renew(self) -> None:
+        """Another renderer draws now: what is shown is out of date."""
+        self._renewed = self._sequence
+        self.render_now()
+
     def begin(self) -> None:
         """The thread runs now: ask for what is due."""
         self._schedule()
@@ -184,6 +191,8 @@ class RenderClient(QObject):
         if self.rendered is None or self.rendered.provisional:
             return False
         request, document = self.rendered.request, self.document
+        if request.sequence <= self._renewed:
+            return False
         wanted = document.revision, self.blend, document.face_weights, document.styles
         return (request.revision, request.blend, request.face_weights, request.styles) == wanted
 

@@ -14,6 +14,7 @@ from PySide6.QtGui import QImage
 from maskedit.gui.rendering.messages import Rendered, RenderRequest
 from maskedit.imaging import Square
 from maskedit.render.compositing import Composite
+from maskedit.render.results import FaceRenderer
 
 
 class Services(Protocol):
@@ -25,6 +26,10 @@ class Services(Protocol):
     @property
     def finder(self) -> Any:
         """The face finder, with its parser; made when it is first asked for."""
+        ...
+
+    def exchange_renderer(self, make: Callable[[], FaceRenderer]) -> None:
+        """Render with what ``make`` makes from now on; where it raises, the renderer that there is stays."""
         ...
 
     def at_full_size(self, rendered: Rendered, original: np.ndarray, square: Square) -> Composite:

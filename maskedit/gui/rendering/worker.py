@@ -90,10 +90,20 @@ class RenderWorker(QObject):
 
     def _ready_renderer(self) -> EditRenderer:
         if self._renderer is None:
-            self._renderer = EditRenderer(self._make_renderer())
-            logger.info("%s\n%s", self._renderer.engine, self._renderer.about)
-            self.ready.emit(self._renderer.engine, self._renderer.about)
+            self._use(EditRenderer(self._make_renderer()))
         return self._renderer
+
+    def exchange_renderer(self, make: Callable[[], FaceRenderer]) -> None:
+        """See `Services`; a learning under way ends, for it trains the network of before."""
+        renderer = EditRenderer(make())
+        self._drop_learning()
+        self._make_renderer = make
+        self._use(renderer)
+
+    def _use(self, renderer: EditRenderer) -> None:
+        self._renderer = renderer
+        logger.info("%s\n%s", renderer.engine, renderer.about)
+        self.ready.emit(renderer.engine, renderer.about)
 
     @Slot()
     def work(self) -> None:
