@@ -47,6 +47,8 @@ class LabelCanvas(ImageView):
         self._outline: QPainterPath | None = None
         self._doubt: QImage | None = None
         self._resize_from: tuple[QPointF, int] | None = None
+        self._shift_from: QPointF | None = None
+        """Where a brush was pressed with Shift: a click is a straight line, a drag sizes the brush."""
         self._pen_down = False
         self._button = Qt.MouseButton.NoButton
         """The button that began the gesture; the other one does not end it."""
@@ -208,7 +210,7 @@ class LabelCanvas(ImageView):
     def abort(self) -> None:
         """Put back what the gesture in progress did."""
         self.tools.abort()
-        self._resize_from = None
+        self._resize_from = self._shift_from = None
         self._pen_down = False
         self._button = Qt.MouseButton.NoButton
         self.update()
@@ -217,7 +219,8 @@ class LabelCanvas(ImageView):
 
     def mousePressEvent(self, event) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
-        if self._button != Qt.MouseButton.NoButton or self._resize_from is not None or self._pan_from is not None:
+        resizing = self._resize_from is not None or self._shift_from is not None
+        if self._button != Qt.MouseButton.NoButton or resizing or self._pan_from is not None:
             return
         if self._editor.document is None or self.pans(event):
             self.start_pan(event.position())
@@ -228,6 +231,8 @@ class LabelCanvas(ImageView):
             self._resize_from = (event.position(), self._editor.brush)
         elif left and modifiers & Qt.KeyboardModifier.ControlModifier:
             self.tools.pick(point)
+        elif left and modifiers & Qt.KeyboardModifier.ShiftModifier and self._editor.tool in BRUSHES:
+            self._shift_from = event.position()
         elif left or event.button() == Qt.MouseButton.RightButton:
             self._button, self._pressed_at = event.button(), event.position()
             self.outline_label(None)
@@ -243,6 +248,10 @@ class LabelCanvas(ImageView):
             start, brush = self._resize_from
             self._editor.set_brush(brush + (event.position().x() - start.x()) / max(self.scale, 0.25))
             self._show_ring(self.to_image(start))
+            return
+        if self._shift_from is not None:
+            if (event.position() - self._shift_from).manhattanLength() >= QApplication.startDragDistance():
+                self._shift_from, self._resize_from = None, (event.position(), self._editor.brush)
             return
         if event.buttons() & self._button and not self._is_still_a_click(event.position()):
             self.tools.move(self._point(event.position()))
@@ -260,6 +269,11 @@ class LabelCanvas(ImageView):
         elif self._resize_from is not None:
             self._resize_from = None
             self._hover(event.position())
+        elif self._shift_from is not None:
+            if event.button() == Qt.MouseButton.LeftButton:
+                point, self._shift_from = self._point(self._shift_from), None
+                self.tools.press(point, erase=False, shift=True)
+                self.tools.release()
         elif event.button() == self._button:
             self._button = Qt.MouseButton.NoButton
             self.tools.release()

@@ -30,7 +30,7 @@ class BrushBar(QWidget):
         # Tab reaches it, a click does not: the keys stay with the canvas.
         self.slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.slider.setAccessibleName("Brush size")
-        self.slider.setToolTip("Brush size ([ and ], or Alt+drag)")
+        self.slider.setToolTip("Brush size ([ and ], or Shift+drag, Alt+drag)")
         self.slider.valueChanged.connect(self._moved)
         row.addWidget(self.text)
         row.addWidget(self.slider)

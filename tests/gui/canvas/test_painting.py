@@ -222,6 +222,29 @@ def test_alt_drag_sets_the_size(window, editor, document):
     assert document.revision == revision
 
 
+def test_shift_drag_sets_the_size_and_paints_nothing(window, editor, document):
+    click(window, 30, 40)
+    revision = document.revision
+    drag(window, (100, 100), (110, 100), (140, 100), modifiers=SHIFT)
+    assert editor.brush == pytest.approx(50, abs=2)  # from where the drag began: a click that trembles sizes nothing
+    assert document.revision == revision
+    drag(window, (220, 210), (221, 211), modifiers=SHIFT)
+    assert document.label_at(125, 125) == document.label_at(220, 210) == HAT
+    assert editor.brush == pytest.approx(50, abs=2)
+    QTest.mousePress(window.canvas, LEFT, SHIFT, at(window, 60, 200))
+    key(window, Qt.Key.Key_Escape)
+    QTest.mouseRelease(window.canvas, LEFT, SHIFT, at(window, 60, 200))
+    assert document.history.position == 2
+
+
+def test_shift_drag_with_another_tool_is_that_tool_s(window, editor, document):
+    editor.set_tool("fill")
+    label = document.label_at(100, 100)
+    drag(window, (100, 100), (140, 100), modifiers=SHIFT)
+    assert editor.brush == 20
+    assert not (document.labels == label).any()
+
+
 @pytest.mark.parametrize("corner", [(0, 0), (SIDE, 0), (0, SIDE), (SIDE, SIDE)])
 def test_drags_over_the_corners_clip(window, document, corner):
     x, y = corner
