@@ -75,7 +75,7 @@ class Weights(QObject):
 
     def ask(self) -> None:
         """Show the weights' card, and let the person choose others."""
-        self.note, self._asking = "", True
+        self.note, self._asking = self.note if self.busy else "", True
         self._read_card()
         self._dialogs.ask_weights(self)
         self._asking = False
@@ -104,11 +104,14 @@ class Weights(QObject):
 
     def use(self, **changes: Path | str | None) -> None:
         """Draw with other ``weights``, None for the bundled ones, or another ``engine``; what draws is remembered."""
+        learning = self._editor.tuning.progress is not None
 
         def chosen() -> None:
             for name, value in changes.items():
                 self._preferences[name] = str(Path(value).absolute()) if isinstance(value, Path) else value or ""
             self._tell("", busy=False)
+            if learning:
+                self._editor.tell(Level.INFO, "The face is not learned any more: another network draws now.")
 
         self._tell("It is loaded…", busy=True)
         self._editor.chooser.choose(then=chosen, otherwise=self._failed, **changes)
@@ -151,10 +154,11 @@ def _read(path: Path) -> Card:
     header = read_header(path)
     described = list(describe(path))
     size = dict(line.split(": ", 1) for line in described if line.startswith(("size: ", "parameters: ")))
+    variant = getattr(header.config, "variant", header.network)
     return Card(
         (
             ("File", str(path)),
-            ("Network", f"{header.network}, {header.config.variant}, width {header.config.width}"),
+            ("Network", f"Dense Mapping Network ({variant}), width {header.config.width}"),
             ("Size", f"{size['size']}, {size['parameters']} parameters"),
             *_facts(header.card),
         ),
