@@ -316,7 +316,8 @@ class MainWindow(QMainWindow):
     def _list_recent(self) -> None:
         self._recent_menu.clear()
         for path in self.files.recent():
-            self._recent_menu.addAction(str(path), lambda path=path: self.files.open(path))
+            # A name may hold an &, which would be taken for a mark of the next letter.
+            self._recent_menu.addAction(str(path).replace("&", "&&"), lambda path=path: self.files.open(path))
         self._recent_menu.setEnabled(bool(self._recent_menu.actions()))
 
     # Qt ---------------------------------------------------------------------------------------------------------

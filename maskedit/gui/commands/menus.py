@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QPalette
 from PySide6.QtWidgets import QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from maskedit.gui import theme
+from maskedit.gui.commands.mnemonics import give_mnemonics
 from maskedit.gui.commands.table import COMMANDS, PURPOSES, Command
 
 # Fusion's own lines between the groups can hardly be seen.
@@ -55,6 +56,7 @@ class Menus:
             self._groups[command.group].addAction(action)
         if command.menu not in self._menus:
             self._menus[command.menu] = self._window.menuBar().addMenu(f"&{command.menu}")
+            give_mnemonics(self._menus[command.menu])
         menu = self._menus[command.menu]
         if command.separated:
             menu.addSeparator()
@@ -100,6 +102,7 @@ class Menus:
         following = actions[actions.index(self.by_id[after]) + 1]
         submenu = QMenu(title, menu)
         menu.insertMenu(following, submenu)
+        give_mnemonics(submenu)
         return submenu
 
     def show_state(self, checked: dict[str, bool], enabled: dict[str, bool]) -> None:

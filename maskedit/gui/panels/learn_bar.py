@@ -19,6 +19,7 @@ class LearnBar(QFrame):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)  # the text says it
         self.bar.setFixedSize(160, 10)
+        self.bar.setAccessibleName("Learning this face")
         self.stop = QToolButton(text="Stop")
         # A click leaves the keys with the canvas.
         self.stop.setFocusPolicy(Qt.FocusPolicy.TabFocus)
