@@ -136,7 +136,7 @@ def _edit(
     if not editor.stop():
         # A render cannot be interrupted, and a thread cannot be killed safely. Everything is saved: wait, then go.
         sys.stdout.flush()
-        if not editor.join(seconds=20.0):
+        if not editor.thread.join(seconds=20.0):
             os._exit(code)
     return code
 

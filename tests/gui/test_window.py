@@ -264,6 +264,7 @@ def test_a_dark_theme(window):
         QApplication.setPalette(dark)
         QTest.qWait(20)
         assert window.grab().toImage().pixelColor(600, 4).lightness() < 80
+        assert window.menus.bar.grab().toImage().pixelColor(2, 8).lightness() < 80
         icon = window.actions_by_id["save"].icon().pixmap(20, 20).toImage()
         strokes = [icon.pixelColor(x, y) for x in range(icon.width()) for y in range(icon.height())]
         assert max(colour.lightness() for colour in strokes if colour.alpha() > 200) > 150

@@ -12,8 +12,6 @@ from maskedit.gui import theme
 from maskedit.gui.commands.mnemonics import give_mnemonics
 from maskedit.gui.commands.table import COMMANDS, PURPOSES, Command
 
-# Fusion's own lines between the groups can hardly be seen.
-_SEPARATORS = "QToolBar::separator { background: palette(midlight); width: 1px; margin: 5px 6px; }"
 _ROW = PURPOSES.index("Painting") + 1
 """How many groups stand in the upper row of the tool bar, where texts make two rows of it."""
 
@@ -70,7 +68,6 @@ class Menus:
         bar.setObjectName(name)
         bar.setIconSize(QSize(20, 20))
         bar.setMovable(False)
-        bar.setStyleSheet(_SEPARATORS)
         for purpose in purposes:
             shown = [command for command in COMMANDS if command.bar and command.purpose == purpose]
             if shown and (bar.actions() or brush is None):
@@ -113,7 +110,13 @@ class Menus:
             self.by_id[id].setEnabled(on)
 
     def draw_icons(self, palette: QPalette) -> None:
-        """Icons in the theme's colours; again after a change of theme."""
+        """Icons and lines in the theme's colours; again after a change of theme."""
         for command in COMMANDS:
             if command.icon:
                 self.by_id[command.id].setIcon(theme.icon(command.icon, palette))
+        # Fusion's own lines between the groups of the tool bar can hardly be seen.
+        line = palette.color(QPalette.ColorRole.Midlight).name()
+        for bar in (self.bar, self._more):
+            bar.setStyleSheet(f"QToolBar::separator {{ background: {line}; width: 1px; margin: 5px 6px; }}")
+            more = bar.findChild(QToolButton, "qt_toolbar_ext_button")  # Qt's is black in a dark theme, too
+            more.setIcon(theme.icon("mdi6.chevron-double-right", palette))
