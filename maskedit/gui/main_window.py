@@ -84,7 +84,7 @@ class MainWindow(QMainWindow):
         self.status = StatusLine(self.statusBar(), editor, self.viewport)
         self.statusBar().addPermanentWidget(self.learn_bar)
         self._connect()
-        self._follow_preferences()
+        self.commands.follow(self.preferences)
         self._explain_absence()
         self._list_recent()
         self._update_actions()
@@ -193,15 +193,6 @@ class MainWindow(QMainWindow):
         self.result_view.hovered.connect(self.status.show_pointer)
         self.canvas.hovered.connect(self._canvas_hovered)
 
-    def _follow_preferences(self) -> None:
-        follow, actions = self.preferences.follow, self.actions_by_id
-        follow("bar_text", self.menus.show_text)
-        follow("colour_blind", self.show_colour_blind)
-        follow("live", self.editor.render.set_live)
-        follow("autosave", self.files.recovery.set_seconds)
-        for command in ("bar_text", "colour_blind"):
-            follow(command, actions[command].setChecked)
-
     # What the editor tells --------------------------------------------------------------------------------------
 
     @Slot()
@@ -282,12 +273,6 @@ class MainWindow(QMainWindow):
         self._panels[0].setVisible(on)
         self.actions_by_id["photo_view"].setChecked(on)
         self._settings.setValue("photo_view", on)
-
-    def show_colour_blind(self, on: bool) -> None:
-        """Labels in the second palette; files keep the published one."""
-        self.editor.set_option("colour_blind", on)
-        self.canvas.refresh_colours()
-        self.palette_panel.set_colour_blind(on)
 
     def show_confidence(self, document: Document, confidence: np.ndarray) -> None:
         """Where the parser was unsure of a document's photo, if that is still wanted."""

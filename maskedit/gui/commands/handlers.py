@@ -15,6 +15,7 @@ from maskedit.gui.dialogs.shortcut_sheet import shortcut_sheet, written
 from maskedit.gui.editor import TOOLS
 from maskedit.gui.files import recovery
 from maskedit.gui.panels.status import engine_text
+from maskedit.gui.preferences import Preferences
 from maskedit.gui.states import Level
 from maskedit.labels import LABELS, palette
 
@@ -87,6 +88,16 @@ class Commands:
         }
         """What is called for each command; the checkable ones are called with whether they are on."""
 
+    def follow(self, preferences: Preferences) -> None:
+        """Do what the preferences say, now and whenever one is chosen."""
+        window = self._window
+        preferences.follow("bar_text", window.menus.show_text)
+        preferences.follow("colour_blind", self._show_colour_blind)
+        preferences.follow("live", self._editor.render.set_live)
+        preferences.follow("autosave", window.files.recovery.set_seconds)
+        for command in ("bar_text", "colour_blind"):
+            preferences.follow(command, window.actions_by_id[command].setChecked)
+
     def _first_aborting(self, run: Callable[[], object]) -> Callable[[], None]:
         """A gesture under way is taken back before the command runs."""
 
@@ -130,6 +141,11 @@ class Commands:
     def _paint_only_over(self, on: bool) -> None:
         under = self._canvas.label_under_cursor()
         self._editor.set_option("only_over", (self._editor.label if under is None else under) if on else None)
+
+    def _show_colour_blind(self, on: bool) -> None:
+        self._editor.set_option("colour_blind", on)
+        self._canvas.refresh_colours()
+        self._window.palette_panel.set_colour_blind(on)
 
     def _show_confidence(self, on: bool) -> None:
         window, document = self._window, self._editor.document
