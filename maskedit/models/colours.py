@@ -44,6 +44,12 @@ TINT = 4
 LAYOUT = 16
 """Cells of a colour layout along each side: enough for light and shadow, too few for any feature's shape."""
 
+_THIN = 0.025
+"""Of the side: so far from its edge hair lets skin shine through."""
+_THIN_WEIGHT = 0.1
+"""What the colour there counts: it is all that is known of a crew cut."""
+_HAIR_GROUP = GROUPS[BY_NAME["hair"].id]
+
 _OF_SKIN = ids_of("nose", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip", "l_lip", "neck")
 """Whose colour is guessed from the skin's where it is not known at all."""
 _LIKE_SKIN = torch.zeros(NUM_GROUPS, dtype=torch.bool)
@@ -200,14 +206,23 @@ def _cells(groups: Tensor, photo: Tensor, known: Tensor | None, step: int) -> tu
     """The colours (N, G, 3, h, w) of groups (N, G, H, W) in cells of some pixels, times their weights (N, G, h, w).
 
     Cells at a label's border are mixed with what lies beside it, hair there is lighter or darker than hair is: weights
-    are squares of the shares of the cells.
+    are squares of the shares of the cells. And of hair, the inner part counts.
     """
     size = (photo.shape[-2] // step, photo.shape[-1] // step)
-    if known is not None:
-        groups = groups * known
+    inner = _inner(groups[:, _HAIR_GROUP : _HAIR_GROUP + 1])
+    groups = groups.clone() if known is None else groups * known
+    groups[:, _HAIR_GROUP : _HAIR_GROUP + 1] *= inner
     shares = F.adaptive_avg_pool2d(groups, size)
     values = torch.stack([F.adaptive_avg_pool2d(groups * photo[:, c : c + 1], size) for c in range(3)], dim=2)
     return values * shares[:, :, None], shares.square()
+
+
+def _inner(hair: Tensor) -> Tensor:
+    """Weights (N, 1, H, W) of hair (N, 1, H, W): 1 inside, `_THIN_WEIGHT` near its edge."""
+    reach = round(_THIN * hair.shape[-1])
+    beyond = F.max_pool2d(1 - hair, (2 * reach + 1, 1), stride=1, padding=(reach, 0))
+    beyond = F.max_pool2d(beyond, (1, 2 * reach + 1), stride=1, padding=(0, reach))
+    return 1 - (1 - _THIN_WEIGHT) * beyond
 
 
 def _means(values: Tensor, weights: Tensor) -> Tensor:

@@ -201,3 +201,15 @@ def test_of_a_hidden_layout_nothing_is_left_in_the_hole():
     ):
         assert one.equal(other)
     assert hidden_layout(layout, torch.zeros(1, 1, 128, 128)).equal(layout)
+
+
+def test_hair_is_as_it_is_within_not_at_its_edge_where_skin_shines_through():
+    ids = torch.full((1, 128, 128), BY_NAME["skin"].id, dtype=torch.uint8)
+    ids[:, :64] = BY_NAME["hair"].id
+    photo = torch.full((1, 3, 128, 128), 0.5)
+    photo[:, :, :64], photo[:, :, 61:64] = -0.8, 0.4  # the last rows are thin
+    labels = one_hot(ids)
+    tint = tints_of(grouped(labels), photo)[0, GROUPS[BY_NAME["hair"].id]]
+    assert tint[:3].allclose(torch.tensor(-0.8), atol=0.02)
+    photo[:, :, :64] = 0.4  # all of it is alike: thin hair has a colour, too
+    assert tints_of(grouped(labels), photo)[0, GROUPS[BY_NAME["hair"].id], :3].allclose(torch.tensor(0.4), atol=1e-5)
