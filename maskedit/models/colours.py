@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maskedit.labels import BY_NAME, MIRROR_PARTNERS, NUM_LABELS, ids_of
-from maskedit.models.tensors import box_of, index_of
+from maskedit.models.tensors import box_of, grown, index_of
 
 _COARSE, _FINE = 8, 4
 """Side in pixels of the cells of guesses and of tints: guesses are smooth, so coarse cells do; of coarse ones, lips
@@ -186,7 +186,8 @@ def _fields(
         values, weights = values + cells[:, :, :3], weights + cells[:, :, 3]
     fields = push_pull(values.flatten(1, 2), weights.repeat_interleave(3, dim=1)).view(values.shape)
     own, shown = means[..., :3, None, None], means[..., 3, None, None]  # (N, G, 3, 1, 1) and (N, G, 1, 1)
-    near = F.avg_pool2d(weights, _NEAR, stride=1, padding=_NEAR // 2).maximum(weights.sqrt()) / _MUCH
+    near = F.avg_pool2d(weights, (_NEAR, 1), stride=1, padding=(_NEAR // 2, 0))
+    near = F.avg_pool2d(near, (1, _NEAR), stride=1, padding=(0, _NEAR // 2)).maximum(weights.sqrt()) / _MUCH
     near = near.clamp_max(1)
     fields = near[:, :, None] * fields + (1 - near[:, :, None]) * own
     skin = GROUP_INDEX[BY_NAME["skin"].id]
@@ -208,21 +209,23 @@ def _cells(groups: Tensor, photo: Tensor, known: Tensor | None, step: int) -> tu
     Cells at a label's border are mixed with what lies beside it, hair there is lighter or darker than hair is: weights
     are squares of the shares of the cells. And of hair, the inner part counts.
     """
-    size = (photo.shape[-2] // step, photo.shape[-1] // step)
-    inner = _inner(groups[:, _HAIR_GROUP : _HAIR_GROUP + 1])
-    groups = groups.clone() if known is None else groups * known
-    groups[:, _HAIR_GROUP : _HAIR_GROUP + 1] *= inner
-    shares = F.adaptive_avg_pool2d(groups, size)
-    values = torch.stack([F.adaptive_avg_pool2d(groups * photo[:, c : c + 1], size) for c in range(3)], dim=2)
-    return values * shares[:, :, None], shares.square()
+    pixels = torch.cat([photo, torch.ones_like(photo[:, :1])], dim=1)
+    if known is not None:
+        pixels = pixels * known
+    groups = groups.clone()
+    hair = groups[:, _HAIR_GROUP : _HAIR_GROUP + 1]
+    near_edge = grown(1 - hair, round(_THIN * hair.shape[-1]))
+    hair *= 1 - (1 - _THIN_WEIGHT) * near_edge
+    # The mean over a cell of each group times each channel, as one product of matrices for each cell.
+    of_cell = _by_cells(groups, step).transpose(3, 4) @ _by_cells(pixels, step) / step**2  # (N, h, w, G, 4)
+    values, shares = of_cell.permute(0, 3, 4, 1, 2).split([3, 1], dim=2)
+    return values * shares, shares[:, :, 0].square()
 
 
-def _inner(hair: Tensor) -> Tensor:
-    """Weights (N, 1, H, W) of hair (N, 1, H, W): 1 inside, `_THIN_WEIGHT` near its edge."""
-    reach = round(_THIN * hair.shape[-1])
-    beyond = F.max_pool2d(1 - hair, (2 * reach + 1, 1), stride=1, padding=(reach, 0))
-    beyond = F.max_pool2d(beyond, (1, 2 * reach + 1), stride=1, padding=(0, reach))
-    return 1 - (1 - _THIN_WEIGHT) * beyond
+def _by_cells(x: Tensor, step: int) -> Tensor:
+    """(N, C, H, W), H and W multiples of ``step``, -> (N, h, w, step * step, C)."""
+    x = x.unflatten(3, (-1, step)).unflatten(2, (-1, step))
+    return x.permute(0, 2, 4, 3, 5, 1).flatten(3, 4)
 
 
 def _means(values: Tensor, weights: Tensor) -> Tensor:
