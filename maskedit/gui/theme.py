@@ -22,8 +22,8 @@ _COLOURS = {
     },
     "dark": {
         **dict.fromkeys((_ROLE.WindowText, _ROLE.Text, _ROLE.ButtonText, _ROLE.ToolTipText), "#e8e8ea"),
-        **{_ROLE.Window: "#2d2d31", _ROLE.Button: "#38383d", _ROLE.Base: "#222226", _ROLE.AlternateBase: "#2a2a2e"},
-        **{_ROLE.Light: "#55555b", _ROLE.Midlight: "#48484e", _ROLE.Mid: "#29292d", _ROLE.Dark: "#1c1c1f"},
+        **{_ROLE.Window: "#35353a", _ROLE.Button: "#414147", _ROLE.Base: "#232327", _ROLE.AlternateBase: "#2b2b2f"},
+        **{_ROLE.Light: "#5d5d64", _ROLE.Midlight: "#53535a", _ROLE.Mid: "#2b2b2f", _ROLE.Dark: "#1e1e21"},
         **{_ROLE.Shadow: "#101012", _ROLE.ToolTipBase: "#3c3c42", _ROLE.PlaceholderText: "#9a9aa2"},
         **{_ROLE.BrightText: "#ffffff", _ROLE.Link: "#8ab4f8", _ROLE.LinkVisited: "#c58af9"},
     },

@@ -67,15 +67,13 @@ class Dialogs:
 
     def ask_unsaved(self, name: str) -> str:
         """``"save"``, ``"discard"`` or ``"cancel"`` for a document with unsaved edits."""
-        buttons = QMessageBox.StandardButton
-        answer = QMessageBox.warning(
-            self._parent,
-            "Unsaved changes",
-            f"{name} has changes that are not saved.",
-            buttons.Save | buttons.Discard | buttons.Cancel,
-            buttons.Save,
-        )
-        return {buttons.Save: "save", buttons.Discard: "discard"}.get(answer, "cancel")
+        box = self._box("Unsaved changes", f"{name} has changes that are not saved.")
+        box.setIcon(QMessageBox.Icon.Warning)
+        save = box.addButton("&Save", QMessageBox.ButtonRole.AcceptRole)
+        discard = box.addButton("&Discard", QMessageBox.ButtonRole.DestructiveRole)
+        cancel = box.addButton("&Cancel", QMessageBox.ButtonRole.RejectRole)
+        clicked = _clicked(box, default=save, refuse=cancel)
+        return "save" if clicked is save else "discard" if clicked is discard else "cancel"
 
     def ask_recover(self, when: str) -> str:
         """``"open"``, ``"discard"`` or ``"later"`` for work that an editor left behind which did not close properly.

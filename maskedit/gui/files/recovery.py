@@ -53,8 +53,8 @@ class Recovery(QObject):
         editor.history_changed.connect(self._count_edits)
 
     def set_seconds(self, seconds: int) -> None:
-        """How often unsaved work is written."""
-        self._timer.setInterval(max(1, seconds) * 1000)
+        """How often unsaved work is written; what is no number of seconds is as if nothing was chosen."""
+        self._timer.setInterval((seconds if seconds > 0 else SECONDS) * 1000)
 
     def forget(self, edits: int) -> None:
         """The document is safe, or another one is open, which has had so many edits: nothing is left to recover."""
