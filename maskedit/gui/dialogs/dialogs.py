@@ -12,11 +12,13 @@ from PySide6.QtWidgets import QColorDialog, QDialog, QFileDialog, QMessageBox, Q
 
 import maskedit
 from maskedit.document.document import Document
+from maskedit.document.session import LeftWork
 from maskedit.document.styles import Styles
 from maskedit.gui.dialogs.command_search import CommandPalette
 from maskedit.gui.dialogs.crop import CropDialog
 from maskedit.gui.dialogs.export import Export, ExportDialog
 from maskedit.gui.dialogs.face import CROP, FaceDialog
+from maskedit.gui.dialogs.recover import DISCARD, OPEN, RecoverDialog
 from maskedit.gui.dialogs.source import Preview, SourceDialog, Taken
 from maskedit.imaging import Square
 from maskedit.opening.other_face import OtherFace
@@ -67,18 +69,15 @@ class Dialogs:
         )
         return {buttons.Save: "save", buttons.Discard: "discard"}.get(answer, "cancel")
 
-    def ask_recover(self, when: str) -> str:
-        """``"open"``, ``"discard"`` or ``"later"`` for work that an editor left behind which did not close properly.
+    def ask_recover(self, works: list[LeftWork]) -> tuple[str, int]:
+        """``"open"``, ``"discard"`` or ``"later"`` for works that editors left behind which did not close properly,
+        and the index of the one that is meant.
 
         Esc is "later": nobody throws work away by closing a box.
         """
-        box = self._box("Recover unsaved work?", f"maskedit did not close properly. Open the work of {when}?")
-        box.setIcon(QMessageBox.Icon.Question)
-        open_it = box.addButton("Open", QMessageBox.ButtonRole.AcceptRole)
-        discard = box.addButton("Throw away", QMessageBox.ButtonRole.DestructiveRole)
-        later = box.addButton("Later", QMessageBox.ButtonRole.RejectRole)
-        clicked = _clicked(box, default=open_it, refuse=later)
-        return "open" if clicked is open_it else "discard" if clicked is discard else "later"
+        dialog = RecoverDialog(works, self._parent)
+        answer = _done(dialog)
+        return {OPEN: "open", DISCARD: "discard"}.get(answer, "later"), dialog.chosen()
 
     def ask_lossy(self, text: str) -> bool:
         """Whether to read a label map from a lossy file all the same; ``text`` says what is wrong with it."""

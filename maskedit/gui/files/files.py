@@ -310,19 +310,20 @@ class Files(QObject):
     # Leaving and coming back ------------------------------------------------------------------------------------
 
     def offer_recovery(self) -> bool:
-        """At the start: offer the work that was left behind, newest first; True when some was opened.
+        """At the start: offer the works that were left behind, newest first; True when one was opened.
 
         Nothing is thrown away but what the person threw away by name: a file that cannot be read stays for later.
         """
-        for path in self.recovery.found():
-            answer = self._dialogs.ask_recover(self.recovery.when(path))
-            if answer == "discard":
-                self.recovery.discard(path)
-            elif answer == "open":
-                if self.guarded(partial(self.recovery.take_over, path)):
-                    return True
-            else:
+        works = self.recovery.found()
+        while works:
+            answer, index = self._dialogs.ask_recover(works)
+            if answer == "later":
                 return False
+            work = works.pop(index)
+            if answer == "discard":
+                self.recovery.discard(work.path)
+            elif self.guarded(partial(self.recovery.take_over, work.path)):
+                return True
         return False
 
     def close(self) -> None:
