@@ -181,10 +181,18 @@ class Files(QObject):
             self.guarded(lambda: self._open_face(SourcePhoto(imaging.png_bytes(photo), name)))
 
     def place_square(self) -> None:
-        """Move the square of the open document over its photo, and parse what it shows then."""
+        """Move the square of the open document over its photo; what was done to its labels comes along."""
         document = self._editor.document
-        if document is not None and self.may_leave():
-            self.guarded(lambda: self.faces.place(document, self._showing()))
+        if document is not None:
+            self.guarded(lambda: self.faces.place(document, self._show_moved))
+
+    def _show_moved(self, document: Document) -> None:
+        """Show the open document in another square."""
+        learned = self._editor.document.face_weights is not None
+        self.show_document(document)
+        self.recovery.write()  # showing another document has dropped what was kept of this one
+        again = " What was learned of this face was for the old square: learn it again (Ctrl+Shift+L)."
+        self._editor.tell(Level.INFO, "The square is moved, and your edits with it." + again * learned)
 
     def parse_photo(self) -> None:
         """Have the parser draw the open photo's own label map anew."""

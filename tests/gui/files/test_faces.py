@@ -237,12 +237,47 @@ def test_the_square_can_be_placed_anew(window, answers, photo):
     assert asked == [((300, 400, 3), FOUND, "")]
     document = window.editor.document
     assert np.array_equal(document.photo, imaging.cut_square(photo[1], Square(190, 150, 140, 5), 512))
+    assert np.array_equal(document.labels, document.reference_labels)
+    assert "ask_unsaved" not in answers.asked
     # Also a document that came from no file has a square: all of it.
     window.files.show_document(make_document())
     answers.ask_crop = [Square(128, 128, 100)]
     window.files.place_square()
     wait(lambda: window.editor.document.origin is not None)
     assert window.editor.document.width == 512
+
+
+def test_a_moved_square_takes_the_edits_along(window, answers, photo, tmp_path):
+    window.files.open(photo[0])
+    wait(lambda: window.editor.document.name == "holiday")
+    editor, before = window.editor, window.editor.document
+    editor.set_brush(60)
+    click(window, 250, 250)
+    click(window, 250, 100)
+    editor.undo()
+    before.face_weights = b"learned"
+    before.locked = {3}
+    answers.ask_crop = [Square(FOUND.x + 20, FOUND.y, FOUND.side)]  # a square to the right: its labels go to the left
+    key(window, Qt.Key.Key_R, CTRL)
+    wait(lambda: editor.document is not before)
+    document, shift = editor.document, round(20 * 512 / FOUND.side)
+    assert "ask_unsaved" not in answers.asked
+    assert document.origin.square.x == FOUND.x + 20
+    parsed = draw_face(512, seed=3)[1]
+    assert np.array_equal(document.reference_labels, parsed)
+    edited = before.labels != before.reference_labels
+    expected = np.where(np.roll(edited, -shift, axis=1), np.uint8(14), parsed)
+    assert np.array_equal(document.labels, expected)
+    assert (document.history.names, document.history.position) == (before.history.names, 1)
+    assert (document.locked, document.is_modified, document.face_weights) == ({3}, True, None)
+    assert "learn it again" in window.messages[-1][1]
+    window.files.recovery._wait()
+    assert window.files.recovery._path.is_file()
+    editor.undo()
+    assert np.array_equal(document.labels, parsed)
+    editor.redo()
+    editor.redo()
+    assert document.label_at(250 - shift, 100) == 14
 
 
 def test_corrected_labels_become_the_photos_own(window, answers):
