@@ -69,6 +69,14 @@ class Dialogs:
         )
         return {buttons.Save: "save", buttons.Discard: "discard"}.get(answer, "cancel")
 
+    def ask_stop_learning(self) -> bool:
+        """Whether the learning of a face, which would be lost, may be stopped."""
+        box = self._box("Stop learning?", "A face is being learned; stop it? What is learned so far is lost.")
+        box.setIcon(QMessageBox.Icon.Question)
+        go_on = box.addButton("Go on learning", QMessageBox.ButtonRole.RejectRole)
+        stop = box.addButton("Stop", QMessageBox.ButtonRole.DestructiveRole)
+        return _clicked(box, default=go_on, refuse=go_on) is stop
+
     def ask_recover(self, works: list[LeftWork]) -> tuple[str, int]:
         """``"open"``, ``"discard"`` or ``"later"`` for works that editors left behind which did not close properly,
         and the index of the one that is meant.

@@ -123,10 +123,10 @@ class Files(QObject):
 
         A person who goes on painting until the parsing is done is asked again.
         """
-        left = _state(self._editor.document)
+        left = _state(self._editor)
 
         def show(document: Document) -> None:
-            if _state(self._editor.document) == left or self.may_leave():
+            if _state(self._editor) == left or self.may_leave():
                 self.show_document(document)
                 self._editor.tell(Level.INFO, PARSED)
 
@@ -183,7 +183,7 @@ class Files(QObject):
     def place_square(self) -> None:
         """Move the square of the open document over its photo; what was done to its labels comes along."""
         document = self._editor.document
-        if document is not None:
+        if document is not None and self.may_stop_learning():
             self.guarded(lambda: self.faces.place(document, self._show_moved))
 
     def _show_moved(self, document: Document) -> None:
@@ -204,7 +204,7 @@ class Files(QObject):
     def adopt_labels(self) -> None:
         """What is painted is what the photo shows: the label map was wrong, and is corrected now."""
         document = self._editor.document
-        if document is not None:
+        if document is not None and self.may_stop_learning():
             self.show_document(document.copy(reference_labels=document.snapshot()))
             self.recovery.write()  # showing another document has dropped what was kept of this one
             self._editor.tell(Level.INFO, "These labels are the photo's own now; edits count from here.")
@@ -242,9 +242,16 @@ class Files(QObject):
 
         return self.guarded(work)
 
+    def may_stop_learning(self) -> bool:
+        """Ask before the learning of a face is lost; False when it shall go on."""
+        return self._editor.tuning.progress is None or self._dialogs.ask_stop_learning()
+
     def may_leave(self) -> bool:
-        """Ask about unsaved edits; False when the person wants to stay, or when saving failed."""
+        """Ask about unsaved edits and a face that is being learned; False when the person wants to stay, or when saving
+        failed."""
         document = self._editor.document
+        if not self.may_stop_learning():
+            return False
         if document is None or not document.is_modified:
             return True
         answer = self._dialogs.ask_unsaved(document.name)
@@ -356,9 +363,13 @@ class Files(QObject):
         return self._settings.value("folder", str(Path.home()), type=str)
 
 
-def _state(document: Document | None) -> tuple:
-    """What a person would lose by leaving a document: the same as long as nothing is done to it."""
-    return (None,) if document is None else (document, document.edit_count, document.revision, document.face_weights)
+def _state(editor: Editor) -> tuple:
+    """What a person would lose by leaving the open document: the same as long as nothing is done to it."""
+    document = editor.document
+    if document is None:
+        return (None,)
+    learning = editor.tuning.progress is not None
+    return document, document.edit_count, document.revision, document.face_weights, learning
 
 
 def _filters(kind: str, document: Document) -> list[str]:

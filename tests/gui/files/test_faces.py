@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 from maskedit import imaging
 from maskedit.document import session
@@ -610,6 +610,42 @@ def test_learning_can_be_stopped_without_a_trace(open_window):
     assert editor.tuning.progress is None
     assert engine.cancelled == 2
     assert editor.document.face_weights is None
+
+
+def test_a_learning_is_not_lost_without_a_question(open_window, answers, photo):
+    window = open_window(LearningEngine(steps=10**6))
+    settle(window)
+    editor, before = window.editor, window.editor.document
+    window.actions_by_id["learn"].trigger()
+    wait(lambda: editor.tuning.progress is not None)
+    answers.ask_stop_learning = [False] * 4
+    window.files.open(photo[0])
+    window.actions_by_id["place_square"].trigger()
+    window.actions_by_id["adopt"].trigger()
+    assert not window.close()
+    assert answers.asked == ["ask_stop_learning"] * 4
+    assert editor.document is before
+    assert editor.tuning.progress is not None
+    answers.ask_stop_learning = [True]
+    window.files.open(photo[0])
+    wait(lambda: editor.document is not before)
+    assert editor.tuning.progress is None
+    assert len(answers.asked) == 5
+    settle(window)
+
+
+@pytest.mark.parametrize(("press", "answer"), [("Stop", True), ("Go on learning", False), ("Esc", False)])
+def test_the_question_about_a_learning(qapp, real_dialogs, press, answer):
+    def act():
+        box = QApplication.activeModalWidget()
+        buttons = {button.text(): button for button in box.buttons()}
+        if press == "Esc":
+            QTest.keyClick(box, Qt.Key.Key_Escape)
+        else:
+            buttons[press].click()
+
+    QTimer.singleShot(0, act)
+    assert real_dialogs(None).ask_stop_learning() is answer
 
 
 def test_learning_that_fails_is_one_message(open_window):
