@@ -10,6 +10,16 @@ import cv2
 import numpy as np
 
 from maskedit.document.history import Box, Edit, History
+from maskedit.document.transfer import transfer_labels
+from maskedit.labels import BY_NAME, ids_of
+
+_SHAPES = (ids_of("mouth", "u_lip", "l_lip"), *map(ids_of, ("l_brow", "r_brow", "l_eye", "r_eye", "nose")))
+"""Parts of the face that are nothing without their whole outline."""
+_SKIN = BY_NAME["skin"].id
+_SHARE = 0.2
+"""Of a part: when more of it has changed, it has another shape."""
+_REACH = 0.12
+"""Of the side: so far around a landmark places follow it rather than all landmarks together."""
 
 
 def affine_places(matrix: np.ndarray, side: int) -> np.ndarray:
@@ -40,6 +50,64 @@ def carried_labels(
     """
     shown = labels.ravel()[pixels]
     return np.where((pixels >= 0) & (shown != reference_labels.ravel()[pixels]), shown, onto)
+
+
+def carried_to_face(
+    labels: np.ndarray,
+    reference_labels: np.ndarray,
+    points: np.ndarray | None,
+    onto: np.ndarray,
+    onto_points: np.ndarray | None,
+) -> np.ndarray:
+    """What was edited in one face, laid on the labels of another: a new (S, S) uint8.
+
+    Changed pixels go where they lie on the other face. Of a mouth, brow, eye or nose that was shaped anew the rest
+    comes with them, in place of the other face's own, which it would not fit.
+
+    Args:
+        labels: (s, s) uint8, the edited map of the one face.
+        reference_labels: (s, s) uint8, what its photo shows.
+        points: (n, 2) float, n of 3 or more landmarks of that face, as shares of the side; None where they are not
+            known, and then places in both squares are the same.
+        onto: (S, S) uint8, the other face's labels.
+        onto_points: (n, 2) float, the same landmarks of the other face; or None.
+    """
+    side = len(onto)
+    places = affine_places(np.eye(2, 3) / side, side)
+    if points is not None and onto_points is not None:
+        places = _face_places(places, points, onto_points)
+    pixels = nearest_pixels(places * len(labels), labels.shape)
+    shown = np.where(pixels >= 0, labels.ravel()[pixels], onto)
+    result = onto
+    for part in _SHAPES:
+        if _shaped_anew(labels, reference_labels, part):
+            result = transfer_labels(result, shown, part)
+    return carried_labels(labels, reference_labels, pixels, result)
+
+
+def _face_places(places: np.ndarray, points: np.ndarray, onto_points: np.ndarray) -> np.ndarray:
+    """Where ``places`` (H, W, 2) of the one face lie in the other, of which ``points`` are those of ``onto_points``.
+
+    The affine map that fits the landmarks best, and near each of them what is left over, so that it is met exactly.
+    """
+    known = np.column_stack([onto_points, np.ones(len(onto_points))])
+    affine = np.linalg.lstsq(known, points, rcond=None)[0]
+
+    def nearness(these: np.ndarray) -> np.ndarray:
+        away = ((these[..., None, :] - onto_points) ** 2).sum(axis=-1)
+        return np.exp(-away / (2 * _REACH**2))
+
+    weights = np.linalg.solve(nearness(onto_points), points - known @ affine)
+    return places @ affine[:2] + affine[2] + nearness(places) @ weights
+
+
+def _shaped_anew(labels: np.ndarray, reference_labels: np.ndarray, part: tuple[int, ...]) -> bool:
+    """Whether enough of a part of the face has come from skin, gone to skin, or changed within, to count as another
+    shape; glasses or hair over it do not."""
+    before, after = np.isin(reference_labels, part), np.isin(labels, part)
+    own = (before | (reference_labels == _SKIN)) & (after | (labels == _SKIN))
+    moved = own & (labels != reference_labels)
+    return bool(moved.sum() > _SHARE * max((before | after).sum(), 1))
 
 
 def carried_history(
