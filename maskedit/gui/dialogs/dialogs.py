@@ -14,6 +14,7 @@ import maskedit
 from maskedit.document.document import Document
 from maskedit.document.session import LeftWork
 from maskedit.document.styles import Styles
+from maskedit.gui.dialogs.batch import BatchDialog, BatchWanted
 from maskedit.gui.dialogs.command_search import CommandPalette
 from maskedit.gui.dialogs.crop import CropDialog
 from maskedit.gui.dialogs.export import Export, ExportDialog
@@ -108,6 +109,11 @@ class Dialogs:
         """What to export, or None."""
         dialog = ExportDialog(self._parent)
         return dialog.choice() if _done(dialog) == QDialog.DialogCode.Accepted else None
+
+    def ask_batch(self, folder: str) -> BatchWanted | None:
+        """Which photos get the edit, and where they are written, or None; ``folder`` is looked into first."""
+        dialog = BatchDialog(folder, self._parent)
+        return dialog.wanted() if _done(dialog) == QDialog.DialogCode.Accepted else None
 
     def ask_source(
         self, document: Document, face: OtherFace, styles: Styles, colour_blind: bool, preview: Preview

@@ -21,6 +21,7 @@ from maskedit.errors import UserError
 from maskedit.gui.dialogs.dialogs import LABEL_MAPS, PHOTOS, SESSIONS, Dialogs
 from maskedit.gui.dialogs.export import Export
 from maskedit.gui.editor import Editor
+from maskedit.gui.files.batch import Batch
 from maskedit.gui.files.faces import Faces
 from maskedit.gui.files.others import Others
 from maskedit.gui.files.recovery import Recovery
@@ -58,6 +59,7 @@ class Files(QObject):
         self._editor, self._dialogs, self._settings = editor, dialogs, settings
         self.recovery = Recovery(editor, self)
         self.faces = Faces(editor, dialogs, self)
+        self.batch = Batch(editor, dialogs, self.may_stop_learning, self.guarded, self._folder, self)
         self.others = Others(editor, dialogs, self.faces, self._taken, self.guarded, self._folder, self)
 
     # Opening ----------------------------------------------------------------------------------------------------
