@@ -15,6 +15,9 @@ from maskedit.labels import BY_NAME, ids_of
 
 _SHAPES = (ids_of("mouth", "u_lip", "l_lip"), *map(ids_of, ("l_brow", "r_brow", "l_eye", "r_eye", "nose")))
 """Parts of the face that are nothing without their whole outline."""
+_RIM = 2
+"""Pixels around an edit that stay as they were in another square: there the parser may draw an outline a little beside
+the old one, and shreds of it would look out from under the edit."""
 _SKIN = BY_NAME["skin"].id
 _SHARE = 0.2
 """Of a part: when more of it has changed, it has another shape."""
@@ -41,15 +44,17 @@ def nearest_pixels(places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def carried_labels(
-    labels: np.ndarray, reference_labels: np.ndarray, pixels: np.ndarray, onto: np.ndarray
+    labels: np.ndarray, reference_labels: np.ndarray, pixels: np.ndarray, onto: np.ndarray, *, rim: int = 0
 ) -> np.ndarray:
     """``onto`` (H, W) uint8 with all laid on it in which ``labels`` differ from ``reference_labels``; a new array.
 
     Both are maps of one size, and ``pixels`` (H, W) says which pixel of them each one of ``onto`` shows, see
-    `nearest_pixels`.
+    `nearest_pixels`. So many pixels around what differs are laid on with it as the ``rim``.
     """
-    shown = labels.ravel()[pixels]
-    return np.where((pixels >= 0) & (shown != reference_labels.ravel()[pixels]), shown, onto)
+    changed = labels != reference_labels
+    if rim:
+        changed = cv2.dilate(changed.astype(np.uint8), np.ones((2 * rim + 1,) * 2)).astype(bool)
+    return np.where((pixels >= 0) & changed.ravel()[pixels], labels.ravel()[pixels], onto)
 
 
 def carried_to_face(
@@ -113,7 +118,8 @@ def _shaped_anew(labels: np.ndarray, reference_labels: np.ndarray, part: tuple[i
 def carried_history(
     history: History, labels: np.ndarray, reference_labels: np.ndarray, matrix: np.ndarray, onto: np.ndarray
 ) -> tuple[np.ndarray, History]:
-    """``labels``, carried over as by `carried_labels`, and the history that leads there, step by step, undone ones too.
+    """``labels`` with a rim around each edit, carried over as by `carried_labels`, and the history that leads there,
+    step by step, undone ones too.
 
     Args:
         history: leads to ``labels``; edits of which nothing is left are dropped.
@@ -125,22 +131,28 @@ def carried_history(
     old = labels.copy()
     for edit in reversed(history.edits[: history.position]):
         edit.revert(old)
-    new = carried_labels(old, reference_labels, pixels, onto)
+
+    def carried_over(box: Box) -> np.ndarray:
+        return carried_labels(old, reference_labels, pixels[box.slices], onto[box.slices], rim=_RIM)
+
+    new = carried_over(Box(0, 0, *onto.shape))
     edits, position = [], 0
     for number, edit in enumerate(history.edits):
         edit.apply(old)
         box = _reach(edit.box, back, len(onto))
-        after = carried_labels(old, reference_labels, pixels[box.slices], onto[box.slices])
-        carried = Edit.between(new[box.slices], after, name=edit.name, x0=box.x0, y0=box.y0, styles=edit.styles)
+        carried = Edit.between(
+            new[box.slices], carried_over(box), name=edit.name, x0=box.x0, y0=box.y0, styles=edit.styles
+        )
         if carried is not None:
             carried.apply(new)
             edits.append(carried)
             position += number < history.position
-    return carried_labels(labels, reference_labels, pixels, onto), History.restored(edits, position=position)
+    return carried_labels(labels, reference_labels, pixels, onto, rim=_RIM), History.restored(edits, position=position)
 
 
 def _reach(box: Box, matrix: np.ndarray, side: int) -> Box:
-    """A box of a map of ``side`` px around what ``matrix`` makes of another map's box; empty where that is nothing."""
-    corners = np.array([[x, y] for x in (box.x0, box.x1) for y in (box.y0, box.y1)]) @ matrix[:, :2].T + matrix[:, 2]
+    """A box of a map of ``side`` px around what ``matrix`` makes of another map's box and its rim; perhaps empty."""
+    columns, rows = (box.x0 - _RIM, box.x1 + _RIM), (box.y0 - _RIM, box.y1 + _RIM)
+    corners = np.array([[x, y] for x in columns for y in rows]) @ matrix[:, :2].T + matrix[:, 2]
     low, high = np.floor(corners.min(axis=0)).astype(int), np.ceil(corners.max(axis=0)).astype(int)
     return Box(*low.tolist(), *high.tolist()).clipped(side, side) or Box(0, 0, 0, 0)

@@ -39,6 +39,17 @@ def test_only_what_was_edited_is_laid_on():
     )
 
 
+def test_a_rim_comes_with_what_was_edited():
+    labels, onto, pixels = np.full((9, 9), 1, np.uint8), np.full((9, 9), 11, np.uint8), np.arange(81).reshape(9, 9)
+    own = labels.copy()
+    labels[4, 4] = HAT
+    expected = onto.copy()
+    expected[2:7, 2:7] = 1
+    expected[4, 4] = HAT
+    np.testing.assert_array_equal(carried_labels(labels, own, pixels, onto, rim=2), expected)
+    np.testing.assert_array_equal(carried_labels(own, own, pixels, onto, rim=2), onto)
+
+
 def test_a_history_is_carried_step_by_step():
     """Turned by a quarter and moved, so that some of it leaves the map."""
     document, onto = edited(), draw_face(SIDE, 5)[1]
@@ -51,7 +62,7 @@ def test_a_history_is_carried_step_by_step():
     for step in (document.redo, document.undo, document.undo, document.undo, document.redo):
         step()
         getattr(other, step.__name__)()
-        expected = carried_labels(document.labels, document.reference_labels, pixels, onto)
+        expected = carried_labels(document.labels, document.reference_labels, pixels, onto, rim=2)
         np.testing.assert_array_equal(other.labels, expected)
     far = carried_history(document.history, document.labels, onto, np.array([[1.0, 0, 500], [0, 1, 0]]), onto)
     np.testing.assert_array_equal(far[0], onto)

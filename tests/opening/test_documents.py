@@ -105,8 +105,8 @@ def test_a_moved_document_keeps_what_hands_have_corrected_and_edited():
     moved = moved_document(document, new, parsed)
     own, labels = parsed.copy(), parsed.copy()
     own[94:104, 94:104] = labels[94:104, 94:104] = 16
-    labels[114:124, 114:124] = 14
     np.testing.assert_array_equal(moved.reference_labels, own)
+    labels[113:125, 113:125] = edited[99:123:2, 99:123:2]  # the edit has a rim
     np.testing.assert_array_equal(moved.labels, labels)
     assert (moved.name, moved.path, moved.origin) == ("me", document.path, new.origin)
     assert moved.is_modified
