@@ -107,10 +107,11 @@ class Batch(QObject):
             self.run = None
             self.progressed.emit(None)
             self._editor.tell(Level.ERROR if run.failures else Level.INFO, outcome(run))
+            if run.failures:
+                self._editor.jobs.promise_ended.emit(outcome(run))  # a window that waits to close stays, to show it
             return
         self.progressed.emit(run)
-        # Promised: the window closes once all are written, or at the second close. A failure breaks no promise, as all
-        # of them are told at the end.
+        # Promised: the window closes once all are written, or at the second close.
         work = partial(_tried, run.replay, run.blend, run.waiting[0], run.folder, run.cancelled)
         self._editor.jobs.run(work, self._photo_done, promised=True)
 

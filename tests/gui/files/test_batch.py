@@ -1,6 +1,7 @@
 """The edit of the open document on other photos: asked for, followed, stopped; what failed is told at the end."""
 
 import pytest
+from PySide6.QtTest import QTest
 
 from maskedit import imaging
 from maskedit.gui.dialogs.batch import BatchDialog, BatchWanted
@@ -92,6 +93,17 @@ def test_the_window_closes_once_all_photos_are_written(window, answers, photos, 
     assert window.isVisible()
     wait(lambda: not window.isVisible())
     assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_the_window_stays_to_tell_what_failed(window, answers, photos, tmp_path):
+    click(window, 128, 30)
+    photos[1].write_bytes(b"no photo")
+    apply(window, answers, photos[:2], tmp_path)
+    window.close()
+    wait(lambda: not window.editor.has_waiting)
+    QTest.qWait(20)
+    assert window.isVisible()
+    assert "Not on ben.png" in window.message_bar.text.text()
 
 
 def test_what_is_in_the_way_is_told_first(open_window, answers, photos, tmp_path):
