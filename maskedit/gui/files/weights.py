@@ -103,15 +103,18 @@ class Weights(QObject):
         )
 
     def use(self, **changes: Path | str | None) -> None:
-        """Draw with other ``weights``, None for the bundled ones, or another ``engine``; what draws is remembered."""
-        learning = self._editor.tuning.progress is not None
+        """Draw with other ``weights``, None for the bundled ones, or another ``engine``; what draws is remembered.
+
+        A learning under way ends, if the person agrees: it trains the network that there is.
+        """
+        if self._editor.tuning.progress is not None and not self._dialogs.ask_stop_learning():
+            self._tell("", busy=False)
+            return
 
         def chosen() -> None:
             for name, value in changes.items():
                 self._preferences[name] = str(Path(value).absolute()) if isinstance(value, Path) else value or ""
             self._tell("", busy=False)
-            if learning:
-                self._editor.tell(Level.INFO, "The face is not learned any more: another network draws now.")
 
         self._tell("It is loaded…", busy=True)
         self._editor.chooser.choose(then=chosen, otherwise=self._failed, **changes)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from maskedit.gui.commands.mnemonics import with_mnemonics
 from maskedit.gui.commands.table import COMMANDS, PURPOSES
+from maskedit.gui.dialogs.batch import BatchDialog
 from maskedit.gui.dialogs.command_search import CommandPalette
 from maskedit.gui.dialogs.export import ExportDialog
 from maskedit.gui.dialogs.preferences import PreferencesDialog
@@ -83,6 +84,7 @@ def test_every_control_has_a_name_for_a_screen_reader(window):
         WeightsDialog(window.weights, window),
         ExportDialog(window),
         CommandPalette([], window),
+        BatchDialog("", window),
     )
     nameless = [
         f"{widget} in {widget.parentWidget()}"

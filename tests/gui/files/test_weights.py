@@ -97,14 +97,18 @@ def test_a_learned_face_that_does_not_fit_is_kept_and_told(open_window, answers,
     assert window.editor.document.face_weights == b"learned"
 
 
-def test_learning_ends_with_the_weights_that_learned(open_window, answers, tiny):
+def test_learning_ends_with_the_weights_that_learned_if_the_person_agrees(open_window, answers, tiny):
     window = open_window(None, choosing=Choosing(lambda: LearningEngine(steps=10**6)))
     settle(window)
     window.editor.tuning.begin()
     wait(lambda: window.editor.tuning.progress is not None)
+    answers.ask_stop_learning = [False, True]
     chosen(window, answers, tiny)
+    assert window.preferences["weights"] == ""
+    assert window.editor.tuning.progress is not None
+    chosen(window, answers, tiny)
+    assert window.preferences["weights"] == str(tiny)
     assert window.editor.tuning.progress is None
-    assert "not learned any more" in window.messages[-1][1]
     settle(window)
 
 
