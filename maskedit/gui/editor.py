@@ -19,7 +19,7 @@ from maskedit.gui.states import Level, PreviewState
 from maskedit.labels import BY_NAME, NUM_LABELS, STYLE_PART_OF
 from maskedit.render.results import FaceRenderer
 
-TOOLS = ("brush", "eraser", "fill", "lasso", "parse_again", "picker")
+TOOLS = ("brush", "eraser", "fill", "lasso", "transform", "parse_again", "picker")
 BRUSHES = ("brush", "eraser")
 """Those that paint strokes, and whose ring follows the pointer."""
 MIN_BRUSH, MAX_BRUSH = 1, 256

@@ -246,7 +246,8 @@ class MainWindow(QMainWindow):
         enabled["learn"] = has_document and editor.tuning.progress is None
         enabled["stop_learning"] = editor.tuning.progress is not None
         enabled["forget_face"] = has_document and document.face_weights is not None
-        enabled["undo"] = has_document and document.can_undo
+        floats = has_document and document.floating is not None  # which undo gives up
+        enabled["undo"] = has_document and (document.can_undo or floats)
         enabled["redo"] = has_document and document.can_redo
         self.menus.show_state(checked, enabled)
         if has_document:
@@ -343,7 +344,7 @@ class MainWindow(QMainWindow):
         paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
         image = data.imageData() if not paths and data.hasImage() else None
         event.acceptProposedAction()
-        self.canvas.abort()
+        self.canvas.leave()
         # After the drop: a question asked inside it would freeze the program that the files come from.
         QTimer.singleShot(0, lambda: self.files.open_dropped(paths, image))
 
@@ -355,7 +356,7 @@ class MainWindow(QMainWindow):
             self.close()
 
     def closeEvent(self, event) -> None:
-        self.canvas.abort()
+        self.canvas.leave()
         if self.editor.has_waiting and not self._close_at_once:
             self._close_at_once = True
             text = "Closing once the export is written; close again to leave without it."

@@ -30,8 +30,8 @@ class Commands:
             "open_labels": self._first_aborting(files.open_labels_dialog),
             "place_square": self._first_aborting(files.place_square),
             "open_source": self._first_aborting(files.others.ask),
-            "save": files.save,
-            "save_as": files.save_as,
+            "save": self._first_letting_go(files.save),
+            "save_as": self._first_letting_go(files.save_as),
             "export": self._first_aborting(files.export_dialog),
             "quit": window.close,
             "undo": self._unless_aborting(editor.undo),
@@ -42,6 +42,7 @@ class Commands:
             "abort": self._unless_aborting(window.message_bar.hide),
             "paste": self._first_aborting(files.paste),
             **{tool: self._tool(tool) for tool in TOOLS},
+            "flip_piece": self._canvas.tools.pieces.flip,
             "smaller": lambda: self._step_brush(-1),
             "larger": lambda: self._step_brush(1),
             "much_smaller": lambda: self._step_brush(-5),
@@ -81,10 +82,19 @@ class Commands:
         """What is called for each command; the checkable ones are called with whether they are on."""
 
     def _first_aborting(self, run: Callable[[], object]) -> Callable[[], None]:
-        """A gesture under way is taken back before the command runs."""
+        """A gesture under way is taken back before the command runs, a piece that floats is let go."""
 
         def handler() -> None:
-            self._canvas.abort()
+            self._canvas.leave()
+            run()
+
+        return handler
+
+    def _first_letting_go(self, run: Callable[[], object]) -> Callable[[], None]:
+        """What floats is part of the map by then; a stroke goes on."""
+
+        def handler() -> None:
+            self._canvas.tools.pieces.let_go()
             run()
 
         return handler
