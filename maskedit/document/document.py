@@ -17,6 +17,7 @@ from maskedit.document.floating import Floating, Placed
 from maskedit.document.history import Box, Edit, History, StyleChange
 from maskedit.document.origin import Origin
 from maskedit.document.regions import region_at
+from maskedit.document.reshape import RESHAPES
 from maskedit.document.strokes import Stroke, polygon_mask
 from maskedit.document.styles import PartStyle, Styles, check_part
 from maskedit.document.transfer import transfer_labels
@@ -292,6 +293,20 @@ class Document:
         """
         self._require_no_stroke()
         return self._commit(Edit.of_styles(self._changes(styles), name=name))
+
+    def reshape(self, labels: Iterable[int], how: str) -> Box | None:
+        """Grow, shrink, smooth or despeckle classes, as one edit; ``how`` is a key of `RESHAPES`.
+
+        Obeys the locks. Returns the box that changed or None; raises ValueError for an id that does not exist.
+        """
+        self._require_no_stroke()
+        labels, after, allowed = list(labels), self._labels, self._allowed()
+        name = f"{how.capitalize()} {', '.join(map(_title, labels))}"
+        for label in labels:
+            after = RESHAPES[how](after, label)
+        if allowed is not None:
+            after = np.where(allowed[self._labels], after, self._labels)
+        return self._commit(Edit.between(self._labels, after, name=name))
 
     def reset_labels(self) -> Box | None:
         """Back to the photo's own label map, as one edit; the box that changed, or None."""

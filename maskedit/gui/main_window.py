@@ -45,7 +45,7 @@ HINT = "Choose a class, paint on the middle picture, and the face on the right f
 HINT_SECONDS = 12.0
 NEEDS_DOCUMENT = (
     *("open_labels", "open_source", "place_square", "save", "save_as", "export", "reset", "adopt", "parse_photo"),
-    *("confidence", "render", "only_over"),
+    *("confidence", "render", "only_over", "grow", "shrink", "smooth", "despeckle"),
 )
 
 

@@ -122,3 +122,17 @@ def test_what_is_protected_is_not_taken(window, document):
     click(window, *inside(document, NOSE))
     assert document.floating is None
     assert "protected" in window.messages[-1][1]
+
+
+def test_keys_reshape_the_chosen_class_and_its_partner_with_the_mirrored_brush(window, document):
+    before = document.snapshot()
+    window.editor.set_label(RIGHT_BROW)
+    key(window, Qt.Key.Key_Equal)
+    assert document.history.names == ["Grow right brow"]
+    assert (document.labels == RIGHT_BROW).sum() > (before == RIGHT_BROW).sum()
+    key(window, Qt.Key.Key_M)
+    key(window, Qt.Key.Key_Minus)
+    assert document.history.names[-1] == "Shrink right brow, left brow"
+    window.editor.set_label(BY_NAME["hat"].id)
+    key(window, Qt.Key.Key_D, SHIFT)
+    assert window.messages[-1][1] == "Despeckle hat: there is nothing of it to change."
