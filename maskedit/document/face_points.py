@@ -11,7 +11,7 @@ import numpy as np
 from maskedit.labels import ids_of
 
 RIGHT_EYE, LEFT_EYE = ids_of("r_eye"), ids_of("l_eye")
-BROWS, GLASSES, NOSE = ids_of("l_brow", "r_brow"), ids_of("eye_g"), ids_of("nose")
+BROWS, GLASSES = ids_of("l_brow", "r_brow"), ids_of("eye_g")
 MOUTH = ids_of("mouth", "u_lip", "l_lip")
 FACE = ids_of("skin", "nose", "eye_g", "mouth", "l_eye", "r_eye", "l_brow", "r_brow", "u_lip", "l_lip")
 """What the outline of a face holds."""

@@ -6,7 +6,7 @@ what both end in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from maskedit.document.history import Box, Edit, bounds
 from maskedit.document.pieces import OUTSIDE, Piece
 from maskedit.document.placement import Placement
 from maskedit.document.regions import region_at
-from maskedit.labels import BACKGROUND, FACE_PARTS, LABELS, MIRROR
+from maskedit.labels import BACKGROUND, FACE_PARTS, LABELS, MIRROR, NUM_LABELS
 
 if TYPE_CHECKING:
     from maskedit.document.document import Document
@@ -178,10 +178,11 @@ def lift(
     return document.begin_floating(placed, bare=bare, name=name)
 
 
-def place(document: Document, placed: Sequence[Placed], *, replaces: Iterable[int] = (), name: str) -> Floating:
-    """Lay pieces over the map; the regions of the classes that they take the place of go, as `beneath` says."""
-    gone = np.isin(document.labels, [id for id in replaces if not document.is_protected(id)])
-    bare = beneath(document.labels, gone, reference=document.reference_labels)
+def place(document: Document, placed: Sequence[Placed], *, gone: np.ndarray, name: str) -> Floating:
+    """Lay pieces over the map; ``gone``, (H, W) bool, is what they take the place of, and goes as `beneath` says."""
+    labels = document.labels
+    free = [id for id in range(NUM_LABELS) if not document.is_protected(id)]
+    bare = beneath(labels, gone & np.isin(labels, free), reference=document.reference_labels)
     floating = document.begin_floating(placed, bare=bare, name=name)
     floating.move(floating.placement)
     return floating

@@ -134,7 +134,9 @@ def test_what_lies_under_hair_glasses_and_a_hat(document):
 def test_a_placed_piece_takes_the_place_of_what_it_replaces(document):
     before = document.snapshot()
     mouth = Piece(np.full((6, 20), MOUTH[1], np.uint8))
-    floating = place(document, [Placed(mouth, Placement(64, 84, 20, 6))], replaces=MOUTH, name="Place a mouth")
+    floating = place(
+        document, [Placed(mouth, Placement(64, 84, 20, 6))], gone=np.isin(before, MOUTH), name="Place a mouth"
+    )
     assert (document.labels[81:87, 54:74] == MOUTH[1]).all()
     assert (np.isin(document.labels, MOUTH)).sum() == 120
     floating.abort()

@@ -5,7 +5,9 @@ Knows no widget: points come in pixels of the label map, and the editor hears of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from maskedit.document.floating import Floating, Placed, lift, place
 from maskedit.document.history import Box
@@ -109,10 +111,10 @@ class PieceTool:
 
     # Beginning and end ------------------------------------------------------------------------------------------
 
-    def float(self, placed: Sequence[Placed], *, replaces: Iterable[int], name: str) -> None:
+    def lay_on(self, placed: Sequence[Placed], *, gone: np.ndarray, name: str) -> None:
         """Lay pieces of the library over the face, to be moved until they are let go."""
         self.let_go()
-        floating = place(self._editor.document, placed, replaces=replaces, name=name)
+        floating = place(self._editor.document, placed, gone=gone, name=name)
         self._untouched = False
         self._changed(floating.box)
 
