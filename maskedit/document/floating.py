@@ -81,6 +81,13 @@ class Floating:
         """The one in the hand."""
         return self._placed[0].piece
 
+    @property
+    def placed(self) -> list[Placed]:
+        """All pieces where they lie now, that in the hand first."""
+        start = self._placed[0].placement
+        others = [Placed(each.piece, each.placement.as_mirrored(start, self.placement)) for each in self._placed[1:]]
+        return [Placed(self.piece, self.placement), *others]
+
     def move(self, placement: Placement) -> Box | None:
         """Lay the piece in the hand there, and its partner as the mirror image; the box that changed, or None.
 
@@ -92,8 +99,8 @@ class Floating:
         height, width = self._labels.shape
         after, covered = self._bare.copy(), self._stale
         self._stale = None
-        for place, each in zip(self._places(), self._placed, strict=True):
-            drawn = each.piece.drawn(place, width=width, height=height)
+        for each in self.placed:
+            drawn = each.piece.drawn(each.placement, width=width, height=height)
             if drawn is None:
                 continue
             box, ids = drawn
@@ -122,10 +129,6 @@ class Floating:
             self._on_change()
         self._end(None)
         return self._box
-
-    def _places(self) -> list[Placement]:
-        start = self._placed[0].placement
-        return [self.placement] + [each.placement.as_mirrored(start, self.placement) for each in self._placed[1:]]
 
     def _show(self, after: np.ndarray, where: Box) -> Box | None:
         pixels = self._labels[where.slices]

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QScrollArea,
     QSlider,
     QSplitter,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -30,11 +31,13 @@ from maskedit.gui.commands.menus import Menus
 from maskedit.gui.dialogs.dialogs import Dialogs
 from maskedit.gui.editor import BRUSHES, TOOLS, Editor
 from maskedit.gui.files.files import BUNDLED, Files
+from maskedit.gui.files.pieces import PieceShelf
 from maskedit.gui.panels.brush_bar import BrushBar
 from maskedit.gui.panels.digits import DigitEntry
 from maskedit.gui.panels.learn_bar import LearnBar
 from maskedit.gui.panels.message_bar import MessageBar
 from maskedit.gui.panels.palette_panel import PalettePanel
+from maskedit.gui.panels.pieces_panel import PiecesPanel
 from maskedit.gui.panels.status import StatusLine, absence_text
 from maskedit.gui.panels.style_panel import StylePanel
 from maskedit.gui.qimage import photo_image
@@ -75,6 +78,7 @@ class MainWindow(QMainWindow):
         self._build_views()
         self.palette_panel = PalettePanel(editor)
         self._build_palette()
+        self._build_pieces()
         self._build_menus()
         self.learn_bar = LearnBar()
         self.status = StatusLine(self.statusBar(), editor, self.viewport)
@@ -151,6 +155,26 @@ class MainWindow(QMainWindow):
         dock.setWidget(box)
         dock.setMinimumWidth(210)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        self._classes_dock = dock
+
+    def _build_pieces(self) -> None:
+        self.shelf = PieceShelf(self.editor, self.canvas, self.dialogs, self)
+        self.pieces_panel = PiecesPanel(self.editor, self.shelf)
+        dock = self._pieces_dock = QDockWidget("Pieces", self)
+        dock.setObjectName("pieces")
+        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
+        dock.setWidget(self.pieces_panel)
+        dock.visibilityChanged.connect(lambda seen: self.pieces_panel.fill() if seen else None)
+        self.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
+        self.tabifyDockWidget(self._classes_dock, dock)
+        for each in (self._classes_dock, dock):
+            each.setTitleBarWidget(QWidget())  # the tab has the title
+        self._classes_dock.raise_()
+
+    def show_pieces(self) -> None:
+        """The library in place of the classes, or the classes again."""
+        behind = self.pieces_panel.visibleRegion().isEmpty()
+        (self._pieces_dock if behind else self._classes_dock).raise_()
 
     def _build_menus(self) -> None:
         self.commands = Commands(self)

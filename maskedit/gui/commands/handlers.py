@@ -44,6 +44,8 @@ class Commands:
             "abort": self._unless_aborting(window.message_bar.hide),
             "paste": self._first_aborting(files.paste),
             **{tool: self._tool(tool) for tool in TOOLS},
+            "save_piece": window.shelf.save,
+            "pieces": window.show_pieces,
             "flip_piece": self._canvas.tools.pieces.flip,
             "smaller": lambda: self._step_brush(-1),
             "larger": lambda: self._step_brush(1),
