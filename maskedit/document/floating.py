@@ -17,7 +17,7 @@ from maskedit.document.history import Box, Edit, bounds
 from maskedit.document.pieces import OUTSIDE, Piece
 from maskedit.document.placement import Placement
 from maskedit.document.regions import region_at
-from maskedit.labels import BACKGROUND, FACE_PARTS, LABELS, MIRROR, NUM_LABELS
+from maskedit.labels import BACKGROUND, FACE_PARTS, LABELS, MIRROR, NUM_LABELS, OVERLAYS
 
 if TYPE_CHECKING:
     from maskedit.document.document import Document
@@ -154,7 +154,8 @@ def lift(
 
     Args:
         whole_class: all of the class, and not what hangs together under the point.
-        whole_part: all classes of the part of the face, one of `FACE_PARTS`: a mouth with its lips, both eyes.
+        whole_part: all classes of the part of the face, one of `FACE_PARTS`: a mouth with its lips, both eyes;
+            of what has none, all of the class.
         mirror: the region on the other side of the face comes along, and moves as the mirror image.
     """
     label = document.label_at(x, y)
@@ -164,7 +165,8 @@ def lift(
     regions = [_region(labels, x, y, whole_class)]
     name = f"Transform {LABELS[label].title}"
     if whole_part:
-        part = next((part for part, ids in FACE_PARTS.items() if label in ids), None)
+        worn = label in OVERLAYS  # an earring goes with the other one, not with the hat
+        part = next((part for part, ids in FACE_PARTS.items() if label in ids and not worn), None)
         members = FACE_PARTS.get(part, (label,))
         regions = [np.isin(labels, [id for id in members if not document.is_protected(id)])]
         name = name if part is None else f"Transform {part.lower()}"

@@ -107,6 +107,12 @@ class Editor(QObject):
             self.render.edited()
         self.stroke_ended()
 
+    def let_go(self) -> None:
+        """Whatever piece floats stays where it is, as one edit."""
+        if self.document is not None and self.document.floating is not None:
+            self.document.floating.commit()
+            self.stroke_ended()
+
     @Slot()
     def undo(self) -> None:
         """Take back the last edit; a style that is only tried goes first."""

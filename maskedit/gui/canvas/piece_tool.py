@@ -5,7 +5,7 @@ Knows no widget: points come in pixels of the label map, and the editor hears of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -120,16 +120,14 @@ class PieceTool:
 
     def let_go(self) -> None:
         """The piece stays where it is, as one edit."""
-        self._end(lambda floating: floating.commit())
+        self.release()
+        self._editor.let_go()
 
     def give_up(self) -> None:
         """The map is again as it was."""
-        self._end(lambda floating: self._changed(floating.abort()))
-
-    def _end(self, end: Callable[[Floating], object]) -> None:
         self.release()
         if self.floating is not None:
-            end(self.floating)
+            self._changed(self.floating.abort())
             self._editor.stroke_ended()
 
     def _take(self, point: Point, *, whole_class: bool = False, whole_part: bool = False) -> bool:

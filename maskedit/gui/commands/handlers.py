@@ -32,8 +32,8 @@ class Commands:
             "open_labels": self._first_aborting(files.open_labels_dialog),
             "place_square": self._first_aborting(files.place_square),
             "open_source": self._first_aborting(files.others.ask),
-            "save": self._first_letting_go(files.save),
-            "save_as": self._first_letting_go(files.save_as),
+            "save": files.save,
+            "save_as": files.save_as,
             "export": self._first_aborting(files.export_dialog),
             "quit": window.close,
             "undo": self._unless_aborting(editor.undo),
@@ -91,15 +91,6 @@ class Commands:
 
         def handler() -> None:
             self._canvas.leave()
-            run()
-
-        return handler
-
-    def _first_letting_go(self, run: Callable[[], object]) -> Callable[[], None]:
-        """What floats is part of the map by then; a stroke goes on."""
-
-        def handler() -> None:
-            self._canvas.tools.pieces.let_go()
             run()
 
         return handler

@@ -6,6 +6,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
 
 from maskedit.document.placement import FRAME, TURN, handles
+from maskedit.document.session import load_session
 from maskedit.labels import BY_NAME, ids_of
 from tests.gui.harness import CTRL, LEFT, NONE, SHIFT, at, click, drag, key
 
@@ -100,6 +101,16 @@ def test_a_piece_outlives_the_focus_and_another_tool_lets_it_go(window, document
     window.editor.set_tool("brush")
     assert document.floating is None
     assert document.history.names == ["Transform right brow"]
+
+
+def test_what_floats_is_saved_and_told_as_unsaved_before(window, document, answers, tmp_path):
+    x, y = inside(document, RIGHT_BROW)
+    drag(window, (x, y), (x, y - 12))
+    assert document.is_modified
+    answers.ask_save = [tmp_path / "face.maskedit"]
+    key(window, Qt.Key.Key_S, CTRL)
+    assert not document.is_modified
+    assert load_session(tmp_path / "face.maskedit").labels.tobytes() == document.labels.tobytes()
 
 
 def test_the_frame_has_one_size_on_the_screen(window, document):
