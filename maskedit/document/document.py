@@ -17,7 +17,6 @@ from maskedit.document.floating import Floating, Placed
 from maskedit.document.history import Box, Edit, History, StyleChange
 from maskedit.document.origin import Origin
 from maskedit.document.regions import region_at
-from maskedit.document.reshape import RESHAPES
 from maskedit.document.strokes import Stroke, polygon_mask
 from maskedit.document.styles import PartStyle, Styles, check_part
 from maskedit.document.transfer import transfer_labels
@@ -222,6 +221,11 @@ class Document:
         allowed = self._allowed()
         return allowed is not None and not allowed[label]
 
+    def free_pixels(self) -> np.ndarray:
+        """(H, W) bool: the pixels that the locks let be painted over."""
+        allowed = self._allowed()
+        return np.ones(self._labels.shape, bool) if allowed is None else allowed[self._labels]
+
     def fill(self, x: float, y: float, label: int, *, whole_class: bool = False) -> Box | None:
         """Give ``label`` to the 4-connected region under the point, or to every pixel of that class.
 
@@ -293,20 +297,6 @@ class Document:
         """
         self._require_no_stroke()
         return self._commit(Edit.of_styles(self._changes(styles), name=name))
-
-    def reshape(self, labels: Iterable[int], how: str) -> Box | None:
-        """Grow, shrink, smooth or despeckle classes, as one edit; ``how`` is a key of `RESHAPES`.
-
-        Obeys the locks. Returns the box that changed or None; raises ValueError for an id that does not exist.
-        """
-        self._require_no_stroke()
-        labels, after, allowed = list(labels), self._labels, self._allowed()
-        name = f"{how.capitalize()} {', '.join(map(_title, labels))}"
-        for label in labels:
-            after = RESHAPES[how](after, label)
-        if allowed is not None:
-            after = np.where(allowed[self._labels], after, self._labels)
-        return self._commit(Edit.between(self._labels, after, name=name))
 
     def reset_labels(self) -> Box | None:
         """Back to the photo's own label map, as one edit; the box that changed, or None."""

@@ -17,7 +17,7 @@ from maskedit.document.history import Box, Edit, bounds
 from maskedit.document.pieces import OUTSIDE, Piece
 from maskedit.document.placement import Placement
 from maskedit.document.regions import region_at
-from maskedit.labels import BACKGROUND, FACE_PARTS, LABELS, MIRROR, NUM_LABELS, OVERLAYS
+from maskedit.labels import BACKGROUND, FACE_PARTS, LABELS, MIRROR, OVERLAYS
 
 if TYPE_CHECKING:
     from maskedit.document.document import Document
@@ -185,9 +185,7 @@ def lift(
 
 def place(document: Document, placed: Sequence[Placed], *, gone: np.ndarray, name: str) -> Floating:
     """Lay pieces over the map; ``gone``, (H, W) bool, is what they take the place of, and goes as `beneath` says."""
-    labels = document.labels
-    free = [id for id in range(NUM_LABELS) if not document.is_protected(id)]
-    bare = beneath(labels, gone & np.isin(labels, free), reference=document.reference_labels)
+    bare = beneath(document.labels, gone & document.free_pixels(), reference=document.reference_labels)
     floating = document.begin_floating(placed, bare=bare, name=name)
     floating.move(floating.placement)
     return floating

@@ -1,15 +1,23 @@
 """A whole class of the label map grown, shrunk, smoothed or rid of its specks.
 
-Pure functions on arrays: each takes a map (H, W) uint8 and an id, and gives a new map; what a class leaves goes to the
-nearest other class, what it takes it takes from all.
+Pure functions on arrays, each from a map (H, W) uint8 and an id to a new map, and `reshape`, which makes an edit of
+them. What a class leaves goes to the nearest other class, what it takes it takes from all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
+from maskedit.document.history import Box
 from maskedit.document.transfer import nearest_ids
+from maskedit.labels import LABELS
+
+if TYPE_CHECKING:
+    from maskedit.document.document import Document
 
 _STEPS, _SPECK = 256, 80
 """A step is this part of the map's side, 2 px of 512; a speck is smaller than a square of this part of it."""
@@ -46,6 +54,18 @@ def despeckled(labels: np.ndarray, label: int) -> np.ndarray:
 
 
 RESHAPES = {"grow": grown, "shrink": shrunk, "smooth": smoothed, "despeckle": despeckled}
+
+
+def reshape(document: Document, classes: Iterable[int], how: str) -> Box | None:
+    """Change whole classes of a document, as one edit; ``how`` is a key of `RESHAPES`.
+
+    Obeys the locks. Returns the box that changed or None.
+    """
+    classes, after = list(classes), document.labels
+    for label in classes:
+        after = RESHAPES[how](after, label)
+    name = f"{how.capitalize()} {', '.join(LABELS[label].title for label in classes)}"
+    return document.replace_labels(after, where=document.free_pixels(), name=name)
 
 
 def _mask(labels: np.ndarray, label: int) -> np.ndarray:

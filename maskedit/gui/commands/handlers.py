@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QApplication
 
-from maskedit.document.reshape import RESHAPES
+from maskedit.document.reshape import RESHAPES, reshape
 from maskedit.gui.commands.bug_report import bug_report
 from maskedit.gui.dialogs.command_search import shortcut_sheet
 from maskedit.gui.editor import TOOLS
@@ -117,7 +117,7 @@ class Commands:
             if document.stroke is not None:
                 return
             classes = dict.fromkeys((editor.label, int(MIRROR[editor.label])) if editor.mirror else (editor.label,))
-            box = document.reshape(classes, how)
+            box = reshape(document, classes, how)
             editor.edited(box)
             if box is None:
                 title = LABELS[editor.label].title
