@@ -15,9 +15,12 @@ BROWS, GLASSES = ids_of("l_brow", "r_brow"), ids_of("eye_g")
 MOUTH = ids_of("mouth", "u_lip", "l_lip")
 FACE = ids_of("skin", "nose", "eye_g", "mouth", "l_eye", "r_eye", "l_brow", "r_brow", "u_lip", "l_lip")
 """What the outline of a face holds."""
-_EYES_AT, _MOUTH_AT = ((0.378, 0.477), (0.623, 0.477)), (0.502, 0.737)
-"""Where they lie in an aligned square, of its side: the right eye, which stands on the left, first."""
+RIGHT_EYE_AT, LEFT_EYE_AT = (0.378, 0.477), (0.623, 0.477)
+MOUTH_AT, NOSE_AT = (0.502, 0.737), (0.5, 0.6)
+"""Where parts lie in an aligned square, of its side: medians over the training photos of CelebAMask-HQ's mini set."""
+_TO_MOUTH = (MOUTH_AT[1] - RIGHT_EYE_AT[1]) / (LEFT_EYE_AT[0] - RIGHT_EYE_AT[0])
 _BOX_AT = (0.22, 0.25, 0.78, 0.93)
+"""Left, top, right and bottom of a face there."""
 
 
 def middle(labels: np.ndarray, members: Sequence[int]) -> np.ndarray | None:
@@ -80,7 +83,7 @@ def find_points(labels: np.ndarray) -> FacePoints:
 
     eyes = _eyes(labels)
     if eyes is None:
-        eyes = usual(_EYES_AT[0]), usual(_EYES_AT[1])
+        eyes = usual(RIGHT_EYE_AT), usual(LEFT_EYE_AT)
     apart = float(np.linalg.norm(eyes[1] - eyes[0]))
     between, down = (eyes[0] + eyes[1]) / 2, _down(*eyes)
     mouth, mouth_box = middle(labels, MOUTH), pixel_box(labels, MOUTH)
@@ -91,7 +94,7 @@ def find_points(labels: np.ndarray) -> FacePoints:
     return FacePoints(
         right_eye=eyes[0],
         left_eye=eyes[1],
-        mouth=between + 1.06 * apart * down if mouth is None else mouth,
+        mouth=between + _TO_MOUTH * apart * down if mouth is None else mouth,
         mouth_width=0.85 * apart if mouth_box is None else float(mouth_box[2] - mouth_box[0] + 1),
         brows_top=float(between[1] - 0.42 * apart if brows is None else brows[1]),
         left=face[0],

@@ -117,6 +117,7 @@ class PieceTool:
         floating = place(self._editor.document, placed, gone=gone, name=name)
         self._untouched = False
         self._changed(floating.box)
+        self._editor.history_changed.emit()  # the frame shows, and undo gives the piece up
 
     def let_go(self) -> None:
         """The piece stays where it is, as one edit."""
@@ -140,9 +141,9 @@ class PieceTool:
                 editor.tell(Level.INFO, "The background lies behind everything: take a region that lies on it.")
             elif label is not None:
                 title = LABELS[label].title
-                editor.tell(Level.INFO, f"{title.capitalize()} is protected; open its lock to move it.")
+                editor.tell(Level.INFO, f"{title.capitalize()} is protected; open its lock, or press L, to move it.")
         else:
-            editor.history_changed.emit()  # the frame shows, and undo gives the piece up
+            editor.history_changed.emit()  # as in `lay_on`
         return floating is not None
 
     def _show(self, placement: Placement) -> None:

@@ -17,7 +17,7 @@ from maskedit.gui.files import recovery
 from maskedit.gui.states import Level
 
 AnyPiece = DrawnPiece | SavedPiece
-_HINT = "Drag it, its handles or beside a corner; H mirrors it. Enter lets it go, Esc gives it up."
+_HINT = "Drag it or its handles; beside a corner it turns, H mirrors it. Enter lets it go, Esc gives it up."
 
 
 def pieces_folder() -> Path:
