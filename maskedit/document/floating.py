@@ -112,6 +112,12 @@ class Floating:
             covered = box if covered is None else covered.union(box)
         return None if covered is None else self._show(after, covered)
 
+    def take_away(self, *, name: str) -> Box | None:
+        """Leave the map as it is without the pieces; a `commit` now makes an edit of that ``name``."""
+        self.name = name
+        self._stale = Box(0, 0, self._labels.shape[1], self._labels.shape[0])
+        return self._show(self._bare, self._stale)
+
     def commit(self) -> Edit | None:
         """Let the pieces go and add what they changed to the history as one edit; None when nothing changed."""
         edit = None

@@ -342,10 +342,12 @@ class LabelCanvas(ImageView):
         self.update()
 
     def _piece_key(self, event: QKeyEvent) -> bool:
-        """Enter lets the piece go, arrows move it; whether it was one of these."""
+        """Enter lets the piece go, Delete takes it away, arrows move it; whether it was one of these."""
         step = arrow_step(event.key())
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.tools.pieces.let_go()
+        elif event.key() == Qt.Key.Key_Delete:
+            self.tools.pieces.remove()
         elif step is not None:
             many = 10 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1
             self.tools.pieces.nudge(many * step[0], many * step[1])

@@ -30,7 +30,7 @@ class PieceTool:
         self._grip: str | None = None
         self._from: tuple[Point, Placement] | None = None
         """Where the hand took hold, and how the piece lay then."""
-        self._untouched = False
+        self._untouched = self._lifted = False
 
     @property
     def untouched(self) -> bool:
@@ -109,13 +109,22 @@ class PieceTool:
         else:
             self._show(self.floating.placement.flipped())
 
+    def remove(self) -> None:
+        """Take the region that was lifted away for good; a piece of the library is only given up."""
+        floating = self.floating
+        if floating is not None and self._lifted:
+            self._changed(floating.take_away(name=floating.name.replace("Transform", "Remove")))
+            self.let_go()
+        else:
+            self.give_up()
+
     # Beginning and end ------------------------------------------------------------------------------------------
 
     def lay_on(self, placed: Sequence[Placed], *, gone: np.ndarray, name: str) -> None:
         """Lay pieces of the library over the face, to be moved until they are let go."""
         self.let_go()
         floating = place(self._editor.document, placed, gone=gone, name=name)
-        self._untouched = False
+        self._untouched = self._lifted = False
         self._changed(floating.box)
         self._editor.history_changed.emit()  # the frame shows, and undo gives the piece up
 
@@ -134,7 +143,7 @@ class PieceTool:
     def _take(self, point: Point, *, whole_class: bool = False, whole_part: bool = False) -> bool:
         document, editor = self._editor.document, self._editor
         floating = lift(document, *point, whole_class=whole_class, whole_part=whole_part, mirror=editor.mirror)
-        self._untouched = floating is not None
+        self._untouched = self._lifted = floating is not None
         if floating is None:
             label = document.label_at(*point)
             if label == BACKGROUND:

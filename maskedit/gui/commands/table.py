@@ -140,6 +140,7 @@ MOUSE_KEYS: tuple[tuple[str, str], ...] = (
     ("Drag a piece, its handles, or beside a corner", "move, scale or turn it; Shift: free proportions, steps of 15°"),
     ("Arrows, Shift+arrows", "move the piece by 1 or 10 pixels"),
     ("Enter, or click beside the piece", "let it go, as one edit"),
+    ("Delete", "take the piece away: what lies under it stays"),
     ("Ctrl+click", "pick the class under the cursor"),
     ("Alt+drag", "brush size"),
     ("Wheel", "zoom at the cursor"),

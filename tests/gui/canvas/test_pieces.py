@@ -81,6 +81,17 @@ def test_handles_scale_and_turn_and_a_click_beside_lets_go(window, document):
     assert "background" in window.messages[-1][1]
 
 
+def test_delete_takes_a_region_away(window, document):
+    before = document.snapshot()
+    x, y = inside(document, RIGHT_BROW)
+    drag(window, (x, y), (x, y - 12))
+    key(window, Qt.Key.Key_Delete)
+    assert document.floating is None
+    assert (document.labels[before == RIGHT_BROW] == SKIN).all()
+    assert ((document.labels != before) == (before == RIGHT_BROW)).all()
+    assert document.history.names == ["Remove right brow"]
+
+
 def test_a_double_click_takes_the_mouth_with_its_lips(window, document):
     point = inside(document, LIPS[1])
     click(window, *point)

@@ -34,7 +34,10 @@ def test_a_click_puts_a_piece_on_where_it_floats_until_it_is_let_go(window, pane
     start = document.floating.placement
     drag(window, (start.x, start.y), (start.x, start.y + 10))
     assert document.floating.placement.y > start.y + 5
-    press(panel.buttons["Cap"])  # the glasses are let go
+    press(panel.buttons["Short hair"])  # the glasses are let go
+    key(window, Qt.Key.Key_Delete)  # as if it had not been put on
+    assert document.floating is None
+    press(panel.buttons["Cap"])
     assert document.history.names == ["Place round glasses"]
     key(window, Qt.Key.Key_Escape)
     key(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
