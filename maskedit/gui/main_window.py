@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QScrollArea,
     QSlider,
     QSplitter,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -31,12 +32,14 @@ from maskedit.gui.dialogs.dialogs import Dialogs
 from maskedit.gui.editor import BRUSHES, TOOLS, Editor
 from maskedit.gui.files.batch import BatchRun
 from maskedit.gui.files.files import BUNDLED, Files
+from maskedit.gui.files.pieces import PieceShelf
 from maskedit.gui.files.weights import Weights
 from maskedit.gui.panels.brush_bar import BrushBar
 from maskedit.gui.panels.digits import DigitEntry
 from maskedit.gui.panels.learn_bar import LearnBar
 from maskedit.gui.panels.message_bar import MessageBar
 from maskedit.gui.panels.palette_panel import PalettePanel
+from maskedit.gui.panels.pieces_panel import PiecesPanel
 from maskedit.gui.panels.status import StatusLine, absence_text
 from maskedit.gui.panels.style_panel import StylePanel
 from maskedit.gui.preferences import Preferences
@@ -48,7 +51,7 @@ HINT = "Choose a class, paint on the middle picture, and the face on the right f
 HINT_SECONDS = 12.0
 NEEDS_DOCUMENT = (
     *("open_labels", "open_source", "place_square", "save", "save_as", "export", "reset", "adopt", "parse_photo"),
-    *("confidence", "render", "only_over", "apply_to_photos"),
+    *("confidence", "render", "only_over", "apply_to_photos", "grow", "shrink", "smooth", "despeckle"),
 )
 
 
@@ -80,6 +83,7 @@ class MainWindow(QMainWindow):
         self._build_views()
         self.palette_panel = PalettePanel(editor)
         self._build_palette()
+        self._build_pieces()
         self._build_menus()
         self.learn_bar = LearnBar()
         self.status = StatusLine(self.statusBar(), editor, self.viewport)
@@ -159,6 +163,26 @@ class MainWindow(QMainWindow):
         dock.setWidget(box)
         dock.setMinimumWidth(210)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        self._classes_dock = dock
+
+    def _build_pieces(self) -> None:
+        self.shelf = PieceShelf(self.editor, self.canvas, self.dialogs, self)
+        self.pieces_panel = PiecesPanel(self.editor, self.shelf)
+        dock = self._pieces_dock = QDockWidget("Pieces", self)
+        dock.setObjectName("pieces")
+        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
+        dock.setWidget(self.pieces_panel)
+        dock.visibilityChanged.connect(lambda seen: self.pieces_panel.fill() if seen else None)
+        self.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
+        self.tabifyDockWidget(self._classes_dock, dock)
+        for each in (self._classes_dock, dock):
+            each.setTitleBarWidget(QWidget())  # the tab has the title
+        self._classes_dock.raise_()
+
+    def show_pieces(self) -> None:
+        """The library in place of the classes, or the classes again."""
+        behind = self.pieces_panel.visibleRegion().isEmpty()
+        (self._pieces_dock if behind else self._classes_dock).raise_()
 
     def _build_menus(self) -> None:
         self.commands = Commands(self)
@@ -263,7 +287,8 @@ class MainWindow(QMainWindow):
         enabled["learn"] = has_document and editor.tuning.progress is None
         enabled["stop_learning"] = editor.tuning.progress is not None
         enabled["forget_face"] = has_document and document.face_weights is not None
-        enabled["undo"] = has_document and document.can_undo
+        floats = has_document and document.floating is not None  # which undo gives up
+        enabled["undo"] = has_document and (document.can_undo or floats)
         enabled["redo"] = has_document and document.can_redo
         self.menus.show_state(checked, enabled)
         if has_document:
@@ -361,7 +386,7 @@ class MainWindow(QMainWindow):
         paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
         image = data.imageData() if not paths and data.hasImage() else None
         event.acceptProposedAction()
-        self.canvas.abort()
+        self.canvas.leave()
         # After the drop: a question asked inside it would freeze the program that the files come from.
         QTimer.singleShot(0, lambda: self.files.open_dropped(paths, image))
 
@@ -373,7 +398,7 @@ class MainWindow(QMainWindow):
             self.close()
 
     def closeEvent(self, event) -> None:
-        self.canvas.abort()
+        self.canvas.leave()
         if self.editor.has_waiting and not self._close_at_once:
             self._close_at_once = True
             text = "Closing once the export is written; close again to leave without it."

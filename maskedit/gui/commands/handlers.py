@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QApplication
 
+from maskedit.document.reshape import RESHAPES, reshape
 from maskedit.gui.commands.bug_report import bug_report
 from maskedit.gui.commands.table import COMMANDS
 from maskedit.gui.dialogs.command_search import Choice
@@ -17,7 +18,7 @@ from maskedit.gui.files import recovery
 from maskedit.gui.panels.status import engine_text
 from maskedit.gui.preferences import Preferences
 from maskedit.gui.states import Level
-from maskedit.labels import LABELS, palette
+from maskedit.labels import LABELS, MIRROR, palette
 
 if TYPE_CHECKING:
     from maskedit.gui.main_window import MainWindow
@@ -49,6 +50,9 @@ class Commands:
             "paste": self._first_aborting(files.paste),
             "preferences": self._first_aborting(self._ask_preferences),
             **{tool: self._tool(tool) for tool in TOOLS},
+            "save_piece": window.shelf.save,
+            "pieces": window.show_pieces,
+            "flip_piece": self._canvas.tools.pieces.flip,
             "smaller": lambda: self._step_brush(-1),
             "larger": lambda: self._step_brush(1),
             "much_smaller": lambda: self._step_brush(-5),
@@ -60,6 +64,7 @@ class Commands:
             "next_label": lambda: editor.step_label(1),
             "swap_label": editor.swap_label,
             "isolate": self._canvas.set_isolated,
+            **{how: self._reshape(how) for how in RESHAPES},
             "style_from_photo": self._first_aborting(files.others.from_photo),
             "style_from_colour": self._first_aborting(files.others.from_colour),
             "own_style": self._first_aborting(files.others.own),
@@ -100,10 +105,10 @@ class Commands:
             preferences.follow(command, window.actions_by_id[command].setChecked)
 
     def _first_aborting(self, run: Callable[[], object]) -> Callable[[], None]:
-        """A gesture under way is taken back before the command runs."""
+        """A gesture under way is taken back before the command runs, a piece that floats is let go."""
 
         def handler() -> None:
-            self._canvas.abort()
+            self._canvas.leave()
             run()
 
         return handler
@@ -131,6 +136,23 @@ class Commands:
     def _ask_preferences(self) -> None:
         window = self._window
         window.dialogs.ask_preferences(window.preferences, window.actions_by_id, window.weights)
+
+    def _reshape(self, how: str) -> Callable[[], None]:
+        """The chosen class, and with the mirrored brush its partner on the other side of the face."""
+
+        def handler() -> None:
+            editor, document = self._editor, self._editor.document
+            if document.stroke is not None:
+                return
+            classes = dict.fromkeys((editor.label, int(MIRROR[editor.label])) if editor.mirror else (editor.label,))
+            box = reshape(document, classes, how)
+            editor.edited(box)
+            if box is None:
+                title = LABELS[editor.label].title
+                why = "it is protected" if document.is_protected(editor.label) else "there is nothing of it to change"
+                editor.tell(Level.INFO, f"{how.capitalize()} {title}: {why}.")
+
+        return handler
 
     def _step_brush(self, steps: int) -> None:
         """A step is a tenth of the size, and a pixel at least."""
