@@ -82,9 +82,8 @@ class Dialogs:
         """``"save"``, ``"discard"`` or ``"cancel"`` for a document with unsaved edits."""
         box = self._box("Unsaved changes", f"{name} has changes that are not saved.")
         box.setIcon(QMessageBox.Icon.Warning)
-        save = box.addButton("&Save", QMessageBox.ButtonRole.AcceptRole)
-        discard = box.addButton("&Discard", QMessageBox.ButtonRole.DestructiveRole)
-        cancel = box.addButton("&Cancel", QMessageBox.ButtonRole.RejectRole)
+        buttons = QMessageBox.StandardButton
+        save, discard, cancel = (box.addButton(each) for each in (buttons.Save, buttons.Discard, buttons.Cancel))
         clicked = _clicked(box, default=save, refuse=cancel)
         return "save" if clicked is save else "discard" if clicked is discard else "cancel"
 
@@ -206,7 +205,13 @@ def _done(dialog: QDialog) -> int:
 
 
 def _clicked(box: QMessageBox, *, default: QPushButton, refuse: QPushButton) -> object:
-    """The button of a box that was clicked; Esc is ``refuse``."""
+    """The button of a box that was clicked; Esc is ``refuse``, and Alt with a letter of each button clicks it."""
+    taken: set[str] = set()
+    for button in box.buttons():
+        text = button.text().replace("&", "")
+        letter = next((each for each in text if each.isalpha() and each.lower() not in taken), "")
+        taken.add(letter.lower())
+        button.setText(text.replace(letter, f"&{letter}", 1) if letter else text)
     box.setDefaultButton(default)
     box.setEscapeButton(refuse)
     _done(box)

@@ -13,7 +13,7 @@ from maskedit.gui.dialogs.source import SourceDialog, Taken
 from maskedit.gui.qimage import image_photo
 from maskedit.labels import FACE_PARTS, palette
 from maskedit.opening.other_face import OtherFace
-from tests.gui.harness import ALT, NONE, key, make_document
+from tests.gui.harness import make_document
 
 
 def test_the_source_dialog(window):
@@ -85,13 +85,3 @@ def test_the_about_box(window, real_dialogs, weights):
     assert "Engine: CPU float32, 256 px" in texts[0]
     assert (weights or "not loaded") in texts[0]
     assert str(Path("logs/maskedit.log")) in texts[0]
-
-
-@pytest.mark.parametrize(("letter", "answer"), [("S", "save"), ("D", "discard"), ("C", "cancel"), ("", "cancel")])
-def test_unsaved_changes_are_answered_by_a_letter(window, real_dialogs, letter, answer):
-    def press():
-        box = QApplication.activeModalWidget()
-        key(box, getattr(Qt.Key, f"Key_{letter or 'Escape'}"), ALT if letter else NONE)
-
-    QTimer.singleShot(50, press)
-    assert real_dialogs(window).ask_unsaved("collins") == answer
