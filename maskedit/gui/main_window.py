@@ -35,6 +35,7 @@ from maskedit.gui.panels.digits import DigitEntry
 from maskedit.gui.panels.learn_bar import LearnBar
 from maskedit.gui.panels.message_bar import MessageBar
 from maskedit.gui.panels.palette_panel import PalettePanel
+from maskedit.gui.panels.shape_panel import ShapePanel
 from maskedit.gui.panels.status import StatusLine, absence_text
 from maskedit.gui.panels.style_panel import StylePanel
 from maskedit.gui.qimage import photo_image
@@ -151,6 +152,8 @@ class MainWindow(QMainWindow):
         dock.setWidget(box)
         dock.setMinimumWidth(210)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        self.shape_panel = ShapePanel(self.editor, lambda command: self.actions_by_id[command].trigger())
+        self.shape_panel.dock_behind(dock, self)
 
     def _build_menus(self) -> None:
         self.commands = Commands(self)

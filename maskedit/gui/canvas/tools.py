@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from maskedit.document.document import Document
 from maskedit.document.history import Box
+from maskedit.document.reshaping import Reshaping
+from maskedit.document.strokes import Stroke
 from maskedit.gui.editor import BRUSHES, Editor
 from maskedit.labels import BACKGROUND
 
@@ -28,19 +30,23 @@ class Tools:
 
     @property
     def busy(self) -> bool:
-        """Whether a stroke or a lasso is under way."""
-        return bool(self.lasso) or self._stroking
+        """Whether a stroke, a lasso or a slider is under way."""
+        return bool(self.lasso) or self._under_way is not None
+
+    @property
+    def _under_way(self) -> Stroke | Reshaping | None:
+        return None if self._editor.document is None else self._editor.document.stroke
 
     @property
     def _stroking(self) -> bool:
-        return self._editor.document is not None and self._editor.document.stroke is not None
+        return isinstance(self._under_way, Stroke)
 
     # Gestures ---------------------------------------------------------------------------------------------------
 
     def press(self, point: Point, *, erase: bool = False, shift: bool = False, diameter: float | None = None) -> None:
         """The button went down; ``diameter`` overrides the brush (pen pressure)."""
         document, editor = self._editor.document, self._editor
-        if document is None or self._stroking:
+        if document is None or self._under_way is not None:
             return
         tool = "eraser" if erase else editor.tool
         if tool in BRUSHES:
@@ -76,10 +82,10 @@ class Tools:
             self.close_lasso()
 
     def abort(self) -> None:
-        """Put back what the stroke painted; drop the lasso."""
+        """Put back what the stroke or the slider changed; drop the lasso."""
         self.lasso.clear()
-        if self._stroking:
-            self._changed(self._editor.document.stroke.abort())
+        if self._under_way is not None:
+            self._changed(self._under_way.abort())
             self._editor.stroke_ended()
 
     def _changed(self, box: Box | None) -> None:

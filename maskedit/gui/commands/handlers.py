@@ -57,6 +57,7 @@ class Commands:
             "style_from_colour": self._first_aborting(files.others.from_colour),
             "own_style": self._first_aborting(files.others.own),
             "colour_blind": self._use_colour_blind_palette,
+            "shape": window.shape_panel.show_or_leave,
             "fit": view.fit,
             "actual_size": lambda: view.set_zoom(1 / window.devicePixelRatioF()),
             "zoom_in": lambda: view.set_zoom(view.zoom * 1.25),

@@ -83,6 +83,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("own_style", "Own style", (), "the chosen class has the photo's own colours again", "Classes"),
     Command("colour_blind", "Colour-blind palette", (), "other colours on the screen; files keep the published ones",
             "Classes", checkable=True, separated=True),
+    Command("shape", "Shape", ("S",), "sliders for smile, mouth, brows, eyes, nose, jaw and hair; or the classes again",
+            "View", "mdi6.tune-variant", bar=True),
     Command("fit", "Fit", ("Ctrl+F",), "show the whole face", "View", "mdi6.fit-to-page-outline", bar=True),
     Command("actual_size", "100 %", ("Ctrl+0",), "one screen pixel for one pixel", "View"),
     Command("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+="), "the wheel zooms at the cursor", "View"),

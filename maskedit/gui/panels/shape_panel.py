@@ -1,0 +1,129 @@
+"""Sliders that shape the label map: a smile, the brows, the jaw, the hair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QEvent, Qt, QTimer, Slot
+from PySide6.QtWidgets import QDockWidget, QFrame, QGridLayout, QLabel, QMainWindow, QScrollArea, QTabWidget, QWidget
+
+from maskedit.document.shapes import SHAPES
+from maskedit.gui.editor import Editor
+from maskedit.gui.panels.quiet_slider import QuietSlider
+from maskedit.gui.shaping import Shaping
+
+_PAUSE = 700
+"""Milliseconds without a key or a notch of the wheel after which a slider counts as let go."""
+
+
+class ShapePanel(QWidget):
+    """A row for each slider: title, slider, number. The map follows while one moves; let go, it is one edit.
+
+    Args:
+        run: runs a command by its id.
+    """
+
+    def __init__(self, editor: Editor, run: Callable[[str], None], parent: QWidget | None = None):
+        super().__init__(parent)
+        self.shaping = Shaping(editor, self)
+        self.sliders: dict[str, QuietSlider] = {}
+        self._titles: dict[str, QLabel] = {}
+        self._numbers: dict[str, QLabel] = {}
+        self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
+        self._pause.timeout.connect(self.shaping.end)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(8, 6, 8, 6)
+        grid.setHorizontalSpacing(6)
+        grid.setVerticalSpacing(5)
+        grid.setColumnStretch(1, 1)
+        for name, shape in SHAPES.items():
+            self._add_row(grid, name, shape.title, QuietSlider(round(100 * shape.lowest), 100))
+        grid.setRowStretch(grid.rowCount(), 1)
+        self.shaping.changed.connect(self.refresh)
+        self.refresh()
+
+    def dock_behind(self, other: QDockWidget, window: QMainWindow) -> None:
+        """Become a tab in the window, behind that of another dock."""
+        scroll = QScrollArea()
+        scroll.setWidget(self)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._dock, self._other = QDockWidget("Shape", window), other
+        self._dock.setObjectName("shape")
+        self._dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
+        self._dock.setWidget(scroll)
+        window.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
+        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self._dock)
+        window.tabifyDockWidget(other, self._dock)
+        other.raise_()
+
+    def show_or_leave(self) -> None:
+        """To the front, or the other dock again."""
+        (self._other if self.isVisible() and not self.visibleRegion().isEmpty() else self._dock).raise_()
+
+    def _add_row(self, grid: QGridLayout, name: str, title: str, slider: QuietSlider) -> None:
+        row = grid.rowCount()
+        self._titles[name], self._numbers[name], self.sliders[name] = QLabel(title), QLabel("0"), slider
+        self._titles[name].setBuddy(slider)
+        self._numbers[name].setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._numbers[name].setMinimumWidth(self.fontMetrics().horizontalAdvance("+100"))
+        slider.setAccessibleName(title)
+        slider.sliderPressed.connect(self._pressed)
+        slider.valueChanged.connect(partial(self._moved, name))
+        slider.sliderReleased.connect(self._released)
+        slider.installEventFilter(self)
+        for column, widget in enumerate((self._titles[name], slider, self._numbers[name])):
+            grid.addWidget(widget, row, column)
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show what is set, and which sliders have something to move."""
+        setting, missing = self.shaping.setting, self.shaping.missing()
+        for name, slider in self.sliders.items():
+            reason = missing.get(name)
+            tip = SHAPES[name].tip if reason is None else f"This face has {reason}"
+            for widget in (self._titles[name], slider):
+                widget.setEnabled(reason is None)
+                widget.setToolTip(tip[:1].upper() + tip[1:])
+            if not self.shaping.moving:
+                amount = 0.0 if setting is None else setting.amounts.get(name, 0.0)
+                slider.show_value(round(100 * amount))
+            self._show_number(name)
+
+    def _show_number(self, name: str) -> None:
+        value = self.sliders[name].value()
+        self._numbers[name].setText(f"{value:+d}" if value else "0")
+
+    @Slot()
+    def _pressed(self) -> None:
+        self._finish()
+        self.shaping.begin()
+
+    def _moved(self, name: str, value: int) -> None:
+        if not self.sliders[name].isSliderDown():  # a key, the wheel, a click beside the handle: more may follow
+            if not self.shaping.moving:
+                self.shaping.begin()
+            self._pause.start()
+        self.shaping.move(name, value / 100)
+        self._show_number(name)
+
+    @Slot()
+    def _released(self) -> None:
+        self._pause.stop()
+        self.shaping.end()
+
+    def _finish(self) -> None:
+        """What keys have moved is let go."""
+        if self._pause.isActive():
+            self._released()
+
+    def eventFilter(self, watched, event) -> bool:
+        if event.type() == QEvent.Type.FocusOut:
+            self._finish()
+        elif event.type() == QEvent.Type.MouseButtonDblClick and watched.isEnabled():
+            watched.setValue(0)
+            return True
+        return super().eventFilter(watched, event)
