@@ -18,7 +18,7 @@ _PAUSE = 700
 
 
 class ShapePanel(QWidget):
-    """A row for each slider: title, slider, number. The map follows while one moves; let go, it is one edit.
+    """For each slider its title and number, and under them the slider itself. The map follows while one moves; let go, it is one edit.
 
     Args:
         run: runs a command by its id.
@@ -34,9 +34,8 @@ class ShapePanel(QWidget):
         self._pause.timeout.connect(self.shaping.end)
         grid = QGridLayout(self)
         grid.setContentsMargins(8, 6, 8, 6)
-        grid.setHorizontalSpacing(6)
-        grid.setVerticalSpacing(5)
-        grid.setColumnStretch(1, 1)
+        grid.setVerticalSpacing(1)
+        grid.setColumnStretch(0, 1)
         for name, shape in SHAPES.items():
             self._add_row(grid, name, shape.title, QuietSlider(round(100 * shape.lowest), 100))
         grid.setRowStretch(grid.rowCount(), 1)
@@ -75,8 +74,9 @@ class ShapePanel(QWidget):
         slider.valueChanged.connect(partial(self._moved, name))
         slider.sliderReleased.connect(self._released)
         slider.installEventFilter(self)
-        for column, widget in enumerate((self._titles[name], slider, self._numbers[name])):
-            grid.addWidget(widget, row, column)
+        grid.addWidget(self._titles[name], row, 0)
+        grid.addWidget(self._numbers[name], row, 1)
+        grid.addWidget(slider, row + 1, 0, 1, 2)
 
     @Slot()
     def refresh(self) -> None:
