@@ -296,18 +296,18 @@ class Shape:
 
 
 SHAPES: dict[str, Shape] = {
-    "smile": Shape("Smile", "the corners of the mouth up or down", smile, MOUTHS, "no mouth"),
-    "mouth_open": Shape("Mouth open", "part the lips, or close them", mouth_open, LIPS, "no lips"),
-    "lip_fullness": Shape("Lip fullness", "fuller or thinner lips", lip_fullness, LIPS, "no lips"),
-    "brow_height": Shape("Brow height", "raise or lower the brows", brow_height, BROWS, "no brows"),
-    "brow_thickness": Shape("Brow thickness", "thicker or thinner brows", brow_thickness, BROWS, "no brows"),
-    "eye_openness": Shape("Eyes open", "open or close the lids", eye_openness, EYES, "no eyes"),
-    "eye_size": Shape("Eye size", "larger or smaller eyes", eye_size, EYES, "no eyes"),
-    "nose_width": Shape("Nose width", "a wider or narrower nose", nose_width, (NOSE,), "no nose"),
-    "jaw_width": Shape("Jaw width", "a wider or narrower lower face", jaw_width, (SKIN,), "no skin"),
-    "chin": Shape("Face length", "a longer or shorter chin", chin, (SKIN,), "no skin"),
-    "hair_length": Shape("Hair length", "let the hair grow, or cut it", hair_length, (HAIR,), "no hair"),
-    "hair_volume": Shape("Hair volume", "more or less hair around the head", hair_volume, (HAIR,), "no hair"),
+    "smile": Shape("Smile", "The corners of the mouth up or down", smile, MOUTHS, "no mouth"),
+    "mouth_open": Shape("Mouth open", "Part the lips, or close them", mouth_open, LIPS, "no lips"),
+    "lip_fullness": Shape("Lip fullness", "Fuller or thinner lips", lip_fullness, LIPS, "no lips"),
+    "brow_height": Shape("Brow height", "Raise or lower the brows", brow_height, BROWS, "no brows"),
+    "brow_thickness": Shape("Brow thickness", "Thicker or thinner brows", brow_thickness, BROWS, "no brows"),
+    "eye_openness": Shape("Eyes open", "Open or close the lids", eye_openness, EYES, "no eyes"),
+    "eye_size": Shape("Eye size", "Larger or smaller eyes", eye_size, EYES, "no eyes"),
+    "nose_width": Shape("Nose width", "A wider or narrower nose", nose_width, (NOSE,), "no nose"),
+    "jaw_width": Shape("Jaw width", "A wider or narrower lower face", jaw_width, (SKIN,), "no skin"),
+    "chin": Shape("Face length", "A longer or shorter chin", chin, (SKIN,), "no skin"),
+    "hair_length": Shape("Hair length", "Let the hair grow, or cut it", hair_length, (HAIR,), "no hair"),
+    "hair_volume": Shape("Hair volume", "More or less hair around the head", hair_volume, (HAIR,), "no hair"),
 }
 """Name -> slider, in the order in which they are applied."""
 

@@ -46,7 +46,7 @@ HINT = "Choose a class, paint on the middle picture, and the face on the right f
 HINT_SECONDS = 12.0
 NEEDS_DOCUMENT = (
     *("open_labels", "open_source", "place_square", "save", "save_as", "export", "reset", "adopt", "parse_photo"),
-    *("confidence", "render", "only_over"),
+    *("confidence", "render", "only_over", "morph", "vary", "clean_up"),
 )
 
 
@@ -152,7 +152,7 @@ class MainWindow(QMainWindow):
         dock.setWidget(box)
         dock.setMinimumWidth(210)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-        self.shape_panel = ShapePanel(self.editor, lambda command: self.actions_by_id[command].trigger())
+        self.shape_panel = ShapePanel(self.editor, self.files.others, lambda each: self.actions_by_id[each].trigger())
         self.shape_panel.dock_behind(dock, self)
 
     def _build_menus(self) -> None:

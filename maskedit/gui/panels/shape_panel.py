@@ -1,4 +1,4 @@
-"""Sliders that shape the label map: a smile, the brows, the jaw, the hair."""
+"""Sliders that shape the label map: a smile, the brows, the jaw, the hair, and towards another face."""
 
 from __future__ import annotations
 
@@ -6,26 +6,46 @@ from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Slot
-from PySide6.QtWidgets import QDockWidget, QFrame, QGridLayout, QLabel, QMainWindow, QScrollArea, QTabWidget, QWidget
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QScrollArea,
+    QSizePolicy,
+    QTabWidget,
+    QToolButton,
+    QWidget,
+)
 
 from maskedit.document.shapes import SHAPES
 from maskedit.gui.editor import Editor
+from maskedit.gui.files.files import BUNDLED
+from maskedit.gui.files.others import Others
 from maskedit.gui.panels.quiet_slider import QuietSlider
-from maskedit.gui.shaping import Shaping
+from maskedit.gui.shaping import MORPH, Shaping
+from maskedit.opening.other_face import OtherFace
 
 _PAUSE = 700
 """Milliseconds without a key or a notch of the wheel after which a slider counts as let go."""
 
 
 class ShapePanel(QWidget):
-    """For each slider its title and number, and under them the slider itself. The map follows while one moves; let go, it is one edit.
+    """For each slider its title and number, and under them the slider itself.
+
+    The map follows while one moves; let go, it is one edit.
 
     Args:
+        others: finds the face that is morphed towards.
         run: runs a command by its id.
     """
 
-    def __init__(self, editor: Editor, run: Callable[[str], None], parent: QWidget | None = None):
+    def __init__(self, editor: Editor, others: Others, run: Callable[[str], None], parent: QWidget | None = None):
         super().__init__(parent)
+        self._others = others
         self.shaping = Shaping(editor, self)
         self.sliders: dict[str, QuietSlider] = {}
         self._titles: dict[str, QLabel] = {}
@@ -38,6 +58,8 @@ class ShapePanel(QWidget):
         grid.setColumnStretch(0, 1)
         for name, shape in SHAPES.items():
             self._add_row(grid, name, shape.title, QuietSlider(round(100 * shape.lowest), 100))
+        self._add_row(grid, MORPH, "Morph", QuietSlider(0, 100))
+        grid.addLayout(self._buttons(run), grid.rowCount(), 0, 1, 2)
         grid.setRowStretch(grid.rowCount(), 1)
         self.shaping.changed.connect(self.refresh)
         self.refresh()
@@ -67,6 +89,8 @@ class ShapePanel(QWidget):
         row = grid.rowCount()
         self._titles[name], self._numbers[name], self.sliders[name] = QLabel(title), QLabel("0"), slider
         self._titles[name].setBuddy(slider)
+        self._titles[name].setTextFormat(Qt.TextFormat.PlainText)  # a photo's name is no HTML
+        self._titles[name].setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._numbers[name].setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._numbers[name].setMinimumWidth(self.fontMetrics().horizontalAdvance("+100"))
         slider.setAccessibleName(title)
@@ -78,24 +102,66 @@ class ShapePanel(QWidget):
         grid.addWidget(self._numbers[name], row, 1)
         grid.addWidget(slider, row + 1, 0, 1, 2)
 
+    def ask_face(self) -> None:
+        """Ask for a file with the face that is morphed towards."""
+        self._others.ask_face(self._towards)
+
+    def _towards(self, face: OtherFace) -> None:
+        self.shaping.morph_towards(face)
+        self._dock.raise_()
+
+    def _buttons(self, run: Callable[[str], None]) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        self._faces = QMenu(self)
+        self._faces.addAction("Photo or label map…", lambda: run("morph"))
+        for title, name in BUNDLED:
+            self._faces.addAction(title, lambda name=name: self._others.bundled_face(name, self._towards))
+        self.buttons: dict[str, QToolButton] = {}
+        for command, text, tip in (
+            ("morph", "Face", "The face that the map is morphed towards"),
+            ("vary", "Vary", "Another face close by; at each click another one"),
+            ("clean_up", "Clean up", "Specks go, ragged borders become smooth"),
+        ):
+            button = QToolButton(text=text)
+            button.setToolTip(tip)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            if command == "morph":
+                button.setMenu(self._faces)
+                button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+            else:
+                button.clicked.connect(partial(self._run, run, command))
+            row.addWidget(button)
+            self.buttons[command] = button
+        return row
+
+    def _run(self, run: Callable[[str], None], command: str) -> None:
+        self._finish()
+        run(command)
+
     @Slot()
     def refresh(self) -> None:
         """Show what is set, and which sliders have something to move."""
         setting, missing = self.shaping.setting, self.shaping.missing()
         for name, slider in self.sliders.items():
             reason = missing.get(name)
-            tip = SHAPES[name].tip if reason is None else f"This face has {reason}"
+            tip = SHAPES[name].tip if name in SHAPES else "From this map to the other face's"
             for widget in (self._titles[name], slider):
                 widget.setEnabled(reason is None)
-                widget.setToolTip(tip[:1].upper() + tip[1:])
+                widget.setToolTip(reason or tip)
             if not self.shaping.moving:
                 amount = 0.0 if setting is None else setting.amounts.get(name, 0.0)
                 slider.show_value(round(100 * amount))
             self._show_number(name)
+        other = self.shaping.other
+        self._titles[MORPH].setText("Morph" if other is None else f"Morph to {other.name}")
+        for button in self.buttons.values():
+            button.setEnabled(setting is not None)
 
     def _show_number(self, name: str) -> None:
         value = self.sliders[name].value()
-        self._numbers[name].setText(f"{value:+d}" if value else "0")
+        self._numbers[name].setText(f"{value:+d}" if value and name != MORPH else str(value))
 
     @Slot()
     def _pressed(self) -> None:

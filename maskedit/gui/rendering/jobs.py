@@ -27,6 +27,11 @@ class Services(Protocol):
         """The face finder, with its parser; made when it is first asked for."""
         ...
 
+    @property
+    def label_space(self) -> Any:
+        """What a network knows of label maps, a `LabelSpace`; made likewise."""
+        ...
+
     def at_full_size(self, rendered: Rendered, original: np.ndarray, square: Square) -> Composite:
         """A finished render as sharp as the whole photo that its square was cut from; see `EditRenderer`."""
         ...

@@ -67,6 +67,9 @@ class RenderWorker(QObject):
         self._make_renderer, self._make_finder = make_renderer, make_finder
         self._renderer: EditRenderer | None = None
         self._finder: Any = None
+        self.make_label_space: Callable[[], Any] = shipped_label_space
+        """Makes a `maskedit.models.label_space.LabelSpace`, likewise when a job first asks for it."""
+        self._label_space: Any = None
         self._learning: Learning | None = None
         self._learned_face: tuple[np.ndarray, np.ndarray] | None = None
         """The photo that is being learned, and its own label map."""
@@ -128,6 +131,13 @@ class RenderWorker(QObject):
         if self._finder is None:
             self._finder = self._make_finder()
         return self._finder
+
+    @property
+    def label_space(self) -> Any:
+        """What a network knows of label maps."""
+        if self._label_space is None:
+            self._label_space = self.make_label_space()
+        return self._label_space
 
     def _run(self, job: Job) -> None:
         try:
@@ -298,3 +308,10 @@ def shipped_finder(device: str, precision: str) -> Any:
     from maskedit.face.parser import FaceParser
 
     return FaceFinder(FaceParser(device=device, precision=precision))
+
+
+def shipped_label_space() -> Any:
+    """Load the shipped MaskVAE, likewise."""
+    from maskedit.models.label_space import LabelSpace
+
+    return LabelSpace()

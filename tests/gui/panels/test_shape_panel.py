@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from maskedit import imaging
 from maskedit.document.shapes import shaped
 from maskedit.labels import ids_of
 from tests.faces import draw_face
@@ -131,3 +132,95 @@ def test_a_face_without_a_part_says_why_its_sliders_are_off(open_window, engine)
     window.files.show_document(document)
     assert panel.sliders["smile"].isEnabled()
     assert QApplication.focusWidget() is not panel.sliders["smile"]
+
+
+# Morph, vary, clean up
+
+
+class FakeSpace:
+    """A network to which a map's neighbour is the same further to the right, and all but hats is likely."""
+
+    def neighbours(self, labels, seed):
+        return labels, np.roll(labels, 4, axis=1)
+
+    def probabilities(self, labels):
+        likely = np.ones((19, *labels.shape), np.float32)
+        likely[14] = 0
+        return likely
+
+
+@pytest.fixture
+def knowing(window):
+    window.editor.thread.worker.make_label_space = FakeSpace
+    return window
+
+
+def reworked(window):
+    """Once another edit has come from the render thread."""
+    count = window.editor.document.edit_count
+    return lambda: window.editor.document.edit_count > count
+
+
+def test_the_map_is_morphed_towards_a_bundled_face(window, panel):
+    document = window.editor.document
+    before = document.snapshot()
+    assert not panel.sliders["morph"].isEnabled()
+    assert panel.sliders["morph"].toolTip() == "Choose another face first"
+    panel._faces.actions()[1].trigger()
+    assert panel.sliders["morph"].isEnabled()
+    name = panel.shaping.other.name
+    hold(panel, "morph", 30, 100)
+    np.testing.assert_array_equal(document.labels, panel.shaping.other.labels)
+    panel.sliders["morph"].setValue(50)
+    let_go(panel, "morph")
+    assert document.history.names == [f"Morph to {name} 50"]
+    hold(panel, "smile", 50)
+    let_go(panel, "smile")
+    assert panel.sliders["morph"].value() == 50
+    hold(panel, "smile", 0)
+    let_go(panel, "smile")
+    hold(panel, "morph", 0)
+    let_go(panel, "morph")
+    np.testing.assert_array_equal(document.labels, before)
+
+
+def test_the_face_to_morph_to_may_come_from_a_file(window, panel, answers, tmp_path):
+    labels = draw_face(128, 4)[1]
+    answers.ask_open = [imaging.write_labels(tmp_path / "ann.png", labels)]
+    window.actions_by_id["morph"].trigger()
+    assert panel.shaping.other.name == "ann"
+    assert panel.shaping.other.labels.shape == window.editor.document.labels.shape
+    window.files.show_document(make_document(seed=7))
+    assert panel.shaping.other is None
+
+
+def test_vary_is_an_edit_at_each_click(knowing):
+    document = knowing.editor.document
+    for _ in range(2):
+        done = reworked(knowing)
+        knowing.shape_panel.buttons["vary"].click()
+        wait(done)
+    assert document.history.names == ["Vary", "Vary"]
+    nose = document.labels == 2
+    shift = np.nonzero(nose)[1].mean() - np.nonzero(document.reference_labels == 2)[1].mean()
+    assert shift == pytest.approx(8, abs=0.5)
+
+
+def test_clean_up_takes_specks_and_respects_locks(knowing):
+    document = knowing.editor.document
+    before = document.snapshot()
+    knowing.editor.set_brush(6)
+    click(knowing, 20, 20)
+    assert (document.labels == 14).any()
+    for locked in ({14}, set()):
+        knowing.editor.set_option("locked", locked)
+        done = reworked(knowing)
+        knowing.actions_by_id["clean_up"].trigger()
+        wait(done)
+        assert (document.labels == 14).any() == bool(locked)
+    assert document.history.names == ["Brush hat", "Clean up", "Clean up"]
+    assert np.count_nonzero(document.labels != before) < 0.01 * before.size
+    document.replace_labels(np.zeros_like(before), name="Nothing")
+    knowing.actions_by_id["clean_up"].trigger()
+    wait(lambda: knowing.messages)
+    assert knowing.messages[-1][1] == "There is nothing to clean up."
