@@ -3,7 +3,8 @@
 The paper goes from code to code of its MaskVAE, which draws every map anew and loses of it what is small: earrings,
 thin brows, eyes behind glasses. Here the depths of each region's pixels are interpolated, so that the way begins and
 ends in the very maps. The parts of the face travel from where they lie in the one to where they lie in the other, over
-what is between; they do not melt. Depends on numpy and OpenCV only.
+what is between; they do not melt. What only one of the faces has or wears comes or goes as a whole, half-way: there is
+no half pair of glasses. Depends on numpy and OpenCV only.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ import numpy as np
 
 from maskedit.document.history import Box, bounds
 from maskedit.document.warps import without
-from maskedit.labels import NUM_LABELS, ids_of
+from maskedit.labels import ids_of
 
-_ON_GLASSES = ids_of("l_eye", "r_eye", "l_brow", "r_brow")
-PARTS = tuple(
-    ids_of(*names)
-    for names in (("eye_g",), ("nose",), ("mouth", "u_lip", "l_lip"), ("l_eye",), ("r_eye",), ("l_brow",), ("r_brow",))
-)
+HAT, GLASSES = ids_of("hat"), ids_of("eye_g")
+PENDANTS = ids_of("ear_r", "neck_l")
+"""What has no place of its own to travel to."""
+EYES_AND_BROWS = ids_of("l_eye", "r_eye", "l_brow", "r_brow")
+FACE_PARTS = (ids_of("nose"), ids_of("mouth", "u_lip", "l_lip"), *((id,) for id in EYES_AND_BROWS))
+PARTS = (HAT, GLASSES, *FACE_PARTS)
 """What travels as one, from the lowest layer to the topmost."""
-_GROUNDS = tuple(id for id in range(NUM_LABELS) if not any(id in part for part in PARTS))
+_UNDER_HATS, _UNDER_PENDANTS = ids_of("background", "hair"), ids_of("background", "hair", "neck", "cloth")
 _AROUND = 0.1
 """Of the map's side: how far around a part of the face depths are measured."""
 
@@ -81,11 +83,12 @@ class Regions:
 
     def __init__(self, labels: np.ndarray) -> None:
         self.labels = labels
-        ground = without(labels, [id for part in PARTS for id in part])
+        bare = without(without(labels, HAT, fill=_UNDER_HATS), PENDANTS, fill=_UNDER_PENDANTS)
+        ground = without(bare, [*GLASSES, *(id for part in FACE_PARTS for id in part)])
         self.grounds: Depths = {id: depth_of(ground == id) for id in np.unique(ground).tolist()}
         # Lenses are whole behind eyes and brows.
-        lenses = without(labels, _ON_GLASSES, fill=(*PARTS[0], *ids_of("skin")))
-        self.parts = [Part.of(lenses if part == PARTS[0] else labels, part) for part in PARTS]
+        lenses = without(labels, EYES_AND_BROWS, fill=(*GLASSES, *ids_of("skin")))
+        self.parts = [Part.of(lenses if part == GLASSES else labels, part) for part in PARTS]
 
 
 class Morph:
@@ -103,34 +106,34 @@ class Morph:
         result = ids[deepest(list(grounds.values()))]
         for start, end in zip(self.start.parts, self.end.parts, strict=True):
             lay_over(result, start, end, share)
-        return result
+        nearer = (self.start if share < 0.5 else self.end).labels
+        return np.where(np.isin(nearer, PENDANTS), nearer, result)
 
 
 def lay_over(
     labels: np.ndarray, start: Part | None, end: Part | None, share: float, *, frame: np.ndarray | None = None
 ) -> None:
     """Write a part of the face, as it is at a share of the way, into a map (S, S) uint8; one that only one map has
-    grows or shrinks in place. ``frame`` is where it goes, see `Part.frame`; between the two when None."""
-    frames = [part.frame for part in (start, end) if part is not None]
-    if not frames:
+    lies in that half of the way. ``frame`` is where it goes, see `Part.frame`; between the two when None."""
+    if start is None or end is None:
+        start = end = start if share < 0.5 else end
+    if start is None:
         return
-    if frame is None:
-        frame = frames[0] if len(frames) == 1 else (1 - share) * frames[0] + share * frames[1]
+    frame = (1 - share) * start.frame + share * end.frame if frame is None else frame
     reach = np.ceil(frame[1] / 2 + 0.01 * len(labels) + 1).astype(int)
     middle = np.round(frame[0]).astype(int)
     window = Box(*(middle - reach).tolist(), *(middle + reach + 1).tolist()).clipped(labels.shape[1], labels.shape[0])
     if window is None:
         return
-    seen = [({}, None) if part is None else part.at(frame, window) for part in (start, end)]
-    wholes = [{} if whole is None else {0: whole} for _, whole in seen]
-    inside = _between(*wholes, share)[0] > 0
-    depths = _between(seen[0][0], seen[1][0], share)
+    (start_depths, start_whole), (end_depths, end_whole) = start.at(frame, window), end.at(frame, window)
+    inside = cv2.addWeighted(start_whole, 1 - share, end_whole, share, 0) > 0
+    depths = _between(start_depths, end_depths, share)
     ids = np.array(list(depths), np.uint8)
     labels[window.slices][inside] = ids[deepest(list(depths.values()))][inside]
 
 
 def _between(start: Depths, end: Depths, share: float) -> Depths:
-    """Depths at a share of the way; a region that one map lacks grows out of its middle, from half of the way on."""
+    """Depths at a share of the way; a region that one map lacks grows out of its middle, from half-way on."""
     result = {}
     for id in sorted(start.keys() | end.keys()):
         mine, other = start.get(id), end.get(id)

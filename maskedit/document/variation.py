@@ -10,13 +10,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from maskedit.document.morphing import Depths, Part, Regions, deepest, lay_over
+from maskedit.document.morphing import PENDANTS, Depths, Part, Regions, deepest, lay_over
 from maskedit.document.transfer import nearest_ids
 from maskedit.document.warps import without
 from maskedit.labels import ids_of
 
-_KEPT = ids_of("ear_r", "neck_l")
-"""Too small for the network to know how they move."""
 _FEATURES = ids_of("nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip", "l_lip")
 """Parts of a face, of which a few pixels may be all there is."""
 _SMOOTH = 0.03
@@ -51,7 +49,7 @@ def varied(labels: np.ndarray, near: np.ndarray, moved: np.ndarray) -> np.ndarra
     own, before, after = Regions(labels), Regions(near), Regions(moved)
     depths: Depths = {}
     for id, depth in own.grounds.items():
-        if id in before.grounds and id in after.grounds and id not in _KEPT:
+        if id in before.grounds and id in after.grounds:
             change = after.grounds[id] - before.grounds[id]
             depth = depth + cv2.GaussianBlur(change, (0, 0), _SMOOTH * len(labels))
         depths[id] = depth
@@ -61,7 +59,7 @@ def varied(labels: np.ndarray, near: np.ndarray, moved: np.ndarray) -> np.ndarra
         if part is not None:
             lay_over(result, part, part, 0.5, frame=_moved_frame(part, here, there))
     result = _without_new_specks(result, labels)
-    kept = np.isin(labels, _KEPT)
+    kept = np.isin(labels, PENDANTS)
     result[kept] = labels[kept]
     return result
 
@@ -100,7 +98,7 @@ def cleaned(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 def _without_specks(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     gone = np.zeros(labels.shape, bool)
-    for id in np.setdiff1d(labels, _KEPT).tolist():
+    for id in np.setdiff1d(labels, PENDANTS).tolist():
         numbers, areas = _regions(labels == id)
         largest, limit = int(areas.argmax()), _SPECK * labels.size
         if id in _FEATURES:
@@ -129,7 +127,7 @@ def _at_border(mask: np.ndarray) -> bool:
 
 
 def _smoothed(labels: np.ndarray) -> np.ndarray:
-    small = (*_FEATURES, *_KEPT)
+    small = (*_FEATURES, *PENDANTS)
     fine, coarse = _rounded(labels, _FINE), _rounded(without(labels, small), _ROUNDED)
     return np.where(np.isin(fine, small), fine, coarse)
 
