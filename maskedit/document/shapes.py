@@ -1,7 +1,7 @@
 """Sliders that shape a face: each is a pure function of a label map and an amount.
 
 ``SHAPES`` names them. All of them find the face's points in the label map itself, move regions smoothly, and leave
-everything alone that is not theirs: a smile moves lips over skin, a jaw takes the hair beside it along. An amount of 0
+everything alone that is not theirs: a smile moves lips over skin, a wider jaw covers the hair behind it. An amount of 0
 is the map itself, bit for bit. Depends on numpy and OpenCV only.
 """
 
@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from maskedit.document.hair import hair_length, hair_volume
 from maskedit.document.history import Box, bounds
+from maskedit.document.transfer import nearest_ids
 from maskedit.document.warps import (
     column_edges,
     grid,
-    moved,
     moved_over,
     shares,
     smooth_step,
@@ -31,6 +32,7 @@ EYES, BROWS = ids_of("l_eye", "r_eye"), ids_of("l_brow", "r_brow")
 LIPS, MOUTHS = (UPPER, LOWER), (MOUTH, UPPER, LOWER)
 FEATURES = (NOSE, GLASSES, *EYES, *BROWS, *MOUTHS)
 FACE = (SKIN, *FEATURES)
+BEHIND = ids_of("background", "hair", "neck", "cloth", "l_ear", "r_ear")
 UNDER_GLASSES = (SKIN, GLASSES)
 """What lies around an eye or a brow."""
 
@@ -88,7 +90,7 @@ def smile(labels: np.ndarray, amount: float) -> np.ndarray:
 def mouth_open(labels: np.ndarray, amount: float) -> np.ndarray:
     """The lips part, and the inside of the mouth is seen between them; a negative amount closes what is open."""
     inner = box_of(labels, MOUTHS)
-    reach = 0.4 * inner.width
+    reach = 0.35 * inner.width
     box = _around(inner, reach, labels)
     x, y = grid(box)
     over, under = _seam(labels, inner, box)
@@ -176,12 +178,12 @@ def brow_thickness(labels: np.ndarray, amount: float) -> np.ndarray:
 
 def eye_openness(labels: np.ndarray, amount: float) -> np.ndarray:
     """The lids open or close about the line from corner to corner."""
-    return _eyes(labels, across=1, down=1 + 0.6 * amount if amount > 0 else 1 + 0.8 * amount)
+    return _eyes(labels, across=1, down=1 + 0.4 * amount if amount > 0 else 1 + 0.8 * amount)
 
 
 def eye_size(labels: np.ndarray, amount: float) -> np.ndarray:
     """The eyes grow or shrink about their middles."""
-    return _eyes(labels, across=1.35**amount, down=1.35**amount)
+    return _eyes(labels, across=1.25**amount, down=1.25**amount)
 
 
 def _eyes(labels: np.ndarray, *, across: float, down: float) -> np.ndarray:
@@ -232,7 +234,7 @@ def nose_width(labels: np.ndarray, amount: float) -> np.ndarray:
 
 
 def jaw_width(labels: np.ndarray, amount: float) -> np.ndarray:
-    """The outline of the lower face moves in or out, and what lies beside it goes along; the chin's tip stays."""
+    """The outline of the lower face moves in or out; the chin's tip stays."""
     inner, middle, half, eyes, lips = _lower_face(labels)
     below = inner.y1 - lips
     box = Box(0, 0, labels.shape[1], labels.shape[0])
@@ -240,11 +242,11 @@ def jaw_width(labels: np.ndarray, amount: float) -> np.ndarray:
     from_middle = (x - middle) / half
     beside = smooth_step(np.abs(from_middle), 0.3, 1.0) * smooth_step(np.abs(from_middle), 2.0, 1.1)
     along = smooth_step(y, eyes, lips) * smooth_step(y, inner.y1 + 1.2 * below, inner.y1)
-    return _with_features(labels, -0.17 * half * amount * np.sign(from_middle) * beside * along, 0 * x + 0 * y, box)
+    return _outlined(labels, -0.17 * half * amount * np.sign(from_middle) * beside * along, 0 * x + 0 * y, box)
 
 
 def chin(labels: np.ndarray, amount: float) -> np.ndarray:
-    """The chin moves down or up, and with it the jaw and the neck below."""
+    """The chin moves down or up, and the jaw with it."""
     inner, middle, half, _, lips = _lower_face(labels)
     nose = box_of(labels, (NOSE,))
     start = lips if nose is None else nose.y1
@@ -256,7 +258,7 @@ def chin(labels: np.ndarray, amount: float) -> np.ndarray:
     end = inner.y1 + (min(4 * way, room) if amount < 0 else 4 * way)
     along = smooth_step(y, start, inner.y1) * smooth_step(y, end, inner.y1)
     beside = smooth_step(np.abs(x - middle) / half, 1.9, 1.0)
-    return _with_features(labels, 0 * x + 0 * y, -way * amount * along * beside, box)
+    return _outlined(labels, 0 * x + 0 * y, -way * amount * along * beside, box)
 
 
 def _lower_face(labels: np.ndarray) -> tuple[Box, float, float, float, float]:
@@ -270,10 +272,21 @@ def _lower_face(labels: np.ndarray) -> tuple[Box, float, float, float, float]:
     return inner, (left + right) / 2, max((right - left) / 2, 2.0), eye_row, lip_row
 
 
-def _with_features(labels: np.ndarray, across: np.ndarray, down: np.ndarray, box: Box) -> np.ndarray:
-    """Everything moved but the face's parts, which lie on it where they lay."""
-    under = moved(without(labels, FEATURES), across.astype(np.float32), down.astype(np.float32), box)
-    return np.where(np.isin(labels, FEATURES) & (under == SKIN), labels, under)
+def _outlined(labels: np.ndarray, across: np.ndarray, down: np.ndarray, box: Box) -> np.ndarray:
+    """The face's outline moved, and its parts where they lay. What is around it stays, but where the face covers it
+    now; where the face has been, the nearest of what lies behind faces comes forth."""
+    skin = shares(without(labels, FEATURES), (SKIN,), across, down, box)[0] > 127
+    result = np.where(skin & ~np.isin(labels, FEATURES), np.uint8(SKIN), labels)
+    bare = np.isin(labels, FACE) & ~skin
+    if not bare.any():
+        return result
+    # Maps often have a seam of background around the face, which would come forth as specks.
+    kernel = np.ones((2 * round(0.004 * len(labels)) + 1,) * 2, np.uint8)
+    behind = np.zeros(labels.shape, bool)
+    for id in BEHIND:
+        behind |= cv2.morphologyEx((labels == id).astype(np.uint8), cv2.MORPH_OPEN, kernel) > 0
+    seam = np.isin(labels, BEHIND) & ~behind & (cv2.dilate(bare.astype(np.uint8), kernel) > 0)
+    return np.where(bare | (seam & ~skin), nearest_ids(labels, behind), result) if behind.any() else result
 
 
 # The table ----------------------------------------------------------------------------------------------------------

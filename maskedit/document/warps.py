@@ -1,4 +1,4 @@
-"""Warps of label maps: regions that move over what stays, and whole neighbourhoods that move together.
+"""Warps of label maps: regions that move over what stays.
 
 A warp says of each pixel how far away it comes from. Each class is moved as a soft mask, and a pixel takes the class
 that has most of it: borders stay as smooth as they were, where nearest neighbour would break them into steps. A pixel
@@ -54,15 +54,6 @@ def shares(labels: np.ndarray, ids: Sequence[int], across: np.ndarray, down: np.
     x, y = np.broadcast_to(x, (box.height, box.width)).copy(), np.broadcast_to(y, (box.height, box.width)).copy()
     masks = [cv2.compare(labels, float(id), cv2.CMP_EQ) for id in ids]
     return np.stack([cv2.remap(mask, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for mask in masks])
-
-
-def moved(labels: np.ndarray, across: np.ndarray, down: np.ndarray, box: Box) -> np.ndarray:
-    """The map (H, W) uint8 with all that lies in a box moved, as a new array; arguments as for `shares`."""
-    result, ids = labels.copy(), np.unique(labels)
-    came = shares(labels, ids, across, down, box)
-    still = (np.abs(across) < 1e-3) & (np.abs(down) < 1e-3)
-    result[box.slices] = np.where(still, labels[box.slices], ids[came.argmax(axis=0)])
-    return result
 
 
 def moved_over(
