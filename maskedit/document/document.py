@@ -16,7 +16,7 @@ import numpy as np
 from maskedit.document.checks import check_labels, check_photo
 from maskedit.document.history import Box, Edit, History, StyleChange, bounds
 from maskedit.document.origin import Origin
-from maskedit.document.reshaping import Reshaping
+from maskedit.document.sliding import Sliding
 from maskedit.document.strokes import Stroke, polygon_mask
 from maskedit.document.styles import PartStyle, Styles, check_part
 from maskedit.document.transfer import transfer_labels
@@ -33,7 +33,7 @@ class Document:
 
     Public state that may be set freely: ``name`` (str), ``path`` (where the session lies, or None), ``locked`` (set
     of ids nobody may paint over), ``only_over`` (paint over this id alone, or None), ``face_weights``. ``stroke`` is
-    the stroke or reshaping in progress, or None; while there is one, no other change is possible: `undo` and `redo`
+    the stroke or sliding in progress, or None; while there is one, no other change is possible: `undo` and `redo`
     return None, the others raise RuntimeError.
     """
 
@@ -70,7 +70,7 @@ class Document:
         self.path = None if path is None else Path(path)
         self.locked: set[int] = set()
         self.only_over: int | None = None
-        self.stroke: Stroke | Reshaping | None = None
+        self.stroke: Stroke | Sliding | None = None
         self.photo_cache: dict[str, bytes] = {}
         """What was made of the photo, which never changes, for session files; shared with copies."""
         self._history = History()
@@ -196,15 +196,15 @@ class Document:
         )
         return self.stroke
 
-    def begin_reshaping(self, name: str) -> Reshaping:
-        """Begin to show the whole map in other shapes, under a slider; `Reshaping.commit` or `abort` ends it.
+    def begin_sliding(self, name: str) -> Sliding:
+        """Begin to show the whole map in other shapes, under a slider; `Sliding.commit` or `abort` ends it.
 
         Locks hold as they are now. Raises RuntimeError while a stroke is in progress.
         """
         self._require_no_stroke()
         locked = np.zeros(NUM_LABELS, bool)
         locked[list(self.locked)] = True
-        self.stroke = Reshaping(
+        self.stroke = Sliding(
             self._labels,
             allowed=self._allowed(),
             locked=locked,

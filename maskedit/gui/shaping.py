@@ -11,8 +11,8 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 
 from maskedit.document.morphing import Morph, Regions
-from maskedit.document.reshaping import Reshaping
 from maskedit.document.shapes import SHAPES, can_shape, shaped
+from maskedit.document.sliding import Sliding
 from maskedit.document.variation import cleaned, varied
 from maskedit.gui.editor import Editor
 from maskedit.gui.rendering.jobs import Services
@@ -80,7 +80,7 @@ class Shaping(QObject):
         """The face that is morphed towards, if one was chosen."""
         self._settings: dict[int, Setting] = {}
         """By the state of the history that their edit has led to."""
-        self._gesture: Reshaping | None = None
+        self._gesture: Sliding | None = None
         self._tried: Setting | None = None
         editor.document_changed.connect(self._forget)
         editor.history_changed.connect(self.changed)
@@ -125,8 +125,8 @@ class Shaping(QObject):
         """A slider is grabbed; nothing where a stroke is in progress."""
         document = self._editor.document
         if document is not None and document.stroke is None:
+            self._gesture = document.begin_sliding("Shape")  # which may end something else
             self._tried = self.setting
-            self._gesture = document.begin_reshaping("Shape")
             self._editor.render.stroke_began()
 
     def move(self, name: str, amount: float) -> None:
@@ -194,7 +194,7 @@ class Shaping(QObject):
         self._editor.jobs.run(work, then)
 
     def _take(self, labels: np.ndarray, name: str, nothing: str) -> None:
-        gesture = self._editor.document.begin_reshaping(name)  # the locks hold, as for a slider
+        gesture = self._editor.document.begin_sliding(name)  # the locks hold, as for a slider
         box = gesture.show(labels)
         gesture.commit()
         self._editor.edited(box)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from maskedit.document.document import Document
 from maskedit.document.history import Box
-from maskedit.document.reshaping import Reshaping
+from maskedit.document.sliding import Sliding
 from maskedit.document.strokes import Stroke
 from maskedit.gui.editor import BRUSHES, Editor
 from maskedit.labels import BACKGROUND
@@ -34,7 +34,7 @@ class Tools:
         return bool(self.lasso) or self._under_way is not None
 
     @property
-    def _under_way(self) -> Stroke | Reshaping | None:
+    def _under_way(self) -> Stroke | Sliding | None:
         return None if self._editor.document is None else self._editor.document.stroke
 
     @property

@@ -79,11 +79,13 @@ class ShapePanel(QWidget):
         window.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
         window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self._dock)
         window.tabifyDockWidget(other, self._dock)
+        for dock in (other, self._dock):
+            dock.setTitleBarWidget(QWidget())  # the tab has the title
         other.raise_()
 
     def show_or_leave(self) -> None:
         """To the front, or the other dock again."""
-        (self._other if self.isVisible() and not self.visibleRegion().isEmpty() else self._dock).raise_()
+        (self._dock if self.visibleRegion().isEmpty() else self._other).raise_()
 
     def _add_row(self, grid: QGridLayout, name: str, title: str, slider: QuietSlider) -> None:
         row = grid.rowCount()

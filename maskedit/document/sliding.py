@@ -9,8 +9,8 @@ import numpy as np
 from maskedit.document.history import Box, Edit, bounds
 
 
-class Reshaping:
-    """A change of the whole map in progress; `Document.begin_reshaping` makes it, `commit` or `abort` ends it.
+class Sliding:
+    """A change of the whole map in progress; `Document.begin_sliding` makes it, `commit` or `abort` ends it.
 
     In the document it stands where a stroke stands: one of the two at a time. Classes that are locked stay where they
     are and come nowhere else, and "paint only over" holds, both as they were when it began.
@@ -53,7 +53,7 @@ class Reshaping:
         Returns the tight box of the pixels that changed since the last one, or None. Raises RuntimeError after the end.
         """
         if not self._open:
-            raise RuntimeError("this reshaping has ended")
+            raise RuntimeError("this slide has ended")
         if self._kept is not None:
             labels = np.where(self._kept | self._locked[labels], self._before, labels)
         changed = bounds(labels != self._labels)
