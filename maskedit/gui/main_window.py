@@ -29,6 +29,7 @@ from maskedit.gui.commands.handlers import Commands
 from maskedit.gui.commands.menus import Menus
 from maskedit.gui.dialogs.dialogs import Dialogs
 from maskedit.gui.editor import BRUSHES, TOOLS, Editor
+from maskedit.gui.files.batch import BatchRun
 from maskedit.gui.files.files import BUNDLED, Files
 from maskedit.gui.panels.brush_bar import BrushBar
 from maskedit.gui.panels.digits import DigitEntry
@@ -46,7 +47,7 @@ HINT = "Choose a class, paint on the middle picture, and the face on the right f
 HINT_SECONDS = 12.0
 NEEDS_DOCUMENT = (
     *("open_labels", "open_source", "place_square", "save", "save_as", "export", "reset", "adopt", "parse_photo"),
-    *("confidence", "render", "only_over", "morph", "vary", "clean_up"),
+    *("confidence", "render", "only_over", "apply_to_photos", "morph", "vary", "clean_up"),
 )
 
 
@@ -80,6 +81,8 @@ class MainWindow(QMainWindow):
         self.learn_bar = LearnBar()
         self.status = StatusLine(self.statusBar(), editor, self.viewport)
         self.statusBar().addPermanentWidget(self.learn_bar)
+        self.batch_bar = LearnBar(stop_tip="Edit no more photos; those that are written stay")
+        self.statusBar().addPermanentWidget(self.batch_bar)
         self._connect()
         self._explain_absence()
         self._list_recent()
@@ -185,6 +188,8 @@ class MainWindow(QMainWindow):
         editor.tuning.progressed.connect(self._learning_changed)
         editor.parse_again_wanted.connect(self.files.faces.parse_again)
         self.learn_bar.cancelled.connect(editor.tuning.stop)
+        self.files.batch.progressed.connect(self._batch_changed)
+        self.batch_bar.cancelled.connect(self.files.batch.cancel)
         self.palette_panel.hidden_changed.connect(self._hide_classes)
         self.files.recent_changed.connect(self._list_recent)
         self.photo_view.hovered.connect(self.status.show_pointer)
@@ -221,6 +226,13 @@ class MainWindow(QMainWindow):
             near = "" if progress.decibels is None else f" · {progress.decibels:.1f} dB"
             self.learn_bar.show_progress(progress.done, progress.total, f"Learning this face{near}")
         self._update_actions()
+
+    @Slot(object)
+    def _batch_changed(self, run: BatchRun | None) -> None:
+        if run is None:
+            self.batch_bar.finish()
+        else:
+            self.batch_bar.show_progress(run.done, run.total, f"Photo {run.done + 1} of {run.total}")
 
     @Slot()
     def _explain_absence(self) -> None:

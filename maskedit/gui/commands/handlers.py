@@ -33,6 +33,7 @@ class Commands:
             "save": files.save,
             "save_as": files.save_as,
             "export": self._first_aborting(files.export_dialog),
+            "apply_to_photos": self._first_aborting(files.batch.ask),
             "quit": window.close,
             "undo": self._unless_aborting(editor.undo),
             "redo": self._unless_aborting(editor.redo),

@@ -39,6 +39,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("save_as", "Save session as…", ("Ctrl+Shift+S",), "under another name", "File"),
     Command("export", "Export…", ("Ctrl+E",), "the whole photo, the square, the label map, a before-after sheet",
             "File", "mdi6.export-variant", bar=True),
+    Command("apply_to_photos", "Apply this edit to other photos…", (),
+            "carried over to the face in each photo, into a folder", "File", "mdi6.image-multiple-outline"),
     Command("quit", "Quit", ("Ctrl+Q",), "leave maskedit", "File", separated=True),
     Command("undo", "Undo", ("Ctrl+Z",), "take back the last edit", "Edit", "mdi6.undo", bar=True),
     Command("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "do it again", "Edit", "mdi6.redo", bar=True),

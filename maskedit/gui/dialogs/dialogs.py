@@ -12,11 +12,14 @@ from PySide6.QtWidgets import QColorDialog, QDialog, QFileDialog, QMessageBox, Q
 
 import maskedit
 from maskedit.document.document import Document
+from maskedit.document.session import LeftWork
 from maskedit.document.styles import Styles
+from maskedit.gui.dialogs.batch import BatchDialog, BatchWanted
 from maskedit.gui.dialogs.command_search import CommandPalette
 from maskedit.gui.dialogs.crop import CropDialog
 from maskedit.gui.dialogs.export import Export, ExportDialog
 from maskedit.gui.dialogs.face import CROP, FaceDialog
+from maskedit.gui.dialogs.recover import DISCARD, OPEN, RecoverDialog
 from maskedit.gui.dialogs.source import Preview, SourceDialog, Taken
 from maskedit.imaging import Square
 from maskedit.opening.other_face import OtherFace
@@ -67,18 +70,23 @@ class Dialogs:
         )
         return {buttons.Save: "save", buttons.Discard: "discard"}.get(answer, "cancel")
 
-    def ask_recover(self, when: str) -> str:
-        """``"open"``, ``"discard"`` or ``"later"`` for work that an editor left behind which did not close properly.
+    def ask_stop_learning(self) -> bool:
+        """Whether the learning of a face, which would be lost, may be stopped."""
+        box = self._box("Stop learning?", "A face is being learned; stop it? What is learned so far is lost.")
+        box.setIcon(QMessageBox.Icon.Question)
+        go_on = box.addButton("Go on learning", QMessageBox.ButtonRole.RejectRole)
+        stop = box.addButton("Stop", QMessageBox.ButtonRole.DestructiveRole)
+        return _clicked(box, default=go_on, refuse=go_on) is stop
+
+    def ask_recover(self, works: list[LeftWork]) -> tuple[str, int]:
+        """``"open"``, ``"discard"`` or ``"later"`` for works that editors left behind which did not close properly,
+        and the index of the one that is meant.
 
         Esc is "later": nobody throws work away by closing a box.
         """
-        box = self._box("Recover unsaved work?", f"maskedit did not close properly. Open the work of {when}?")
-        box.setIcon(QMessageBox.Icon.Question)
-        open_it = box.addButton("Open", QMessageBox.ButtonRole.AcceptRole)
-        discard = box.addButton("Throw away", QMessageBox.ButtonRole.DestructiveRole)
-        later = box.addButton("Later", QMessageBox.ButtonRole.RejectRole)
-        clicked = _clicked(box, default=open_it, refuse=later)
-        return "open" if clicked is open_it else "discard" if clicked is discard else "later"
+        dialog = RecoverDialog(works, self._parent)
+        answer = _done(dialog)
+        return {OPEN: "open", DISCARD: "discard"}.get(answer, "later"), dialog.chosen()
 
     def ask_lossy(self, text: str) -> bool:
         """Whether to read a label map from a lossy file all the same; ``text`` says what is wrong with it."""
@@ -101,6 +109,11 @@ class Dialogs:
         """What to export, or None."""
         dialog = ExportDialog(self._parent)
         return dialog.choice() if _done(dialog) == QDialog.DialogCode.Accepted else None
+
+    def ask_batch(self, folder: str) -> BatchWanted | None:
+        """Which photos get the edit, and where they are written, or None; ``folder`` is looked into first."""
+        dialog = BatchDialog(folder, self._parent)
+        return dialog.wanted() if _done(dialog) == QDialog.DialogCode.Accepted else None
 
     def ask_source(
         self, document: Document, face: OtherFace, styles: Styles, colour_blind: bool, preview: Preview

@@ -109,7 +109,9 @@ class Others(QObject):
             face_weights=document.face_weights,
             styles=styles,
         )
-        self._editor.jobs.run(lambda services: services.preview(request), then, otherwise, asked_by_dialog=True)
+        self._editor.jobs.run(
+            lambda services: services.rendered_apart(request).image, then, otherwise, asked_by_dialog=True
+        )
 
     # Style of the chosen class ----------------------------------------------------------------------------------
 
