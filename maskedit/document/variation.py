@@ -22,13 +22,15 @@ _SMOOTH = 0.03
 _RESIZED = 1.35
 """By how much a part of the face grows or shrinks at most."""
 
-_SPECK, _SHARE = 0.003, 0.6
+_SPECK, _SHARE = 0.0015, 0.6
 """A region of fewer of the map's pixels may be a speck; one of a part of the face, which is one or two regions, if it
 has less than the second of its largest one's."""
 _DOUBTED = 0.1
 """It is one where its class is less likely than this, in the mean over it and what is close to it."""
 _ROUNDED, _FINE = 0.006, 0.003
 """Of the map's side: how far ragged borders of large regions are smoothed, and those of small ones."""
+_NEARBY, _RAGGED = 0.01, 0.28
+"""A border is ragged where smoothing changes more than such a share of its pixels, within so much of the map's side."""
 _LOST = 0.15
 """A region that smoothing would take more than this share of keeps its border: it is thin, not ragged."""
 
@@ -129,7 +131,16 @@ def _at_border(mask: np.ndarray) -> bool:
 def _smoothed(labels: np.ndarray) -> np.ndarray:
     small = (*_FEATURES, *PENDANTS)
     fine, coarse = _rounded(labels, _FINE), _rounded(without(labels, small), _ROUNDED)
-    return np.where(np.isin(fine, small), fine, coarse)
+    result = np.where(np.isin(fine, small), fine, coarse)
+    # A smooth border moves by a pixel here and there, too, and the picture would be drawn anew all along it: it is
+    # repaired only where much of it moves.
+    change, borders = result != labels, np.zeros(labels.shape, bool)
+    borders[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    borders[1:] |= labels[1:] != labels[:-1]
+    changed, long = (
+        cv2.GaussianBlur(each.astype(np.float32), (0, 0), _NEARBY * len(labels)) for each in (change, borders)
+    )
+    return np.where(changed > _RAGGED * long, result, labels)
 
 
 def _rounded(labels: np.ndarray, reach: float) -> np.ndarray:
