@@ -19,7 +19,7 @@ from maskedit.gui.states import Level, PreviewState
 from maskedit.labels import BY_NAME, NUM_LABELS, STYLE_PART_OF
 from maskedit.render.results import FaceRenderer
 
-TOOLS = ("brush", "eraser", "fill", "lasso", "parse_again", "picker")
+TOOLS = ("brush", "eraser", "fill", "lasso", "transform", "parse_again", "picker")
 BRUSHES = ("brush", "eraser")
 """Those that paint strokes, and whose ring follows the pointer."""
 MIN_BRUSH, MAX_BRUSH = 1, 256
@@ -106,6 +106,12 @@ class Editor(QObject):
             self.labels_changed.emit(box)
             self.render.edited()
         self.stroke_ended()
+
+    def let_go(self) -> None:
+        """Whatever piece floats stays where it is, as one edit."""
+        if self.document is not None and self.document.floating is not None:
+            self.document.floating.commit()
+            self.stroke_ended()
 
     @Slot()
     def undo(self) -> None:

@@ -8,12 +8,9 @@ import numpy as np
 from PySide6.QtCore import QByteArray, QEvent, QPointF, QSettings, QSize, QSizeF, Qt, QTimer, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QDockWidget,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QMainWindow,
-    QScrollArea,
     QSlider,
     QSplitter,
     QVBoxLayout,
@@ -31,12 +28,15 @@ from maskedit.gui.dialogs.dialogs import Dialogs
 from maskedit.gui.editor import BRUSHES, TOOLS, Editor
 from maskedit.gui.files.batch import BatchRun
 from maskedit.gui.files.files import BUNDLED, Files
+from maskedit.gui.files.pieces import PieceShelf
 from maskedit.gui.panels.brush_bar import BrushBar
 from maskedit.gui.panels.digits import DigitEntry
 from maskedit.gui.panels.learn_bar import LearnBar
 from maskedit.gui.panels.message_bar import MessageBar
 from maskedit.gui.panels.palette_panel import PalettePanel
+from maskedit.gui.panels.pieces_panel import PiecesPanel
 from maskedit.gui.panels.shape_panel import ShapePanel
+from maskedit.gui.panels.side_tabs import SideTabs, scrolled
 from maskedit.gui.panels.status import StatusLine, absence_text
 from maskedit.gui.panels.style_panel import StylePanel
 from maskedit.gui.qimage import photo_image
@@ -47,7 +47,8 @@ HINT = "Choose a class, paint on the middle picture, and the face on the right f
 HINT_SECONDS = 12.0
 NEEDS_DOCUMENT = (
     *("open_labels", "open_source", "place_square", "save", "save_as", "export", "reset", "adopt", "parse_photo"),
-    *("confidence", "render", "only_over", "apply_to_photos", "morph", "vary", "clean_up"),
+    *("confidence", "render", "only_over", "apply_to_photos", "grow", "shrink", "smooth", "despeckle"),
+    *("morph", "vary", "clean_up"),
 )
 
 
@@ -76,7 +77,7 @@ class MainWindow(QMainWindow):
         self.views = (self.photo_view, self.canvas, self.result_view)
         self._build_views()
         self.palette_panel = PalettePanel(editor)
-        self._build_palette()
+        self._build_side()
         self._build_menus()
         self.learn_bar = LearnBar()
         self.status = StatusLine(self.statusBar(), editor, self.viewport)
@@ -123,16 +124,10 @@ class MainWindow(QMainWindow):
         self.message_bar = MessageBar(centre)
 
     def _build_palette(self) -> None:
-        scroll = QScrollArea()
-        scroll.setWidget(self.palette_panel)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         box = QWidget()
         column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(scroll, 1)
+        column.addWidget(scrolled(self.palette_panel), 1)
         row = QHBoxLayout()
         row.setContentsMargins(8, 2, 8, 6)
         caption = QLabel("Label opacity")
@@ -149,14 +144,18 @@ class MainWindow(QMainWindow):
         column.addLayout(row)
         self.style_panel = StylePanel(self.editor, lambda command: self.actions_by_id[command].trigger())
         column.addWidget(self.style_panel)
-        dock = QDockWidget("Classes", self)
-        dock.setObjectName("classes")
-        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
-        dock.setWidget(box)
-        dock.setMinimumWidth(210)
-        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        self.side_tabs.add("Classes", box).setMinimumWidth(210)
+
+    def _build_side(self) -> None:
+        self.side_tabs = SideTabs(self)
+        self._build_palette()
         self.shape_panel = ShapePanel(self.editor, self.files.others, lambda each: self.actions_by_id[each].trigger())
-        self.shape_panel.dock_behind(dock, self)
+        self.side_tabs.add("Shape", scrolled(self.shape_panel))
+        self.shape_panel.wanted.connect(lambda: self.side_tabs.show("Shape"))
+        self.shelf = PieceShelf(self.editor, self.canvas, self.dialogs, self)
+        self.pieces_panel = PiecesPanel(self.editor, self.shelf)
+        pieces = self.side_tabs.add("Pieces", self.pieces_panel)
+        pieces.visibilityChanged.connect(lambda seen: self.pieces_panel.fill() if seen else None)
 
     def _build_menus(self) -> None:
         self.commands = Commands(self)
@@ -261,7 +260,8 @@ class MainWindow(QMainWindow):
         enabled["learn"] = has_document and editor.tuning.progress is None
         enabled["stop_learning"] = editor.tuning.progress is not None
         enabled["forget_face"] = has_document and document.face_weights is not None
-        enabled["undo"] = has_document and document.can_undo
+        floats = has_document and document.floating is not None  # which undo gives up
+        enabled["undo"] = has_document and (document.can_undo or floats)
         enabled["redo"] = has_document and document.can_redo
         self.menus.show_state(checked, enabled)
         if has_document:
@@ -358,7 +358,7 @@ class MainWindow(QMainWindow):
         paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
         image = data.imageData() if not paths and data.hasImage() else None
         event.acceptProposedAction()
-        self.canvas.abort()
+        self.canvas.leave()
         # After the drop: a question asked inside it would freeze the program that the files come from.
         QTimer.singleShot(0, lambda: self.files.open_dropped(paths, image))
 
@@ -370,7 +370,7 @@ class MainWindow(QMainWindow):
             self.close()
 
     def closeEvent(self, event) -> None:
-        self.canvas.abort()
+        self.canvas.leave()
         if self.editor.has_waiting and not self._close_at_once:
             self._close_at_once = True
             text = "Closing once the export is written; close again to leave without it."

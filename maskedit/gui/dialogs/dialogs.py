@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QColorDialog, QDialog, QFileDialog, QMessageBox, QPushButton, QWidget
+from PySide6.QtWidgets import QColorDialog, QDialog, QFileDialog, QInputDialog, QMessageBox, QPushButton, QWidget
 
 import maskedit
 from maskedit.document.document import Document
@@ -56,6 +56,16 @@ class Dialogs:
     def ask_overwrite(self, path: Path) -> bool:
         """Whether an existing file may be replaced."""
         answer = QMessageBox.question(self._parent, "Replace the file?", f"{path.name} exists already. Replace it?")
+        return answer == QMessageBox.StandardButton.Yes
+
+    def ask_name(self, title: str, caption: str, suggestion: str) -> str | None:
+        """A name, or None when the person would rather not; an empty one counts as that."""
+        name, given = QInputDialog.getText(self._parent, title, caption, text=suggestion)
+        return (name.strip() or None) if given else None
+
+    def ask_delete(self, name: str) -> bool:
+        """Whether something that cannot be had again may be deleted."""
+        answer = QMessageBox.question(self._parent, "Delete the piece?", f"{name} will be gone for good. Delete it?")
         return answer == QMessageBox.StandardButton.Yes
 
     def ask_unsaved(self, name: str) -> str:

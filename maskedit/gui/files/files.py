@@ -233,6 +233,8 @@ class Files(QObject):
         return path is not None and self._save_to(path, document)
 
     def _save_to(self, path: Path, document: Document) -> bool:
+        self._editor.let_go()  # what floats is seen, and belongs to what is saved
+
         def work() -> None:
             session.save_session(path, document)
             document.path = path

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import (
-    QDockWidget,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QMainWindow,
     QMenu,
-    QScrollArea,
     QSizePolicy,
-    QTabWidget,
     QToolButton,
     QWidget,
 )
@@ -43,6 +38,9 @@ class ShapePanel(QWidget):
         run: runs a command by its id.
     """
 
+    wanted = Signal()
+    """It has news, and should be seen."""
+
     def __init__(self, editor: Editor, others: Others, run: Callable[[str], None], parent: QWidget | None = None):
         super().__init__(parent)
         self._others = others
@@ -63,29 +61,6 @@ class ShapePanel(QWidget):
         grid.setRowStretch(grid.rowCount(), 1)
         self.shaping.changed.connect(self.refresh)
         self.refresh()
-
-    def dock_behind(self, other: QDockWidget, window: QMainWindow) -> None:
-        """Become a tab in the window, behind that of another dock."""
-        scroll = QScrollArea()
-        scroll.setWidget(self)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._dock, self._other = QDockWidget("Shape", window), other
-        self._dock.setObjectName("shape")
-        self._dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
-        self._dock.setWidget(scroll)
-        window.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
-        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self._dock)
-        window.tabifyDockWidget(other, self._dock)
-        for dock in (other, self._dock):
-            dock.setTitleBarWidget(QWidget())  # the tab has the title
-        other.raise_()
-
-    def show_or_leave(self) -> None:
-        """To the front, or the other dock again."""
-        (self._dock if self.visibleRegion().isEmpty() else self._other).raise_()
 
     def _add_row(self, grid: QGridLayout, name: str, title: str, slider: QuietSlider) -> None:
         row = grid.rowCount()
@@ -110,7 +85,7 @@ class ShapePanel(QWidget):
 
     def _towards(self, face: OtherFace) -> None:
         self.shaping.morph_towards(face)
-        self._dock.raise_()
+        self.wanted.emit()
 
     def _buttons(self, run: Callable[[str], None]) -> QHBoxLayout:
         row = QHBoxLayout()

@@ -10,7 +10,7 @@ from maskedit import imaging
 from maskedit.document.shapes import shaped
 from maskedit.labels import ids_of
 from tests.faces import draw_face
-from tests.gui.harness import CTRL, click, key, make_document, settle, wait
+from tests.gui.harness import CTRL, click, drag, key, make_document, settle, wait
 
 HAIR, MOUTH = ids_of("hair", "mouth")
 
@@ -117,6 +117,21 @@ def test_keys_move_a_slider_and_the_brush_lets_it_go(window, panel):
     assert document.history.names == ["Smile +15", "Brush hat"]
     QTest.mouseDClick(slider, Qt.MouseButton.LeftButton)
     assert slider.value() == 0
+
+
+def test_a_piece_that_floats_is_let_go_when_a_slider_is_grabbed(window, panel):
+    document = window.editor.document
+    window.editor.set_tool("transform")
+    nose = np.argwhere(document.labels == 2).mean(axis=0)[::-1]
+    drag(window, tuple(nose), tuple(nose + [0, 6]), tuple(nose + [0, 12]))
+    assert document.floating is not None
+    hold(panel, "smile", 50)
+    assert document.floating is None
+    let_go(panel, "smile")
+    assert document.history.names == ["Transform nose", "Smile +50"]
+    window.editor.undo()
+    window.editor.undo()
+    np.testing.assert_array_equal(document.labels, document.reference_labels)
 
 
 def test_a_face_without_a_part_says_why_its_sliders_are_off(open_window, engine):
