@@ -122,8 +122,8 @@ def test_keys_move_a_slider_and_the_brush_lets_it_go(window, panel):
 def test_a_piece_that_floats_is_let_go_when_a_slider_is_grabbed(window, panel):
     document = window.editor.document
     window.editor.set_tool("transform")
-    nose = np.argwhere(document.labels == 2).mean(axis=0)[::-1]
-    drag(window, tuple(nose), tuple(nose + [0, 6]), tuple(nose + [0, 12]))
+    y, x = np.argwhere(document.labels == 2).mean(axis=0)
+    drag(window, (x, y), (x, y + 6), (x, y + 12))
     assert document.floating is not None
     hold(panel, "smile", 50)
     assert document.floating is None
