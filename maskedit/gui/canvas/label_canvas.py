@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from maskedit.document.history import Box
 from maskedit.gui.canvas.tools import Tools, whole
 from maskedit.gui.canvas.viewport import Viewport
-from maskedit.gui.canvas.views import ImageView, outline_path
+from maskedit.gui.canvas.views import ImageView, ResultView, outline_path
 from maskedit.gui.editor import BRUSHES, Editor
 from maskedit.gui.qimage import LabelImage, tint_image
 from maskedit.labels import NUM_LABELS, palette
@@ -39,6 +39,7 @@ class LabelCanvas(ImageView):
         self.tools = Tools(editor)
         self._labels: LabelImage | None = None
         self._photo: QImage | None = None
+        self._result: ResultView | None = None
         self.opacity = 0.75
         self.labels_hidden = False
         self.hidden: frozenset[int] = frozenset()
@@ -69,6 +70,17 @@ class LabelCanvas(ImageView):
         document = self._editor.document
         self._labels = LabelImage(document.labels, self._colours())
         self._outlined = self._outline = self._doubt = None
+        self.update()
+
+    def lie_over(self, result: ResultView | None) -> None:
+        """Show the labels over what a result view shows, which is hidden itself; None: over the photo."""
+        if result is self._result:
+            return
+        if self._result is not None:
+            self._result.redrawn.disconnect(self.update)
+        self._result = result
+        if result is not None:
+            result.redrawn.connect(self.update)
         self.update()
 
     def set_isolated(self, on: bool) -> None:
@@ -132,8 +144,12 @@ class LabelCanvas(ImageView):
         if self._labels is None:
             super().draw_content(painter, rect)
             return
-        painter.drawImage(rect, self._photo)
-        if not self.labels_hidden:
+        result = self._result
+        if result is None or result.image is None:
+            painter.drawImage(rect, self._photo)
+        else:
+            result.draw_content(painter, rect)
+        if not self.labels_hidden and not (result is not None and result.show_before):
             painter.setOpacity(self.opacity)
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.scale < 1)
             painter.drawImage(rect, self._labels.image)

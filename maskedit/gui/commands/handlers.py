@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QApplication
 
+from maskedit.gui.canvas.view_area import LAYOUTS
 from maskedit.gui.commands.bug_report import bug_report
 from maskedit.gui.dialogs.command_search import shortcut_sheet
 from maskedit.gui.editor import TOOLS
@@ -62,6 +63,7 @@ class Commands:
             "zoom_in": lambda: view.set_zoom(view.zoom * 1.25),
             "zoom_out": lambda: view.set_zoom(view.zoom / 1.25),
             "photo_view": window.show_photo_view,
+            **{f"layout_{layout}": self._layout(layout) for layout in LAYOUTS},
             "hide_labels": self._canvas.hide_labels,
             "confidence": self._show_confidence,
             "what_changes": window.show_what_changes,
@@ -102,6 +104,9 @@ class Commands:
 
     def _tool(self, tool: str) -> Callable[[], None]:
         return lambda: self._editor.set_tool(tool)
+
+    def _layout(self, layout: str) -> Callable[[], None]:
+        return lambda: self._window.set_layout(layout)
 
     def _step_brush(self, steps: int) -> None:
         """A step is a tenth of the size, and a pixel at least."""
