@@ -40,6 +40,7 @@ from maskedit.gui.panels.style_panel import StylePanel
 from maskedit.gui.qimage import photo_image
 from maskedit.gui.rendering.messages import LearningProgress
 from maskedit.gui.states import Level
+from maskedit.labels import BACKGROUND
 
 HINT = "Choose a class, paint on the labels, and the result follows.   F1: all keys"
 HINT_SECONDS = 12.0
@@ -171,6 +172,7 @@ class MainWindow(QMainWindow):
         editor.parse_again_wanted.connect(self.files.faces.parse_again)
         self.learn_bar.cancelled.connect(editor.tuning.stop)
         self.palette_panel.hidden_changed.connect(self._hide_classes)
+        self.palette_panel.hide_class(BACKGROUND)  # it is black: one would not see what is painted over
         self.files.recent_changed.connect(self._list_recent)
         self.photo_view.hovered.connect(self.status.show_pointer)
         self.result_view.hovered.connect(self.status.show_pointer)

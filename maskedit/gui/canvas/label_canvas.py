@@ -112,7 +112,8 @@ class LabelCanvas(ImageView):
         alpha = np.full((NUM_LABELS, 1), 255, np.uint8)
         alpha[list(self.hidden)] = 0
         if self.isolated:
-            alpha[np.arange(NUM_LABELS) != self._editor.label] = 0
+            alpha[:] = 0
+            alpha[self._editor.label] = 255
         return np.concatenate([palette(colour_blind=self._editor.colour_blind), alpha], axis=1)
 
     @Slot(object)

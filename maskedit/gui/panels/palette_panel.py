@@ -71,6 +71,10 @@ class PalettePanel(QWidget):
         self._colour_blind = on
         self.refresh()
 
+    def hide_class(self, label: int) -> None:
+        """Shut the eye of a class."""
+        self._eyes[label].setChecked(True)
+
     def refresh(self) -> None:
         """Colours and icons anew: after a change of palette or theme."""
         outline = self.palette().color(QPalette.ColorRole.WindowText).name()
