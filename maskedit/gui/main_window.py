@@ -167,6 +167,8 @@ class MainWindow(QMainWindow):
         editor.options_changed.connect(self._update_actions)
         editor.tool_changed.connect(self._update_actions)
         editor.label_changed.connect(self._update_actions)
+        for changed in (editor.document_changed, editor.options_changed, editor.tool_changed):
+            changed.connect(self._show_axis)
         editor.message.connect(self.message_bar.tell)
         editor.tuning.progressed.connect(self._learning_changed)
         editor.parse_again_wanted.connect(self.files.faces.parse_again)
@@ -257,6 +259,14 @@ class MainWindow(QMainWindow):
         ring = point if self.editor.tool in BRUSHES else None
         for view in (self.photo_view, self.result_view):
             view.set_ring(ring, self.editor.brush)
+
+    @Slot()
+    def _show_axis(self) -> None:
+        """The mirrored brush shows its mirror and its other half."""
+        editor = self.editor
+        mirrored = editor.mirror and editor.tool in BRUSHES and editor.document is not None
+        for view in self.views:
+            view.set_axis(editor.document.width / 2 if mirrored else None)
 
     def show_photo_view(self, on: bool) -> None:
         """Without it the labels and the result may be larger; the photo is still behind C and the before-after line."""

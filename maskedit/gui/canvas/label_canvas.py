@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Slot
-from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPainterPath, QPen, QPointingDevice, QTabletEvent
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPainterPath, QPen, QPointingDevice, QTabletEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from maskedit.document.history import Box
@@ -158,6 +158,7 @@ class LabelCanvas(ImageView):
             if self._doubt is not None:
                 painter.drawImage(rect, self._doubt)
         self._draw_outline(painter, rect)
+        self._draw_axis(painter, rect)
         self._draw_lasso(painter)
 
     def _draw_outline(self, painter: QPainter, rect: QRectF) -> None:
@@ -165,6 +166,15 @@ class LabelCanvas(ImageView):
         if self._outline is None or self.labels_hidden:
             return
         self.draw_outline(painter, rect, self._outline, self._labels.image.width())
+
+    def _draw_axis(self, painter: QPainter, rect: QRectF) -> None:
+        """Where the mirrored brush has its mirror."""
+        if self.axis is None:
+            return
+        x = self.viewport.to_view(QPointF(self.axis, 0), self.view_size()).x()
+        for pen in (QPen(QColor(0, 0, 0, 110), 3.0), QPen(QColor(255, 255, 255, 210), 1.0, Qt.PenStyle.DashLine)):
+            painter.setPen(pen)
+            painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom()))
 
     def _draw_lasso(self, painter: QPainter) -> None:
         points = [self.viewport.to_view(QPointF(*point), self.view_size()) for point in self.tools.lasso]

@@ -48,6 +48,9 @@ class ImageView(QWidget):
         self.image: QImage | None = None
         self.empty_text = ""
         self._ring: tuple[QPointF, float] | None = None
+        self._partner: tuple[QPointF, float] | None = None
+        self.axis: float | None = None
+        """The column about which the brush is mirrored, in image pixels; None: it is not."""
         self._framed = False
         self._pan_from: QPointF | None = None
         self.space_held = False
@@ -85,11 +88,23 @@ class ImageView(QWidget):
         return QRectF(first, last).toAlignedRect().adjusted(-2, -2, 2, 2)
 
     def set_ring(self, centre: QPointF | None, diameter: float = 0.0) -> None:
-        """Draw the brush at an image point, in its true size; None hides it."""
-        before, self._ring = self._ring, None if centre is None else (centre, diameter)
-        for ring in (before, self._ring):
+        """Draw the brush at an image point, in its true size, and its mirror image if it has one; None hides both."""
+        before = self._ring, self._partner
+        self._ring = self._partner = None
+        if centre is not None:
+            self._ring = centre, diameter
+            if self.axis is not None:
+                self._partner = QPointF(2 * self.axis - centre.x(), centre.y()), diameter
+        for ring in (*before, self._ring, self._partner):
             if ring is not None:
                 self.update(self._ring_rect(ring).toAlignedRect().adjusted(-3, -3, 3, 3))
+
+    def set_axis(self, axis: float | None) -> None:
+        """Show the brush's mirror image about a column of the image, too; None: no more."""
+        if axis != self.axis:
+            self.axis = axis
+            self.set_ring(*self._ring or (None,))
+            self.update()
 
     def _ring_rect(self, ring: tuple[QPointF, float]) -> QRectF:
         centre = self.viewport.to_view(ring[0], self.view_size())
@@ -119,15 +134,15 @@ class ImageView(QWidget):
         painter.restore()
 
     def _draw_ring(self, painter: QPainter) -> None:
-        if self._ring is None:
-            return
-        rect = self._ring_rect(self._ring)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        # White on black, so that it is seen on every ground.
-        for colour, width in ((Qt.GlobalColor.black, 3.0), (Qt.GlobalColor.white, 1.2)):
-            painter.setPen(QPen(colour, width))
-            painter.drawEllipse(rect)
+        for ring, style in ((self._partner, Qt.PenStyle.DotLine), (self._ring, Qt.PenStyle.SolidLine)):
+            if ring is not None:
+                rect = self._ring_rect(ring)
+                # White on black, so that it is seen on every ground.
+                for pen in (QPen(Qt.GlobalColor.black, 3.0), QPen(Qt.GlobalColor.white, 1.2, style)):
+                    painter.setPen(pen)
+                    painter.drawEllipse(rect)
 
     # Pointer ----------------------------------------------------------------------------------------------------
 

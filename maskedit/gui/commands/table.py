@@ -65,7 +65,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("larger", "Larger brush", ("]",), "one step; Alt+drag sets any size", "Tools"),
     Command("much_smaller", "Much smaller brush", ("Shift+[",), "five steps", "Tools"),
     Command("much_larger", "Much larger brush", ("Shift+]",), "five steps", "Tools"),
-    Command("mirror", "Mirrored brush", ("M",), "paint the other side of the face too", "Tools",
+    Command("mirror", "Mirrored brush", ("M",), "paint the other side of the face, too, about a line", "Tools",
             "mdi6.reflect-horizontal", checkable=True, bar=True),
     Command("only_over", "Paint only over this class", ("L",),
             "protect every class but the one under the cursor, or let go again", "Tools", "mdi6.shield-outline",

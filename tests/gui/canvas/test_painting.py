@@ -7,6 +7,7 @@ from PySide6.QtGui import QInputDevice, QPointingDevice, QTabletEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from maskedit.gui.qimage import image_photo
 from maskedit.labels import BY_NAME, MIRROR
 from tests.gui.harness import ALT, CTRL, LEFT, MIDDLE, NONE, RIGHT, SHIFT, SIDE, at, click, disc, drag, key, wheel
 
@@ -242,6 +243,27 @@ def test_the_mirrored_brush(window, editor, document):
     partner = MIRROR[BY_NAME["l_eye"].id]
     assert document.label_at(40, 220) == BY_NAME["l_eye"].id
     assert document.label_at(SIDE - 41, 220) == partner
+
+
+def test_the_mirrored_brush_shows_its_axis_and_its_other_half(window):
+    def shown():
+        return image_photo(window.canvas.grab().toImage()).astype(int)
+
+    QTest.mouseMove(window.canvas, at(window, 40, 220))
+    before = shown()
+    key(window, Qt.Key.Key_M)
+    changed = np.argwhere(np.abs(shown() - before).max(axis=2) > 40)
+    axis, partner = at(window, SIDE / 2, 30), at(window, SIDE - 40, 220)
+    assert (np.abs(changed - (axis.y(), axis.x())).max(axis=1) <= 3).any()
+    assert (np.abs(changed - (partner.y(), partner.x())).max(axis=1) <= 14 * window.canvas.scale).any()
+    for view in window.views:
+        (own, _), (other, _) = view._ring, view._partner
+        assert (own.x() + other.x(), own.y()) == (SIDE, other.y())
+    key(window, Qt.Key.Key_F)  # no brush
+    assert window.canvas.axis is None
+    key(window, Qt.Key.Key_B)
+    key(window, Qt.Key.Key_M)
+    assert (shown() == before).all()
 
 
 def test_paint_only_over_the_class_under_the_cursor(window, editor, document):
