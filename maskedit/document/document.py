@@ -173,6 +173,11 @@ class Document:
         pixel = self._pixel(x, y)
         return None if pixel is None else int(self._labels[pixel])
 
+    def protects(self, label: int) -> bool:
+        """Whether the locks, or "paint only over", keep this class from being painted over."""
+        allowed = self._allowed()
+        return allowed is not None and not allowed[label]
+
     # Changes
 
     def begin_stroke(self, label: int, *, diameter: float, mirror: bool = False, name: str | None = None) -> Stroke:

@@ -17,6 +17,7 @@ from maskedit.labels import NUM_LABELS, palette
 
 _SURE = 0.9
 """Probability from which the parser counts as sure of a label."""
+_OBEY_LOCKS = (*BRUSHES, "fill", "lasso")
 _HATCH = np.array([[255, 0, 200], [255, 255, 255]], np.uint8)
 """Magenta and white by turns: no class of either palette has the look of it."""
 
@@ -60,6 +61,7 @@ class LabelCanvas(ImageView):
         editor.label_changed.connect(self._label_changed)
         editor.tool_changed.connect(self._tool_changed)
         editor.brush_changed.connect(self._refresh_ring)
+        editor.options_changed.connect(self._update_cursor)
         editor.history_changed.connect(self._gesture_ended)
 
     # What it shows ----------------------------------------------------------------------------------------------
@@ -132,7 +134,18 @@ class LabelCanvas(ImageView):
     @Slot()
     def _tool_changed(self) -> None:
         self._refresh_ring()
+        self._update_cursor()
         self.update()
+
+    @Slot()
+    def _update_cursor(self) -> None:
+        """Over a class that is protected, a tool that would paint over it says that it cannot."""
+        under = self.label_under_cursor()
+        bars = under is not None and self._editor.tool in _OBEY_LOCKS and self._editor.document.protects(under)
+        cursor = Qt.CursorShape.ForbiddenCursor if bars else Qt.CursorShape.CrossCursor
+        if cursor != self.resting_cursor and not self.tools.busy:
+            self.resting_cursor = cursor
+            self.show_cursor()
 
     @Slot()
     def _gesture_ended(self) -> None:
@@ -140,6 +153,7 @@ class LabelCanvas(ImageView):
         document = self._editor.document
         if self._hovered_at is not None and document is not None and not self.tools.busy:
             self.outline_label(document.label_at(self._hovered_at.x(), self._hovered_at.y()))
+        self._update_cursor()
 
     def draw_content(self, painter: QPainter, rect: QRectF) -> None:
         if self._labels is None:
@@ -230,6 +244,7 @@ class LabelCanvas(ImageView):
         self._update_lasso()
         if not self.tools.busy and self._editor.document is not None:
             self.outline_label(self._editor.document.label_at(point.x(), point.y()))
+        self._update_cursor()
         self.hovered.emit(point)
 
     def abort(self) -> None:
