@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from maskedit.document.checks import check_labels, check_photo
-from maskedit.document.history import Box, Edit, History, StyleChange, bounds
+from maskedit.document.history import NOWHERE, Box, Edit, History, StyleChange, bounds
 from maskedit.document.origin import Origin
 from maskedit.document.strokes import Stroke, polygon_mask
 from maskedit.document.styles import PartStyle, Styles, check_part
@@ -164,7 +165,9 @@ class Document:
         other.locked, other.only_over = set(self.locked), self.only_over
         other._styles = self._styles
         other.photo_cache = self.photo_cache
-        other.restore_history(History.restored(self._history.edits, position=self._history.position))
+        other.restore_history(
+            History.restored(self._history.edits, position=self._history.position, complete=self._history.complete)
+        )
         other.mark_unsaved()
         return other
 
@@ -320,6 +323,18 @@ class Document:
         self._restyle({each.part: each.new for each in edit.styles})
         self._touch()
         return edit.box
+
+    def go_to(self, position: int) -> Box | None:
+        """Undo or redo until so many of the kept edits are applied; the box that all of them touched, or None when
+        there was nothing to do or a stroke is in progress."""
+        boxes = []
+        while self.stroke is None and position != self._history.position:
+            box = self.undo() if position < self._history.position else self.redo()
+            if box is None:
+                break
+            boxes.append(box)
+        touched = [box for box in boxes if box != NOWHERE]
+        return reduce(Box.union, touched) if touched else boxes[0] if boxes else None
 
     def restore_history(self, history: History, styles: Styles | None = None) -> None:
         """Take over a history, and styles unless they are None, that were read from a file together with this map; all

@@ -73,6 +73,7 @@ def pack(
         "locked": sorted(map(int, document.locked)),
         "only_over": None if document.only_over is None else int(document.only_over),
         "position": position,
+        "complete": document.history.complete and position == document.history.position,
         "square": None if document.origin is None else _numbers(document.origin.square),
     }
     members = {
@@ -171,7 +172,7 @@ def unpack(archive: zipfile.ZipFile) -> Document:
     document.face_weights = _optional_member(archive, _FACE_WEIGHTS)
     document.locked, document.only_over = set(locked), only_over
     styles = _unpacked_styles(archive)
-    document.restore_history(_history(archive, state.get("position"), size, styles), styles.parts)
+    document.restore_history(_history(archive, state, size, styles), styles.parts)
     return document
 
 
@@ -227,7 +228,8 @@ def _image(archive: zipfile.ZipFile, name: str, *, mode: str, size: tuple[int, i
         raise Malformed(f"{name} is not a readable PNG") from error
 
 
-def _history(archive: zipfile.ZipFile, position: object, size: tuple[int, int], styles: UnpackedStyles) -> History:
+def _history(archive: zipfile.ZipFile, state: dict[str, Any], size: tuple[int, int], styles: UnpackedStyles) -> History:
+    position = state.get("position")
     entries = json.loads(_member(archive, "history.json"))
     data = np.frombuffer(_member(archive, "history.bin"), dtype=np.uint8)
     if not isinstance(entries, list) or len(entries) > _MAX_EDITS:
@@ -240,7 +242,7 @@ def _history(archive: zipfile.ZipFile, position: object, size: tuple[int, int], 
         edits.append(edit)
     if offset != data.size:
         raise Malformed("history.bin is longer than its edits")
-    return History.restored(edits, position=position)
+    return History.restored(edits, position=position, complete=state.get("complete") is not False)
 
 
 def _edit(

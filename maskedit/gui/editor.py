@@ -124,6 +124,12 @@ class Editor(QObject):
             self.render.try_styles(None)
             self.edited(self.document.redo())
 
+    def go_to(self, position: int) -> None:
+        """Undo or redo until so many edits of the history are applied."""
+        if self.document is not None:
+            self.render.try_styles(None)
+            self.edited(self.document.go_to(position))
+
     @property
     def part(self) -> str | None:
         """The part of the face that the chosen class belongs to, a key of `STYLE_PARTS`; None for one without style."""

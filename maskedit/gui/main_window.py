@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QScrollArea,
     QSlider,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -32,6 +33,7 @@ from maskedit.gui.editor import BRUSHES, TOOLS, Editor
 from maskedit.gui.files.files import BUNDLED, Files
 from maskedit.gui.panels.brush_bar import BrushBar
 from maskedit.gui.panels.digits import DigitEntry
+from maskedit.gui.panels.history_panel import HistoryPanel
 from maskedit.gui.panels.learn_bar import LearnBar
 from maskedit.gui.panels.message_bar import MessageBar
 from maskedit.gui.panels.palette_panel import PalettePanel
@@ -140,6 +142,25 @@ class MainWindow(QMainWindow):
         dock.setWidget(box)
         dock.setMinimumWidth(210)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        self._build_history(dock)
+
+    def _build_history(self, beside: QDockWidget) -> None:
+        """The history shares its place with the classes until it is drawn elsewhere."""
+        self.history_panel = HistoryPanel(self.editor)
+        dock = QDockWidget("History", self)
+        dock.setObjectName("history")
+        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
+        dock.setWidget(self.history_panel)
+        self.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
+        self.tabifyDockWidget(beside, dock)
+        beside.raise_()
+        self._docks = beside, dock
+
+    def show_history(self) -> None:
+        """Bring the history to the front, or the classes again where they share their place."""
+        classes, history = self._docks
+        in_front = not history.visibleRegion().isEmpty()
+        (classes if in_front and classes in self.tabifiedDockWidgets(history) else history).raise_()
 
     def _build_menus(self) -> None:
         self.commands = Commands(self)

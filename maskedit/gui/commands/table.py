@@ -42,6 +42,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("quit", "Quit", ("Ctrl+Q",), "leave maskedit", "File", separated=True),
     Command("undo", "Undo", ("Ctrl+Z",), "take back the last edit", "Edit", "mdi6.undo", bar=True),
     Command("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "do it again", "Edit", "mdi6.redo", bar=True),
+    Command("history", "History", ("Ctrl+H",), "every edit by its name; a click goes there", "Edit"),
     Command("reset", "Back to the photo's own labels", (), "undo everything, as one edit", "Edit",
             "mdi6.restore"),
     Command("adopt", "These labels are the photo's own", (), "the label map was wrong and is corrected now", "Edit"),
