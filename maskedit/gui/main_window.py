@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QByteArray, QEvent, QPointF, QSettings, QSize, QSizeF, Qt, QTimer, Slot
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QDockWidget,
     QFrame,
@@ -48,7 +48,7 @@ HINT = "Choose a class, paint on the labels, and the result follows.   F1: all k
 HINT_SECONDS = 12.0
 NEEDS_DOCUMENT = (
     *("open_labels", "open_source", "place_square", "save", "save_as", "export", "reset", "adopt", "parse_photo"),
-    *("confidence", "render", "only_over"),
+    *("confidence", "render", "only_over", "snapshot"),
 )
 
 
@@ -146,7 +146,7 @@ class MainWindow(QMainWindow):
 
     def _build_history(self, beside: QDockWidget) -> None:
         """The history shares its place with the classes until it is drawn elsewhere."""
-        self.history_panel = HistoryPanel(self.editor)
+        self.history_panel = HistoryPanel(self.editor, self.dialogs)
         dock = QDockWidget("History", self)
         dock.setObjectName("history")
         dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
@@ -196,6 +196,7 @@ class MainWindow(QMainWindow):
         self.learn_bar.cancelled.connect(editor.tuning.stop)
         self.palette_panel.hidden_changed.connect(self._hide_classes)
         self.palette_panel.hide_class(BACKGROUND)  # it is black: one would not see what is painted over
+        self.history_panel.snapshots.compared.connect(self._compare)
         self.files.recent_changed.connect(self._list_recent)
         self.photo_view.hovered.connect(self.status.show_pointer)
         self.result_view.hovered.connect(self.status.show_pointer)
@@ -280,6 +281,12 @@ class MainWindow(QMainWindow):
         ring = point if self.editor.tool in BRUSHES else None
         for view in (self.photo_view, self.result_view):
             view.set_ring(ring, self.editor.brush)
+
+    @Slot(object)
+    def _compare(self, picture: QImage | None) -> None:
+        """Show another picture in the result's place, as C shows the photo; None: no more."""
+        self.result_view.before = self.photo_view.image if picture is None else picture
+        self.result_view.set_show_before(picture is not None)
 
     @Slot()
     def _show_axis(self) -> None:

@@ -37,6 +37,7 @@ class Commands:
             "quit": window.close,
             "undo": self._unless_aborting(editor.undo),
             "redo": self._unless_aborting(editor.redo),
+            "snapshot": self._first_aborting(window.history_panel.snapshots.take),
             "history": window.show_history,
             "reset": self._first_aborting(lambda: editor.edited(editor.document.reset_labels())),
             "adopt": self._first_aborting(files.adopt_labels),

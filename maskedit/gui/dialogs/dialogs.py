@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QColorDialog, QDialog, QFileDialog, QMessageBox, QPushButton, QWidget
+from PySide6.QtWidgets import QColorDialog, QDialog, QFileDialog, QInputDialog, QMessageBox, QPushButton, QWidget
 
 import maskedit
 from maskedit.document.document import Document
@@ -113,6 +113,11 @@ class Dialogs:
         """A colour, RGB 0..255, or None."""
         colour = QColorDialog.getColor(QColor(*before), self._parent, title)
         return (colour.red(), colour.green(), colour.blue()) if colour.isValid() else None
+
+    def ask_name(self, title: str, suggestion: str) -> str | None:
+        """A name for something that is kept, without spaces around it; None or empty: it is not kept."""
+        name, given = QInputDialog.getText(self._parent, title, "Name", text=suggestion)
+        return name.strip() if given else None
 
     def ask_crop(self, photo: np.ndarray, square: Square | None, note: str = "") -> Square | None:
         """The square of a photo (H, W, 3) uint8 to edit, placed by hand, or None.

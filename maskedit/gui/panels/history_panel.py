@@ -7,7 +7,9 @@ from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QVBoxLayout, QWidget
 
 from maskedit.document.history import History
+from maskedit.gui.dialogs.dialogs import Dialogs
 from maskedit.gui.editor import Editor
+from maskedit.gui.panels.snapshot_list import SnapshotList
 
 BEGINNING = "Photo as parsed"
 EARLIEST = "The earliest step kept"
@@ -15,9 +17,9 @@ EARLIEST = "The earliest step kept"
 
 
 class HistoryPanel(QWidget):
-    """Shows the history of the open document, and goes back and forth in it."""
+    """Shows the history of the open document, and goes back and forth in it; below it are the snapshots."""
 
-    def __init__(self, editor: Editor, parent: QWidget | None = None):
+    def __init__(self, editor: Editor, dialogs: Dialogs, parent: QWidget | None = None):
         super().__init__(parent)
         self._editor = editor
         self._model = _HistoryModel(self)
@@ -36,7 +38,9 @@ class HistoryPanel(QWidget):
         self.list.activated.connect(self._go_to)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
-        column.addWidget(self.list, 1)
+        column.addWidget(self.list, 3)
+        self.snapshots = SnapshotList(editor, dialogs)
+        column.addWidget(self.snapshots, 2)
         editor.document_changed.connect(self._refresh)
         editor.history_changed.connect(self._refresh)
         self._refresh()

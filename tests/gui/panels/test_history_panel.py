@@ -2,9 +2,11 @@
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QPushButton, QToolButton
 
 from maskedit.gui.panels.history_panel import BEGINNING
-from tests.gui.harness import CTRL, LEFT, click, key, make_document, settle
+from maskedit.gui.qimage import image_photo
+from tests.gui.harness import CTRL, LEFT, click, key, make_document, settle, wait
 
 
 def rows(window) -> list[str]:
@@ -47,3 +49,42 @@ def test_a_click_goes_to_a_state(window):
     assert rows(window) == [BEGINNING]
     key(window, Qt.Key.Key_H, CTRL)
     assert window.history_panel.visibleRegion().isEmpty()
+
+
+def buttons(window, name: str) -> list[QToolButton]:
+    found = window.history_panel.snapshots.findChildren(QToolButton)
+    return [button for button in found if button.accessibleName() == name]
+
+
+def test_a_snapshot_is_taken_shown_compared_and_removed(window, answers):
+    document, render = window.editor.document, window.editor.render
+    click(window, 60, 220)
+    settle(window)
+    labels, picture = document.snapshot(), render.result.copy()
+    answers.ask_name = ["bangs & hat", "", None]
+    for _ in range(3):
+        key(window, Qt.Key.Key_K, CTRL)
+    assert [each.name for each in document.snapshots] == ["bangs & hat"]
+    assert window.isWindowModified()
+    click(window, 200, 220)
+    settle(window)
+    key(window, Qt.Key.Key_H, CTRL)
+    result, (compare,) = window.result_view, buttons(window, "Compare with bangs & hat")
+    for known in (True, False):  # drawn when it was taken; read from a file, and drawn now
+        if not known:
+            window.history_panel.snapshots._pictures.clear()
+        QTest.mousePress(compare, LEFT)
+        wait(lambda: result.show_before)
+        assert (image_photo(result.before) == picture).all()
+        QTest.mouseRelease(compare, LEFT)
+        assert not result.show_before
+        assert (image_photo(result.before) == document.photo).all()
+    (show,) = window.history_panel.snapshots.findChildren(QPushButton)
+    QTest.mouseClick(show, LEFT)
+    assert (document.labels == labels).all()
+    assert document.history.names[-1] == "Snapshot bangs & hat"
+    key(window, Qt.Key.Key_Z, CTRL)
+    assert (document.labels != labels).any()
+    QTest.mouseClick(buttons(window, "Remove bangs & hat")[0], LEFT)
+    assert document.snapshots == ()
+    wait(lambda: not buttons(window, "Remove bangs & hat"))
