@@ -191,6 +191,8 @@ class MainWindow(QMainWindow):
         for changed in (editor.document_changed, editor.options_changed, editor.tool_changed):
             changed.connect(self._show_axis)
         editor.message.connect(self.message_bar.tell)
+        editor.jobs.working_changed.connect(self._working_changed)
+        self.message_bar.given_up.connect(editor.jobs.give_up)
         editor.tuning.progressed.connect(self._learning_changed)
         editor.parse_again_wanted.connect(self.files.faces.parse_again)
         self.learn_bar.cancelled.connect(editor.tuning.stop)
@@ -223,6 +225,11 @@ class MainWindow(QMainWindow):
         self.result_view.set_image(self.editor.render.result_image)
         self.show_what_changes(self.actions_by_id["what_changes"].isChecked())
         self.status.show_outside()
+
+    @Slot()
+    def _working_changed(self) -> None:
+        job = self.editor.jobs.working
+        self.message_bar.tell_work("" if job is None else job.telling, can_give_up=job is not None and not job.promised)
 
     @Slot(object)
     def _learning_changed(self, progress: LearningProgress | None) -> None:

@@ -42,7 +42,7 @@ class Commands:
             "reset": self._first_aborting(lambda: editor.edited(editor.document.reset_labels())),
             "adopt": self._first_aborting(files.adopt_labels),
             "parse_photo": self._first_aborting(files.parse_photo),
-            "abort": self._unless_aborting(window.message_bar.hide),
+            "abort": self._unless_aborting(window.message_bar.dismiss),
             "paste": self._first_aborting(files.paste),
             **{tool: self._tool(tool) for tool in TOOLS},
             "smaller": lambda: self._step_brush(-1),

@@ -51,7 +51,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("adopt", "These labels are the photo's own", (), "the label map was wrong and is corrected now", "Edit"),
     Command("parse_photo", "Parse the photo anew", (), "have the parser draw the label map again", "Edit",
             "mdi6.auto-fix"),
-    Command("abort", "Abort the stroke", ("Esc",), "put back what this stroke painted; else close the message", "Edit"),
+    Command("abort", "Abort", ("Esc",), "put back what this stroke painted; else give up what takes long, or close the "
+            "message", "Edit"),
     Command("paste", "Paste photo", ("Ctrl+V",), "open the image on the clipboard", "Edit", separated=True),
     Command("brush", "Brush", ("B",), "paint the chosen class; Shift+click: a straight line", "Tools",
             "mdi6.brush", checkable=True, group="tool", bar=True),

@@ -57,15 +57,12 @@ class Dialogs:
 
     def ask_unsaved(self, name: str) -> str:
         """``"save"``, ``"discard"`` or ``"cancel"`` for a document with unsaved edits."""
+        box = self._box("Unsaved changes", f"{name} has changes that are not saved.")
+        box.setIcon(QMessageBox.Icon.Warning)
         buttons = QMessageBox.StandardButton
-        answer = QMessageBox.warning(
-            self._parent,
-            "Unsaved changes",
-            f"{name} has changes that are not saved.",
-            buttons.Save | buttons.Discard | buttons.Cancel,
-            buttons.Save,
-        )
-        return {buttons.Save: "save", buttons.Discard: "discard"}.get(answer, "cancel")
+        save, discard, cancel = (box.addButton(each) for each in (buttons.Save, buttons.Discard, buttons.Cancel))
+        clicked = _clicked(box, default=save, refuse=cancel)
+        return "save" if clicked is save else "discard" if clicked is discard else "cancel"
 
     def ask_recover(self, when: str) -> str:
         """``"open"``, ``"discard"`` or ``"later"`` for work that an editor left behind which did not close properly.
@@ -172,7 +169,13 @@ def _done(dialog: QDialog) -> int:
 
 
 def _clicked(box: QMessageBox, *, default: QPushButton, refuse: QPushButton) -> object:
-    """The button of a box that was clicked; Esc is ``refuse``."""
+    """The button of a box that was clicked; Esc is ``refuse``, and Alt with a letter of each button clicks it."""
+    taken: set[str] = set()
+    for button in box.buttons():
+        text = button.text().replace("&", "")
+        letter = next((each for each in text if each.isalpha() and each.lower() not in taken), "")
+        taken.add(letter.lower())
+        button.setText(text.replace(letter, f"&{letter}", 1) if letter else text)
     box.setDefaultButton(default)
     box.setEscapeButton(refuse)
     _done(box)

@@ -45,6 +45,10 @@ class HistoryPanel(QWidget):
         editor.history_changed.connect(self._refresh)
         self._refresh()
 
+    def sizeHint(self) -> QSize:
+        """No wider than the palette, in whose place it is."""
+        return QSize(200, 400)
+
     @Slot()
     def _refresh(self) -> None:
         document = self._editor.document
@@ -103,9 +107,5 @@ class _HistoryModel(QAbstractListModel):
 
 
 class _List(QListView):
-    def sizeHint(self) -> QSize:
-        """As narrow as the palette, in whose place it is."""
-        return QSize(160, 160)
-
     def keyboardSearch(self, search: str) -> None:
         """Letters are keys of tools, and choose no row."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 from PySide6.QtCore import QEvent, Qt, Signal, Slot
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QPalette
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -130,7 +130,7 @@ class SnapshotList(QWidget):
         if not snapshots:
             empty = QLabel(_EMPTY)
             empty.setWordWrap(True)
-            empty.setEnabled(False)
+            empty.setForegroundRole(QPalette.ColorRole.PlaceholderText)
             column.addWidget(empty)
         column.addStretch(1)
         before = self._scroll.takeWidget()
