@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from maskedit.document.checks import check_labels, check_photo
-from maskedit.document.history import MAX_HISTORY_BYTES, NOWHERE, Box, Edit, History, StyleChange, bounds
+from maskedit.document.floating import Floating, Placed
+from maskedit.document.history import MAX_HISTORY_BYTES, NOWHERE, Box, Edit, History, StyleChange
 from maskedit.document.origin import Origin
+from maskedit.document.regions import region_at
 from maskedit.document.snapshots import MAX_SNAPSHOTS, Snapshot
 from maskedit.document.strokes import Stroke, polygon_mask
 from maskedit.document.styles import PartStyle, Styles, check_part
@@ -35,7 +36,7 @@ class Document:
     Public state that may be set freely: ``name`` (str), ``path`` (where the session lies, or None), ``locked`` (set
     of ids nobody may paint over), ``only_over`` (paint over this id alone, or None), ``face_weights``. ``stroke`` is
     the stroke in progress, or None; while there is one, no other change is possible: `undo` and `redo` return None, the
-    others raise RuntimeError.
+    others raise RuntimeError. ``floating`` is what lies over the map as a piece, or None; any other change lets it go.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Document:
         self.locked: set[int] = set()
         self.only_over: int | None = None
         self.stroke: Stroke | None = None
+        self.floating: Floating | None = None
         self.photo_cache: dict[str, bytes] = {}
         """What was made of the photo, which never changes, for session files; shared with copies."""
         self._history = History()
@@ -165,8 +167,9 @@ class Document:
         return _frozen(self._labels)
 
     def committed_labels(self) -> np.ndarray:
-        """Like `snapshot`, without the stroke in progress: the map that the history describes."""
-        return self.snapshot() if self.stroke is None else _frozen(self.stroke.before)
+        """Like `snapshot`, without the stroke in progress or what floats: the map that the history describes."""
+        gesture = self.stroke or self.floating
+        return self.snapshot() if gesture is None else _frozen(gesture.before)
 
     def copy(self, *, reference_labels: np.ndarray | None = None) -> Document:
         """A document of its own with the same photo, committed map and history, for another thread; it counts as
@@ -200,11 +203,6 @@ class Document:
         pixel = self._pixel(x, y)
         return None if pixel is None else int(self._labels[pixel])
 
-    def protects(self, label: int) -> bool:
-        """Whether the locks, or "paint only over", keep this class from being painted over."""
-        allowed = self._allowed()
-        return allowed is not None and not allowed[label]
-
     # Changes
 
     def begin_stroke(self, label: int, *, diameter: float, mirror: bool = False, name: str | None = None) -> Stroke:
@@ -227,6 +225,34 @@ class Document:
         )
         return self.stroke
 
+    def begin_floating(self, placed: Sequence[Placed], *, bare: np.ndarray, name: str) -> Floating:
+        """Begin to lay pieces over the map; `Floating.commit` or `abort` ends it, and any other change commits it.
+
+        ``bare`` (H, W) uint8 is the map without the pieces, as `maskedit.document.beneath.beneath` makes it. Nothing
+        changes before the first `Floating.move`. Raises RuntimeError while a stroke is in progress.
+        """
+        self._require_no_stroke()
+        self.floating = Floating(
+            self._labels,
+            placed,
+            bare=bare,
+            allowed=self._allowed(),
+            name=name,
+            on_change=self._touch,
+            on_end=self._end_floating,
+        )
+        return self.floating
+
+    def is_protected(self, label: int) -> bool:
+        """Whether the locks keep this id from being painted over."""
+        allowed = self._allowed()
+        return allowed is not None and not allowed[label]
+
+    def free_pixels(self) -> np.ndarray:
+        """(H, W) bool: the pixels that the locks let be painted over."""
+        allowed = self._allowed()
+        return np.ones(self._labels.shape, bool) if allowed is None else allowed[self._labels]
+
     def fill(self, x: float, y: float, label: int, *, whole_class: bool = False) -> Box | None:
         """Give ``label`` to the 4-connected region under the point, or to every pixel of that class.
 
@@ -241,17 +267,7 @@ class Document:
         allowed = self._allowed()
         if old == label or (allowed is not None and not allowed[old]):
             return None
-        if whole_class:
-            region = self._labels == old
-            box = bounds(region)
-            assert box is not None  # the point's own pixel has the class
-            region = region[box.slices]
-        else:
-            grid = np.zeros((self.height + 2, self.width + 2), dtype=np.uint8)  # cv2 wants a rim of one pixel
-            flags = 4 | (1 << 8) | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
-            _, _, _, (left, top, width, height) = cv2.floodFill(self._labels, grid, pixel[::-1], 0, 0, 0, flags)
-            box = Box(left, top, left + width, top + height)
-            region = grid[1:-1, 1:-1][box.slices] == 1
+        box, region = region_at(self._labels, pixel, whole_class=whole_class)
         return self._paint(box, region, label, name=f"Fill {title}")
 
     def paint_polygon(
@@ -337,14 +353,14 @@ class Document:
 
     @property
     def can_undo(self) -> bool:
-        return self.stroke is None and self._history.can_undo
+        return self.stroke is None and self.floating is None and self._history.can_undo
 
     @property
     def can_redo(self) -> bool:
-        return self.stroke is None and self._history.can_redo
+        return self.stroke is None and self.floating is None and self._history.can_redo
 
     def undo(self) -> Box | None:
-        """Take back the last edit; the box it touched, or None when there is none or a stroke is in progress."""
+        """Take back the last edit; the box it touched, or None when there is none, or a gesture is in progress."""
         edit = self._history.undo() if self.can_undo else None
         if edit is None:
             return None
@@ -388,7 +404,8 @@ class Document:
     def is_modified(self) -> bool:
         """Whether the map and styles (in steps), what was learned or the snapshots differ from the saved state; going
         back to it by undo makes it False again."""
-        if self.stroke is not None and self.stroke.box is not None:
+        gesture = self.stroke or self.floating
+        if gesture is not None and gesture.box is not None:
             return True
         return self._state() != self._saved_state
 
@@ -461,12 +478,19 @@ class Document:
         if edit is not None:
             self._push(edit)
 
+    def _end_floating(self, edit: Edit | None) -> None:
+        self.floating = None
+        if edit is not None:
+            self._push(edit)
+
     def _touch(self) -> None:
         self._revision += 1
 
     def _require_no_stroke(self) -> None:
         if self.stroke is not None:
             raise RuntimeError("a stroke is in progress: commit or abort it first")
+        if self.floating is not None:
+            self.floating.commit()
 
 
 def _title(label: int) -> str:

@@ -11,14 +11,16 @@ import secrets
 import struct
 import zipfile
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 
 from maskedit.document.document import Document
 from maskedit.document.packing import Malformed, check_directory, pack, unpack
 from maskedit.errors import UserError
-from maskedit.imaging import atomic_write_bytes
+from maskedit.imaging import atomic_write_bytes, colourise, resize_labels, resize_photo
 
 SUFFIX = ".maskedit"
 # Recovery files are written while a person paints: they must be quick.
@@ -76,7 +78,22 @@ def load_session(path: str | Path) -> Document:
 # Recovery
 
 _PROCESS = secrets.token_hex(4)  # a sandbox may give each run the same process id
-_RECOVERY = re.compile(r"recovery-([1-9]\d{0,9})-([0-9a-f]{8})-[\w-]*" + re.escape(SUFFIX))
+_RECOVERY = re.compile(r"recovery-([1-9]\d{0,9})-([0-9a-f]{8})-([\w-]*)" + re.escape(SUFFIX))
+_LABELS_OVER_PHOTO = 0.4
+"""How much of a thumbnail is the labels' colours."""
+
+
+@dataclass(frozen=True, eq=False)
+class LeftWork:
+    """A recovery file that an editor left behind, for a person to know it again."""
+
+    path: Path
+    name: str
+    """What the document is called: after its photo's file."""
+    written: float | None
+    """When, in seconds since the epoch; None where another editor has just taken it over."""
+    picture: np.ndarray | None
+    """(side, side, 3) uint8 RGB: the photo with its labels over it; None where the file cannot be read."""
 
 
 def recovery_path(directory: str | Path, name: str) -> Path:
@@ -124,6 +141,24 @@ def load_recovery(path: str | Path) -> Document:
     return document
 
 
+def look_into_recovery(path: str | Path, side: int) -> LeftWork:
+    """What work a recovery file holds, with a picture of it ``side`` px large; a damaged one has none."""
+    path = Path(path)
+    try:
+        written = path.stat().st_mtime
+    except OSError:
+        written = None
+    try:
+        document = load_session(path)
+    except UserError:
+        match = _RECOVERY.fullmatch(path.name)
+        return LeftWork(path, path.stem if match is None else match[3], written, None)
+    photo = resize_photo(document.photo, (side, side))
+    colours = colourise(resize_labels(document.labels, (side, side)))
+    picture = np.round(photo + _LABELS_OVER_PHOTO * (colours.astype(np.float32) - photo)).astype(np.uint8)
+    return LeftWork(path, document.name, written, picture)
+
+
 def discard_recovery(path: str | Path) -> None:
     """Delete a recovery file, if it is still there; raises ValueError for any other file, UserError if it cannot."""
     path = Path(path)
@@ -139,7 +174,10 @@ def _is_left_behind(process_id: int, process: str, *, written: float) -> bool:
     if process_id == os.getpid():
         return process != _PROCESS
     try:
-        started = psutil.Process(process_id).create_time()
+        other = psutil.Process(process_id)
+        if other.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) or other.memory_info().rss == 0:
+            return True  # killed: it has given back its memory, and only its number is left
+        started = other.create_time()
     except psutil.NoSuchProcess:
         return True
     except psutil.AccessDenied:

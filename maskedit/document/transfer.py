@@ -13,10 +13,10 @@ import numpy as np
 
 from maskedit.labels import BACKGROUND, EYEGLASSES, NUM_LABELS, ids_of
 
-_GROUNDS = ids_of("background", "skin", "hair", "neck", "cloth")
+GROUNDS = ids_of("background", "skin", "hair", "neck", "cloth")
 """What large areas consist of: these may grow into a gap. An eye or an earring that grew would be a caricature."""
 _SKIN = ids_of("skin")
-_FILL: dict[int, tuple[int, ...]] = {
+FILL: dict[int, tuple[int, ...]] = {
     **dict.fromkeys(ids_of("nose", "l_brow", "r_brow", "u_lip", "l_lip"), _SKIN),
     **dict.fromkeys(ids_of("l_eye", "r_eye"), (*_SKIN, *EYEGLASSES)),
     **dict.fromkeys(ids_of("mouth"), ids_of("u_lip", "l_lip")),
@@ -53,16 +53,19 @@ def transfer_labels(target: np.ndarray, source: np.ndarray, classes: Iterable[in
     result = target.copy()
     by_fill: dict[tuple[int, ...], list[int]] = {}
     for label in np.flatnonzero(np.bincount(target[gap], minlength=NUM_LABELS)).tolist():
-        by_fill.setdefault(_FILL.get(label, _GROUNDS), []).append(label)
+        by_fill.setdefault(FILL.get(label, GROUNDS), []).append(label)
     for fill, gap_labels in by_fill.items():
         mask = gap & np.isin(target, gap_labels)
-        result[mask] = _surroundings(target, fill, chosen)[mask]
+        result[mask] = surroundings(target, fill, chosen)[mask]
     result[from_source] = source[from_source]
     return result
 
 
-def _surroundings(target: np.ndarray, fill: tuple[int, ...], chosen: np.ndarray) -> np.ndarray:
-    """(H, W) uint8: for each pixel the nearest label of ``fill`` that stays, else skin, else the nearest of any."""
+def surroundings(target: np.ndarray, fill: tuple[int, ...], chosen: np.ndarray) -> np.ndarray:
+    """(H, W) uint8: for each pixel the nearest label of ``fill`` that stays, else skin, else the nearest of any.
+
+    ``target`` is (H, W) uint8; ``chosen`` (19,) bool tells which ids go.
+    """
     for candidates in (fill, _SKIN, tuple(range(NUM_LABELS))):
         seeds = np.isin(target, [label for label in candidates if not chosen[label]])
         if seeds.any():

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskedit.errors import UserError, explain
-from maskedit.imaging import SUFFIXES, Square
+from maskedit.imaging import Square
 from maskedit.labels import BY_NAME, FACE_PARTS, STYLE_PARTS
 from maskedit.logs import logging_to
+from maskedit.opening.files import photos_in
 from maskedit.opening.other_face import WantedStyle
 from maskedit.processes import follow_parent
 from maskedit.shell import add_device, command_parser, run_command, whole_number
@@ -30,7 +31,8 @@ logger = logging.getLogger(__name__)
 
 DESCRIPTION = """Find the face in every photo, change its label map, and write the photo with the edited face in it:
 only what the edit is about changes. The label map comes from a file you painted (--labels), or takes
-a smile, hair .. or everything from another face (--source). Hair, lips, skin .. take the colours of another face, or
+a smile, hair .. or everything from another face (--source), or repeats what you edited in the window, on the same
+photo or on others (--session). Hair, lips, skin .. take the colours of another face, or
 one of your choice (--style), with the labels or without.
 
 With --parse-only the masks of your own photo are written instead: NAME_face.png, the aligned square;
@@ -53,11 +55,11 @@ EXAMPLE = """example:
   maskedit-edit me.jpg --source friend.jpg --classes smile -o smiling.jpg
   maskedit-edit holiday/ --source friend_labels.png --classes mouth,u_lip,l_lip -o smiling/ --face all --workers 2
   maskedit-edit me.jpg --style hair=friend.jpg:0.8 --style lips=#a01830 -o coloured.jpg
+  maskedit-edit --session me.maskedit me.jpg friends/ -o edited/
   maskedit-edit me.jpg --parse-only -o masks/
   torchrun --nproc-per-node 8 -m maskedit.edit.cli photos/ --source smile.png --classes smile -o smiling/
 """
 _WRITABLE = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ora")
-_READABLE = SUFFIXES | {".gif", ".avif", ".jp2"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,6 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     labels.add_argument(
         "--source", type=Path, metavar="FILE",
         help="take labels from this label map or session, or from a photo: of NAME_labels.png beside it, else parsed",
+    )  # fmt: skip
+    labels.add_argument(
+        "--session", type=Path, metavar="FILE",
+        help="lay this session's edit, styles too, on the photos: as it is on the photo that it was made for, on "
+        "others carried over to the face there",
     )  # fmt: skip
     labels.add_argument("--parse-only", action="store_true", help="write the aligned square and its label map")
     what.add_argument(
@@ -196,8 +203,8 @@ def _square(text: str) -> Square:
 
 def _check(given: argparse.Namespace) -> None:
     """Refuse what does not go together, and fill in the defaults that others depend on."""
-    if not (given.labels or given.source or given.styles or given.parse_only):
-        raise UserError("one of the arguments --labels --source --style --parse-only is required")
+    if not (given.labels or given.source or given.session or given.styles or given.parse_only):
+        raise UserError("one of the arguments --labels --source --session --style --parse-only is required")
     parts = [style.part for style in given.styles]
     if len(set(parts)) < len(parts):
         raise UserError(f"--style: a part takes one style, and these came: {', '.join(parts)}.")
@@ -245,7 +252,9 @@ def _jobs(given: argparse.Namespace) -> list[Job]:
     """Every photo with its output, of all ranks."""
     from maskedit.edit.jobs import Job
 
-    photos = list(dict.fromkeys(photo for path in given.photos for photo in _photos(path)))
+    photos = list(
+        dict.fromkeys(photo for path in given.photos for photo in (photos_in(path) if path.is_dir() else [path]))
+    )
     if not given.folder:
         jobs = [Job(photos[0], given.out)]
     else:
@@ -262,20 +271,6 @@ def _jobs(given: argparse.Namespace) -> list[Job]:
     except OSError as error:
         raise UserError(f"-o {given.out} cannot be made ({error.strerror}); choose another place.") from error
     return jobs
-
-
-def _photos(path: Path) -> list[Path]:
-    """A photo, or those of a folder, without the label maps and the squares of ``--parse-only`` beside them."""
-    if not path.is_dir():
-        return [path]
-    found = sorted(each for each in path.iterdir() if each.suffix.lower() in _READABLE and each.is_file())
-    stems = {each.stem for each in found}
-    found = [each for each in found if each.stem.removesuffix("_labels") not in stems - {each.stem}]
-    squares = {each for each in found if "_face" in each.stem and each.suffix == ".png"}
-    found = [each for each in found if each not in squares or not each.with_suffix(".json").exists()]
-    if not found:
-        raise UserError(f"The folder {path} holds no photos; wanted {', '.join(sorted(_READABLE))}.")
-    return found
 
 
 def _name(photo: Path, given: argparse.Namespace) -> str:

@@ -14,14 +14,17 @@ from tqdm import tqdm
 from maskedit import imaging
 from maskedit.document.document import Document
 from maskedit.document.origin import SIDE, Origin
+from maskedit.document.session import load_session
 from maskedit.document.styles import PartStyle
 from maskedit.errors import UserError
+from maskedit.face.align import face_points
 from maskedit.face.locate import FaceFinder
 from maskedit.face.parser import FaceParser
 from maskedit.imaging import SourcePhoto, Square
 from maskedit.opening.documents import parsed_document
 from maskedit.opening.files import FoundLabels, inspect_source
 from maskedit.opening.other_face import OtherFace, WantedStyle
+from maskedit.opening.replay import Replay
 from maskedit.render.compositing import Blend, Composite
 from maskedit.render.edit_renderer import EditRenderer
 from maskedit.render.full_size import EditedPhoto, in_square, styled_square
@@ -38,6 +41,8 @@ class Options:
     """The edited label map, or a folder with one for each photo."""
     source: Path | None = None
     """The label map or the photo of another face, whose labels are taken."""
+    session: Path | None = None
+    """A session whose edit is laid on the photos."""
     classes: tuple[int, ...] | None = None
     """The ids to take; all of them when None."""
     styles: tuple[WantedStyle, ...] = ()
@@ -101,6 +106,7 @@ class Editor:
         if not options.parse_only:
             # Not whatever this machine has found to be the fastest: the same files from the same command, always.
             self._renderer = EditRenderer(weights=options.weights, device=device, precision=precision, engine="torch")
+        self._replay = None if options.session is None else Replay(load_session(options.session), face_points)
         self._others: dict[Path, OtherFace] = {}
         self._source = None if options.source is None else self._other_face(options.source, "--source")
         self._styles = {wanted.part: self._style(wanted) for wanted in options.styles}
@@ -113,19 +119,21 @@ class Editor:
         """
         started = time.perf_counter()
         photo = SourcePhoto(imaging.read_source(job.photo)[0], job.photo.stem)
-        squares, found = self._squares(photo.pixels)
+        squares, found = self._squares(photo)
         outputs = job.outputs(self._options, len(squares))
         work = self._parse if self._options.parse_only else self._edit
         told = work(job, photo, squares, outputs)
         written = ", ".join(map(str, outputs))
         return f"{job.photo}: {found} -> {written}; {told}{time.perf_counter() - started:.1f} s"
 
-    def _squares(self, photo: np.ndarray) -> tuple[dict[Square, float | None], str]:
+    def _squares(self, photo: SourcePhoto) -> tuple[dict[Square, float | None], str]:
         """Which squares of the photo to work on, with the finder's confidence, and what to tell about them."""
         wanted = self._options.face
         if self._options.square is not None:
             return {self._options.square: None}, "the given square"
-        found = self._finder.find(photo)
+        if self._is_own(photo):
+            return {self._replay.square: None}, "the session's own square"
+        found = self._finder.find(photo.pixels)
         if not found:
             raise UserError("no face was found; if there is one, say where with --square.")
         if wanted > len(found):
@@ -179,7 +187,7 @@ class Editor:
         outside, changed = 0, 0.0
         for square in squares:
             document = self._document(job, photo, square)
-            self._change(document, job)
+            self._change(document, job, photo)
             composite = self._composite(document)
             outside = max(outside, composite.changed_outside)
             if options.crop_only:
@@ -196,25 +204,36 @@ class Editor:
             edited.write(out, **written)
         return f"{changed:.1%} of the label map changed, changed outside the edit: {outside}; "
 
+    def _is_own(self, photo: SourcePhoto) -> bool:
+        """Whether a photo is the one that the session was made for, and its face is that of the session."""
+        options = self._options
+        elsewhere = options.square is not None or options.face != 1 or options.own_labels is not None
+        return self._replay is not None and not elsewhere and self._replay.made_for(photo)
+
     def _document(self, job: Job, photo: SourcePhoto, square: Square) -> Document:
-        """The face with its own label map."""
+        """The face with its own label map; of the session's own photo, edited already."""
+        if self._is_own(photo):
+            return self._replay.own(photo)
         if self._options.own_labels is None:
             return parsed_document(photo, square, self._parser)
         own = imaging.square_labels(self._square_map(self._options.own_labels, job), SIDE)
         return Document(photo.cut(square, SIDE), own, origin=Origin(photo.data, square), name=photo.name)
 
-    def _change(self, document: Document, job: Job) -> None:
+    def _change(self, document: Document, job: Job, photo: SourcePhoto) -> None:
         """Bring the wanted labels into a document."""
         if self._options.labels is not None:
             document.replace_labels(self._square_map(self._options.labels, job), name="Labels")
         elif self._source is not None:
             document.replace_labels(self._source.labels, classes=self._options.classes, name="Source")
+        elif self._replay is not None and not self._is_own(photo):
+            self._replay.lay_on(document)
         document.set_styles(self._styles, name="Styles")
 
     def _composite(self, document: Document) -> Composite:
         """The document's edit laid into its photo, with what was learned of the face if that is wanted."""
         renderer, options = self._renderer, self._options
-        renderer.set_target(document.photo, document.reference_labels, styles=document.styles)
+        own = document.reference_labels
+        renderer.set_target(document.photo, own, document.face_weights, styles=document.styles)
         if options.learn is not None:
             learning = renderer.learn(options.learn or None)
             for _ in tqdm(range(learning.total), desc="learning the face", leave=False, disable=None):

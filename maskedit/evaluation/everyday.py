@@ -19,6 +19,8 @@ from tqdm import tqdm
 from maskedit import imaging
 from maskedit.data.folder import find_split
 from maskedit.data.pairs import Pairs, load_pairs
+from maskedit.document.beneath import skull
+from maskedit.document.face_points import FACE, middle, pixel_box
 from maskedit.document.transfer import nearest_ids, transfer_labels
 from maskedit.errors import UserError
 from maskedit.evaluation.edits import COMPLETION, PRESENT, Comparison
@@ -38,7 +40,6 @@ BACKGROUND, SKIN, NOSE, GLASSES, MOUTH, HAIR, HAT, EARRING, NECK, CLOTH = ids_of
 )
 EYES, BROWS, EARS = (ids_of(f"l_{part}", f"r_{part}") for part in ("eye", "brow", "ear"))
 LIPS = ids_of("u_lip", "l_lip")
-FACE = (SKIN, NOSE, GLASSES, MOUTH, *EYES, *BROWS, *LIPS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ def closed_mouth(ids: np.ndarray, sources: Sources) -> np.ndarray:
 def smile(ids: np.ndarray, sources: Sources) -> np.ndarray:
     """Mouth and lips of a smiling face, moved to where this one's are."""
     members = FACE_PARTS["Smile"]
-    here, there = _middle(ids, members), _middle(sources.smile, members)
+    here, there = middle(ids, members), middle(sources.smile, members)
     if here is None or there is None:
         return ids
     return transfer_labels(ids, _shifted(sources.smile, here - there), members)
@@ -72,7 +73,7 @@ def smile(ids: np.ndarray, sources: Sources) -> np.ndarray:
 
 def drawn_glasses(ids: np.ndarray, sources: Sources) -> np.ndarray:
     """Two filled lenses and a bridge, as a person paints them with a round brush; over the eyes and all."""
-    centres = [_middle(ids, (eye,)) for eye in EYES]
+    centres = [middle(ids, (eye,)) for eye in EYES]
     if any(centre is None for centre in centres):
         return ids
     apart = float(np.linalg.norm(centres[0] - centres[1]))
@@ -85,8 +86,8 @@ def drawn_glasses(ids: np.ndarray, sources: Sources) -> np.ndarray:
 
 def taken_glasses(ids: np.ndarray, sources: Sources) -> np.ndarray:
     """Another face's glasses, moved to these eyes; its eyes and brows stay these."""
-    here, there = _middle(ids, EYES), _middle(sources.glasses, EYES)
-    there = _middle(sources.glasses, (GLASSES,)) if there is None else there
+    here, there = middle(ids, EYES), middle(sources.glasses, EYES)
+    there = middle(sources.glasses, (GLASSES,)) if there is None else there
     if here is None or there is None:
         return ids
     return transfer_labels(ids, _shifted(sources.glasses, here - there), (GLASSES,))
@@ -94,7 +95,7 @@ def taken_glasses(ids: np.ndarray, sources: Sources) -> np.ndarray:
 
 def longer_hair(ids: np.ndarray, sources: Sources) -> np.ndarray:
     """Two broad strokes from the temples down to the shoulders, behind the face and the neck."""
-    box = _box(ids, FACE)
+    box = pixel_box(ids, FACE)
     if box is None:
         return ids
     left, top, right, bottom = box
@@ -110,7 +111,7 @@ def longer_hair(ids: np.ndarray, sources: Sources) -> np.ndarray:
 
 def bangs(ids: np.ndarray, sources: Sources) -> np.ndarray:
     """The forehead covered down to the brows."""
-    brows, face = _box(ids, BROWS), _box(ids, FACE)
+    brows, face = pixel_box(ids, BROWS), pixel_box(ids, FACE)
     if brows is None:
         return ids
     rows = np.arange(len(ids))[:, None]
@@ -120,7 +121,7 @@ def bangs(ids: np.ndarray, sources: Sources) -> np.ndarray:
 
 def short_hair(ids: np.ndarray, sources: Sources) -> np.ndarray:
     """No hair below the eyes, and a narrower rim of it above."""
-    box = _box(ids, EYES)
+    box = pixel_box(ids, EYES)
     if box is None:
         return ids
     radius = round(0.05 * len(ids))
@@ -134,21 +135,15 @@ def short_hair(ids: np.ndarray, sources: Sources) -> np.ndarray:
 
 def bald(ids: np.ndarray, sources: Sources) -> np.ndarray:
     """Skin on a skull above the brows, the rest of the hair gone."""
-    box, hair = _box(ids, FACE), ids == HAIR
-    if box is None:
+    head, hair = skull(ids), ids == HAIR
+    if head is None:
         return ids
-    left, top, right, bottom = box
-    skull = np.zeros_like(ids)
-    middle, height = (left + right) // 2, bottom - top
-    # Wider than the face and whole: the temples go over into the cheeks.
-    axes = round(0.53 * (right - left)), round(0.55 * height)
-    cv2.ellipse(skull, (middle, top + round(0.33 * height)), axes, 0, 0, 360, 1, -1)
-    return np.where(hair & (skull > 0), np.uint8(SKIN), _without_hair(ids, hair & (skull == 0)))
+    return np.where(hair & head, np.uint8(SKIN), _without_hair(ids, hair & ~head))
 
 
 def hat(ids: np.ndarray, sources: Sources) -> np.ndarray:
     """A cap pulled down to above the brows: the head and its hair there, and a little around them."""
-    brows, side = _box(ids, BROWS), len(ids)
+    brows, side = pixel_box(ids, BROWS), len(ids)
     if brows is None:
         return ids
     line, around = brows[1] - round(0.03 * side), round(0.025 * side)
@@ -163,13 +158,13 @@ def hat(ids: np.ndarray, sources: Sources) -> np.ndarray:
 
 def earrings(ids: np.ndarray, sources: Sources) -> np.ndarray:
     """A drop below each ear, or below where ears would be."""
-    box = _box(ids, FACE)
+    box = pixel_box(ids, FACE)
     if box is None:
         return ids
     left, top, right, bottom = box
     canvas = np.zeros_like(ids)
     for ear, x in zip(EARS, (right, left), strict=True):
-        seen = _box(ids, (ear,))
+        seen = pixel_box(ids, (ear,))
         place = (x, top + 2 * (bottom - top) // 3) if seen is None else ((seen[0] + seen[2]) // 2, seen[3])
         axes = round(0.018 * len(ids)), round(0.035 * len(ids))
         cv2.ellipse(canvas, (place[0], place[1] + axes[1]), axes, 0, 0, 360, 1, -1)
@@ -189,7 +184,7 @@ def thicker_brows(ids: np.ndarray, sources: Sources) -> np.ndarray:
 
 def narrower_jaw(ids: np.ndarray, sources: Sources) -> np.ndarray:
     """The skin below the nose drawn in by a tenth of its width; what is behind it comes forth."""
-    box, nose = _box(ids, FACE), _box(ids, (NOSE,))
+    box, nose = pixel_box(ids, FACE), pixel_box(ids, (NOSE,))
     if box is None or nose is None:
         return ids
     result = ids.copy()
@@ -221,20 +216,8 @@ EDITS: dict[str, Edit] = {
 }
 
 
-def _middle(ids: np.ndarray, members: Sequence[int]) -> np.ndarray | None:
-    """(x, y), the middle of some classes' pixels; None where there are none."""
-    rows, columns = np.nonzero(np.isin(ids, members))
-    return np.array([columns.mean(), rows.mean()]) if len(rows) else None
-
-
 def _point(place: np.ndarray) -> tuple[int, int]:
     return round(float(place[0])), round(float(place[1]))
-
-
-def _box(ids: np.ndarray, members: Sequence[int]) -> tuple[int, int, int, int] | None:
-    """Left, top, right and bottom pixel of some classes."""
-    rows, columns = np.nonzero(np.isin(ids, members))
-    return (*map(int, (columns.min(), rows.min(), columns.max(), rows.max())),) if len(rows) else None
 
 
 def _shifted(ids: np.ndarray, shift: np.ndarray) -> np.ndarray:
@@ -244,7 +227,7 @@ def _shifted(ids: np.ndarray, shift: np.ndarray) -> np.ndarray:
 
 def _without_hair(ids: np.ndarray, gone: np.ndarray) -> np.ndarray:
     """Where hair goes: beside the face what is behind it, below the chin the clothes as well."""
-    box, rows = _box(ids, FACE), np.arange(len(ids))[:, None]
+    box, rows = pixel_box(ids, FACE), np.arange(len(ids))[:, None]
     below = rows > (len(ids) if box is None else box[3])
     result = _laid_bare(ids, gone & below, (BACKGROUND, NECK, CLOTH))
     return np.where(gone & ~below, np.uint8(BACKGROUND), result)

@@ -33,9 +33,9 @@ from maskedit.face.parser import FaceParser
 from maskedit.imaging import SUFFIXES
 from maskedit.labels import FACE_PARTS
 from maskedit.measures.tables import table
-from maskedit.models.holes import EDIT_GROWTH, edit_hole, grown
+from maskedit.models.holes import EDIT_GROWTH, edit_hole
 from maskedit.models.perceptual import PerceptualLoss, make_perceptual
-from maskedit.models.tensors import photo_to_tensor, spread, tensor_to_photo
+from maskedit.models.tensors import grown, photo_to_tensor, spread, tensor_to_photo
 
 NEUTRAL, SMILING = "neutral", "smiling"
 """What stands in the names of the files; otherwise those of a pair are the same."""

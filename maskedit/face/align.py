@@ -8,22 +8,20 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from maskedit.imaging import Square
-from maskedit.labels import ids_of
+from maskedit.document.face_points import LEFT_EYE, LEFT_EYE_AT, MOUTH, MOUTH_AT, NOSE_AT, RIGHT_EYE, RIGHT_EYE_AT
+from maskedit.imaging import Square, resize_labels
+from maskedit.labels import NUM_LABELS, ids_of
 
-RIGHT_EYE_AT, LEFT_EYE_AT = (0.378, 0.477), (0.623, 0.477)
-MOUTH_AT, NOSE_AT = (0.502, 0.737), (0.5, 0.6)
-"""Where parts lie in an aligned square, of its side: medians over the training photos of CelebAMask-HQ's mini set."""
 _STRETCH, _LIFT = 1.006, 0.0035
 """What brings the squares that parsed landmarks give to the data set's own, in the median: side and height."""
 _FEWEST = 6
 """Pixels that make a part of the face; fewer are noise."""
 _BROW_TO_EYE = 0.075
+_SEEN = 256
+"""Pixels a side in which landmarks are looked for in a label map."""
 
-
-RIGHT_EYE, LEFT_EYE, NOSE = ids_of("r_eye"), ids_of("l_eye"), ids_of("nose")
+NOSE = ids_of("nose")
 RIGHT_BROW, LEFT_BROW = ids_of("r_brow"), ids_of("l_brow")
-MOUTH = ids_of("mouth", "u_lip", "l_lip")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +75,13 @@ def find_landmarks(probabilities: np.ndarray) -> Landmarks | None:
     corners = [points[places <= np.percentile(places, 2)], points[places >= np.percentile(places, 98)]]
     sure = [float(each[each > 0].mean()) if np.count_nonzero(each) > _FEWEST else 0.0 for each in parts]
     return Landmarks(np.array([*eyes, *(corner.mean(axis=0) for corner in corners)]), float(np.mean(sure)))
+
+
+def face_points(labels: np.ndarray) -> np.ndarray | None:
+    """`Landmarks.points` of a face about aligned, from its label map (S, S) uint8 alone; None where no face is."""
+    small = resize_labels(labels, (_SEEN, _SEEN))
+    landmarks = find_landmarks(np.eye(NUM_LABELS, dtype=np.float32)[small].transpose(2, 0, 1))
+    return None if landmarks is None else landmarks.points
 
 
 def aligned_square(landmarks: Landmarks) -> Square:

@@ -23,7 +23,7 @@ from maskedit.gui.states import Level, PreviewState
 from maskedit.labels import BY_NAME, NUM_LABELS, STYLE_PART_OF
 from maskedit.render.results import FaceRenderer
 
-TOOLS = ("brush", "eraser", "fill", "lasso", "parse_again", "picker")
+TOOLS = ("brush", "eraser", "fill", "lasso", "transform", "parse_again", "picker")
 BRUSHES = ("brush", "eraser")
 """Those that paint strokes, and whose ring follows the pointer."""
 MIN_BRUSH, MAX_BRUSH = 1, 256
@@ -111,6 +111,12 @@ class Editor(QObject):
             self.render.edited()
         self.stroke_ended()
 
+    def let_go(self) -> None:
+        """Whatever piece floats stays where it is, as one edit."""
+        if self.document is not None and self.document.floating is not None:
+            self.document.floating.commit()
+            self.stroke_ended()
+
     @Slot()
     def undo(self) -> None:
         """Take back the last edit; a style that is only tried goes first."""
@@ -129,8 +135,9 @@ class Editor(QObject):
             self.edited(self.document.redo())
 
     def go_to(self, position: int) -> None:
-        """Undo or redo until so many edits of the history are applied."""
+        """Undo or redo until so many edits of the history are applied; a piece that floats is let go first."""
         if self.document is not None:
+            self.let_go()
             self.render.try_styles(None)
             self.edited(self.document.go_to(position))
 
@@ -179,7 +186,9 @@ class Editor(QObject):
             face_weights=document.face_weights,
             styles=styles,
         )
-        self.jobs.run(lambda services: services.preview(request), then, otherwise, asked_by_dialog=asked_by_dialog)
+        self.jobs.run(
+            lambda services: services.rendered_apart(request).image, then, otherwise, asked_by_dialog=asked_by_dialog
+        )
 
     def _engaged(self) -> bool:
         """Whether a dialog is open or a stroke in progress, into which nothing may come."""

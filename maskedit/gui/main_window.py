@@ -30,13 +30,16 @@ from maskedit.gui.commands.handlers import Commands
 from maskedit.gui.commands.menus import Menus
 from maskedit.gui.dialogs.dialogs import Dialogs
 from maskedit.gui.editor import BRUSHES, TOOLS, Editor
+from maskedit.gui.files.batch import BatchRun
 from maskedit.gui.files.files import BUNDLED, Files
+from maskedit.gui.files.pieces import PieceShelf
 from maskedit.gui.panels.brush_bar import BrushBar
 from maskedit.gui.panels.digits import DigitEntry
 from maskedit.gui.panels.history_panel import HistoryPanel
 from maskedit.gui.panels.learn_bar import LearnBar
 from maskedit.gui.panels.message_bar import MessageBar
 from maskedit.gui.panels.palette_panel import PalettePanel
+from maskedit.gui.panels.pieces_panel import PiecesPanel
 from maskedit.gui.panels.status import StatusLine, absence_text
 from maskedit.gui.panels.style_panel import StylePanel
 from maskedit.gui.qimage import photo_image
@@ -48,7 +51,7 @@ HINT = "Choose a class, paint on the labels, and the result follows.   F1: all k
 HINT_SECONDS = 12.0
 NEEDS_DOCUMENT = (
     *("open_labels", "open_source", "place_square", "save", "save_as", "export", "reset", "adopt", "parse_photo"),
-    *("confidence", "render", "only_over", "snapshot"),
+    *("confidence", "render", "only_over", "snapshot", "apply_to_photos", "grow", "shrink", "smooth", "despeckle"),
 )
 
 
@@ -80,10 +83,14 @@ class MainWindow(QMainWindow):
         self._build_views()
         self.palette_panel = PalettePanel(editor)
         self._build_palette()
+        self._build_pieces()
+        self._build_history()
         self._build_menus()
         self.learn_bar = LearnBar()
         self.status = StatusLine(self.statusBar(), editor, self.viewport)
         self.statusBar().addPermanentWidget(self.learn_bar)
+        self.batch_bar = LearnBar(stop_tip="Edit no more photos; those that are written stay")
+        self.statusBar().addPermanentWidget(self.batch_bar)
         self._connect()
         self._explain_absence()
         self._list_recent()
@@ -142,25 +149,45 @@ class MainWindow(QMainWindow):
         dock.setWidget(box)
         dock.setMinimumWidth(210)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-        self._build_history(dock)
+        self._classes_dock = dock
 
-    def _build_history(self, beside: QDockWidget) -> None:
-        """The history shares its place with the classes until it is drawn elsewhere."""
+    def _build_pieces(self) -> None:
+        self.shelf = PieceShelf(self.editor, self.canvas, self.dialogs, self)
+        self.pieces_panel = PiecesPanel(self.editor, self.shelf)
+        dock = self._pieces_dock = QDockWidget("Pieces", self)
+        dock.setObjectName("pieces")
+        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
+        dock.setWidget(self.pieces_panel)
+        dock.visibilityChanged.connect(lambda seen: self.pieces_panel.fill() if seen else None)
+        self._share_place(dock)
+
+    def _build_history(self) -> None:
         self.history_panel = HistoryPanel(self.editor, self.dialogs)
-        dock = QDockWidget("History", self)
+        dock = self._history_dock = QDockWidget("History", self)
         dock.setObjectName("history")
         dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
         dock.setWidget(self.history_panel)
+        self._share_place(dock)
+
+    def _share_place(self, dock: QDockWidget) -> None:
+        """Put a panel behind the classes."""
         self.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
-        self.tabifyDockWidget(beside, dock)
-        beside.raise_()
-        self._docks = beside, dock
+        self.tabifyDockWidget(self._classes_dock, dock)
+        for each in (self._classes_dock, dock):
+            each.setTitleBarWidget(QWidget())  # the tab has the title
+        self._classes_dock.raise_()
+
+    def show_pieces(self) -> None:
+        """The library in place of the classes, or the classes again."""
+        self._turn_to(self._pieces_dock)
 
     def show_history(self) -> None:
-        """Bring the history to the front, or the classes again where they share their place."""
-        classes, history = self._docks
-        in_front = not history.visibleRegion().isEmpty()
-        (classes if in_front and classes in self.tabifiedDockWidgets(history) else history).raise_()
+        """The history in place of the classes, or the classes again."""
+        self._turn_to(self._history_dock)
+
+    def _turn_to(self, dock: QDockWidget) -> None:
+        behind = dock.widget().visibleRegion().isEmpty()
+        (dock if behind else self._classes_dock).raise_()
 
     def _build_menus(self) -> None:
         self.commands = Commands(self)
@@ -196,6 +223,8 @@ class MainWindow(QMainWindow):
         editor.tuning.progressed.connect(self._learning_changed)
         editor.parse_again_wanted.connect(self.files.faces.parse_again)
         self.learn_bar.cancelled.connect(editor.tuning.stop)
+        self.files.batch.progressed.connect(self._batch_changed)
+        self.batch_bar.cancelled.connect(self.files.batch.cancel)
         self.palette_panel.hidden_changed.connect(self._hide_classes)
         self.palette_panel.hide_class(BACKGROUND)  # it is black: one would not see what is painted over
         self.history_panel.snapshots.compared.connect(self._compare)
@@ -240,6 +269,13 @@ class MainWindow(QMainWindow):
             self.learn_bar.show_progress(progress.done, progress.total, f"Learning this face{near}")
         self._update_actions()
 
+    @Slot(object)
+    def _batch_changed(self, run: BatchRun | None) -> None:
+        if run is None:
+            self.batch_bar.finish()
+        else:
+            self.batch_bar.show_progress(run.done, run.total, f"Photo {run.done + 1} of {run.total}")
+
     @Slot()
     def _explain_absence(self) -> None:
         """Why there is no result yet; seen only while there is none."""
@@ -272,7 +308,8 @@ class MainWindow(QMainWindow):
         enabled["learn"] = has_document and editor.tuning.progress is None
         enabled["stop_learning"] = editor.tuning.progress is not None
         enabled["forget_face"] = has_document and document.face_weights is not None
-        enabled["undo"] = has_document and document.can_undo
+        floats = has_document and document.floating is not None  # which undo gives up
+        enabled["undo"] = has_document and (document.can_undo or floats)
         enabled["redo"] = has_document and document.can_redo
         self.menus.show_state(checked, enabled)
         if has_document:
@@ -397,7 +434,7 @@ class MainWindow(QMainWindow):
         paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
         image = data.imageData() if not paths and data.hasImage() else None
         event.acceptProposedAction()
-        self.canvas.abort()
+        self.canvas.leave()
         # After the drop: a question asked inside it would freeze the program that the files come from.
         QTimer.singleShot(0, lambda: self.files.open_dropped(paths, image))
 
@@ -409,7 +446,7 @@ class MainWindow(QMainWindow):
             self.close()
 
     def closeEvent(self, event) -> None:
-        self.canvas.abort()
+        self.canvas.leave()
         if self.editor.has_waiting and not self._close_at_once:
             self._close_at_once = True
             text = "Closing once the export is written; close again to leave without it."

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maskedit.labels import BY_NAME, MIRROR_PARTNERS, NUM_LABELS, ids_of
-from maskedit.models.tensors import box_of, index_of
+from maskedit.models.tensors import box_of, grown, index_of
 
 _COARSE, _FINE = 8, 4
 """Side in pixels of the cells of guesses and of tints: guesses are smooth, so coarse cells do; of coarse ones, lips
@@ -43,6 +43,12 @@ TINT = 4
 """Values of a tint: red, green and blue in [-1, 1], and 1; all 0 for what the photo does not show."""
 LAYOUT = 16
 """Cells of a colour layout along each side: enough for light and shadow, too few for any feature's shape."""
+
+_THIN = 0.025
+"""Of the side: so far from its edge hair lets skin shine through."""
+_THIN_WEIGHT = 0.1
+"""What the colour there counts: it is all that is known of a crew cut."""
+_HAIR_GROUP = GROUPS[BY_NAME["hair"].id]
 
 _OF_SKIN = ids_of("nose", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip", "l_lip", "neck")
 """Whose colour is guessed from the skin's where it is not known at all."""
@@ -180,7 +186,8 @@ def _fields(
         values, weights = values + cells[:, :, :3], weights + cells[:, :, 3]
     fields = push_pull(values.flatten(1, 2), weights.repeat_interleave(3, dim=1)).view(values.shape)
     own, shown = means[..., :3, None, None], means[..., 3, None, None]  # (N, G, 3, 1, 1) and (N, G, 1, 1)
-    near = F.avg_pool2d(weights, _NEAR, stride=1, padding=_NEAR // 2).maximum(weights.sqrt()) / _MUCH
+    near = F.avg_pool2d(weights, (_NEAR, 1), stride=1, padding=(_NEAR // 2, 0))
+    near = F.avg_pool2d(near, (1, _NEAR), stride=1, padding=(0, _NEAR // 2)).maximum(weights.sqrt()) / _MUCH
     near = near.clamp_max(1)
     fields = near[:, :, None] * fields + (1 - near[:, :, None]) * own
     skin = GROUP_INDEX[BY_NAME["skin"].id]
@@ -200,14 +207,25 @@ def _cells(groups: Tensor, photo: Tensor, known: Tensor | None, step: int) -> tu
     """The colours (N, G, 3, h, w) of groups (N, G, H, W) in cells of some pixels, times their weights (N, G, h, w).
 
     Cells at a label's border are mixed with what lies beside it, hair there is lighter or darker than hair is: weights
-    are squares of the shares of the cells.
+    are squares of the shares of the cells. And of hair, the inner part counts.
     """
-    size = (photo.shape[-2] // step, photo.shape[-1] // step)
+    pixels = torch.cat([photo, torch.ones_like(photo[:, :1])], dim=1)
     if known is not None:
-        groups = groups * known
-    shares = F.adaptive_avg_pool2d(groups, size)
-    values = torch.stack([F.adaptive_avg_pool2d(groups * photo[:, c : c + 1], size) for c in range(3)], dim=2)
-    return values * shares[:, :, None], shares.square()
+        pixels = pixels * known
+    groups = groups.clone()
+    hair = groups[:, _HAIR_GROUP : _HAIR_GROUP + 1]
+    near_edge = grown(1 - hair, round(_THIN * hair.shape[-1]))
+    hair *= 1 - (1 - _THIN_WEIGHT) * near_edge
+    # The mean over a cell of each group times each channel, as one product of matrices for each cell.
+    of_cell = _by_cells(groups, step).transpose(3, 4) @ _by_cells(pixels, step) / step**2  # (N, h, w, G, 4)
+    values, shares = of_cell.permute(0, 3, 4, 1, 2).split([3, 1], dim=2)
+    return values * shares, shares[:, :, 0].square()
+
+
+def _by_cells(x: Tensor, step: int) -> Tensor:
+    """(N, C, H, W), H and W multiples of ``step``, -> (N, h, w, step * step, C)."""
+    x = x.unflatten(3, (-1, step)).unflatten(2, (-1, step))
+    return x.permute(0, 2, 4, 3, 5, 1).flatten(3, 4)
 
 
 def _means(values: Tensor, weights: Tensor) -> Tensor:

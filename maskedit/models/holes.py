@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import cv2
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from maskedit.labels import EYEGLASSES, NUM_LABELS, OVERLAYS, ids_of
 from maskedit.models.colours import enlarged, push_pull
-from maskedit.models.tensors import box_of, index_of
+from maskedit.models.tensors import box_of, grown, index_of
 
 EDIT_GROWTH = 0.025
 """Of the side: how far a hole reaches beyond the labels that changed. An old feature shows, and casts its shadow,
@@ -28,19 +26,6 @@ FRAME = 0.014
 """Of the side: how wide the frame of eyeglasses is, which the network draws; through the lenses one sees the photo."""
 
 _BROWS, _SKIN, _HAIR, _HATS = ids_of("l_brow", "r_brow"), ids_of("skin"), ids_of("hair"), ids_of("hat")
-
-
-def grown(mask: Tensor, radius: int) -> Tensor:
-    """A mask (N, 1, H, W) of zeros and ones, bool or float, grown by ``radius`` pixels on every side (a square)."""
-    if radius < 1:
-        return mask
-    kernel = 2 * radius + 1
-    if mask.device.type == "cpu":  # OpenCV takes a hundredth of the time
-        maps = mask[:, 0].to(torch.uint8).numpy()
-        wider = np.stack([cv2.dilate(each, np.ones((kernel, kernel), np.uint8)) for each in maps])
-        return torch.from_numpy(wider)[:, None].to(mask.dtype)
-    x = F.max_pool2d(mask.float(), (kernel, 1), stride=1, padding=(radius, 0))
-    return F.max_pool2d(x, (1, kernel), stride=1, padding=(0, radius)).to(mask.dtype)
 
 
 def edit_hole(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -65,3 +66,16 @@ def box_of(mask: Tensor) -> tuple[int, int, int, int]:
 def index_of(left: int, top: int, right: int, bottom: int) -> tuple:
     """A box as an index of the last two axes."""
     return ..., slice(top, bottom), slice(left, right)
+
+
+def grown(mask: Tensor, radius: int) -> Tensor:
+    """A mask (N, 1, H, W) of zeros and ones, bool or float, grown by ``radius`` pixels on every side (a square)."""
+    if radius < 1:
+        return mask
+    kernel = 2 * radius + 1
+    if mask.device.type == "cpu":  # OpenCV takes a hundredth of the time
+        maps = mask[:, 0].to(torch.uint8).numpy()
+        wider = np.stack([cv2.dilate(each, np.ones((kernel, kernel), np.uint8)) for each in maps])
+        return torch.from_numpy(wider)[:, None].to(mask.dtype)
+    x = F.max_pool2d(mask.float(), (kernel, 1), stride=1, padding=(radius, 0))
+    return F.max_pool2d(x, (1, kernel), stride=1, padding=(0, radius)).to(mask.dtype)

@@ -7,10 +7,12 @@ from typing import Protocol
 import numpy as np
 
 from maskedit import imaging, resources
+from maskedit.document.carrying import affine_places, carried_history, carried_labels, nearest_pixels
 from maskedit.document.document import Document
 from maskedit.document.origin import SIDE, Origin
 from maskedit.imaging import SourcePhoto, Square
 from maskedit.imaging.geometry import another_shape, same_shape
+from maskedit.labels import NUM_LABELS
 
 
 class Parser(Protocol):
@@ -32,6 +34,41 @@ def parsed_document(photo: SourcePhoto, square: Square, parser: Parser) -> Docum
     """
     aligned = photo.cut(square, SIDE)
     return Document(aligned, parser.parse(aligned), origin=Origin(photo.data, square), name=photo.name)
+
+
+def moved_document(document: Document, parsed: Document, seen: np.ndarray | None) -> Document:
+    """The document of another square of the same photo, with all that hands did to the label map carried along.
+
+    Carried are the corrections of the photo's own labels, the edits with their whole history, styles and locks; the
+    face weights are not, for they are of the old square. The document counts as not saved.
+
+    Args:
+        document: of the old square.
+        parsed: of the new one, as `parsed_document` makes it.
+        seen: (S, S) uint8, what the parser sees in the old square: where its own labels differ, they were corrected.
+            None where the parser cannot tell; then all of them are kept.
+    """
+    old, new = document.reference_labels, parsed.labels
+    matrix = (np.linalg.inv(_to_photo(document)) @ _to_photo(parsed))[:2]
+    if seen is None:
+        seen = np.full_like(old, NUM_LABELS)  # nothing that the parser ever says
+    pixels = nearest_pixels(affine_places(matrix, parsed.width), old.shape)
+    own = carried_labels(old, seen, pixels, new)
+    labels, history = carried_history(document.history, document.committed_labels(), old, matrix, own)
+    moved = Document(
+        parsed.photo, labels, reference_labels=own, name=document.name, path=document.path, origin=parsed.origin
+    )
+    moved.locked, moved.only_over = set(document.locked), document.only_over
+    moved.restore_history(history, document.styles)
+    moved.mark_unsaved()
+    return moved
+
+
+def _to_photo(document: Document) -> np.ndarray:
+    """(3, 3): from continuous pixels of a document to those of the photo that it was cut from."""
+    if document.origin is None:  # it came from no file, and is all of its photo
+        return np.eye(3)
+    return np.vstack([document.origin.square.matrix(document.width), [0, 0, 1]])
 
 
 def square_document(photo: SourcePhoto, labels: np.ndarray) -> Document:

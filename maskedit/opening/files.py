@@ -22,6 +22,7 @@ from maskedit.imaging.geometry import same_shape
 from maskedit.labels import palette
 from maskedit.opening import orders
 
+_READABLE = imaging.SUFFIXES | {".gif", ".avif", ".jp2"}
 _NEAR = 24
 """Levels of 255: so close to a published colour a lossy label map stays."""
 
@@ -148,6 +149,22 @@ def _nearly_labels(photo: np.ndarray) -> bool:
     for colour in palette().astype(np.float32):
         nearest = np.minimum(nearest, ((colours - colour) ** 2).sum(axis=1))
     return bool((nearest < _NEAR**2).mean() > 0.9)
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """The photos of a folder, sorted, without the label maps and the squares of ``maskedit-edit --parse-only`` beside
+    them. Raises UserError where there is none, or the folder cannot be read."""
+    try:
+        found = sorted(each for each in folder.iterdir() if each.suffix.lower() in _READABLE and each.is_file())
+    except OSError as error:
+        raise UserError(f"The folder {folder} cannot be read ({error.strerror}); choose another one.") from error
+    stems = {each.stem for each in found}
+    found = [each for each in found if each.stem.removesuffix("_labels") not in stems - {each.stem}]
+    squares = {each for each in found if "_face" in each.stem and each.suffix == ".png"}
+    found = [each for each in found if each not in squares or not each.with_suffix(".json").exists()]
+    if not found:
+        raise UserError(f"The folder {folder} holds no photos; wanted {', '.join(sorted(_READABLE))}.")
+    return found
 
 
 def companion_labels(photo: Path) -> Path | None:

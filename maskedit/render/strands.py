@@ -26,7 +26,7 @@ DETAIL = 0.02
 """The standard deviation of the blur that parts strands from colour and shade, which are the network's."""
 DIRECTION = 0.028
 """Over this width directions are averaged."""
-HANGING = 0.1
+HANGING = 0.04
 """So far from the photo's own strands, new ones hang down as much as they go on."""
 STRENGTH = 0.7
 """Of the photo's contrast: what the network drew has some of its own."""

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from maskedit.document.transfer import transfer_labels
 from maskedit.labels import EYEGLASSES, ids_of
-from maskedit.models.holes import edit_hole, frame_hole, grown
+from maskedit.models.holes import edit_hole, frame_hole
+from maskedit.models.tensors import grown
 
 FEATURES: tuple[tuple[int, ...], ...] = (
     ids_of("mouth", "u_lip", "l_lip"),

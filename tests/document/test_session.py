@@ -9,9 +9,11 @@ import warnings
 import zipfile
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
+from maskedit import imaging
 from maskedit.document import packing, session
 from maskedit.document.document import Document
 from maskedit.document.origin import Origin
@@ -20,6 +22,7 @@ from maskedit.document.session import (
     find_recoveries,
     load_recovery,
     load_session,
+    look_into_recovery,
     recovery_path,
     save_session,
     write_recovery,
@@ -469,6 +472,30 @@ def test_recovery_files_of_dead_processes_are_found_newest_first(document, tmp_p
     discard_recovery(older)
     discard_recovery(older)
     assert find_recoveries(folder) == [newer]
+
+
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="this system has no way to leave a zombie")
+def test_the_work_of_a_killed_process_that_nobody_has_waited_for_is_found(document, tmp_path):
+    killed = subprocess.Popen(["sleep", "60"])
+    killed.kill()
+    os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays a zombie
+    path = write_recovery(tmp_path, document).rename(tmp_path / f"recovery-{killed.pid}-0123abcd-x.maskedit")
+    assert find_recoveries(tmp_path) == [path]
+    assert psutil.pid_exists(killed.pid)
+    killed.wait()
+
+
+def test_a_recovery_file_is_known_by_its_name_time_and_picture(document, tmp_path):
+    path = write_recovery(tmp_path, document)
+    os.utime(path, (1000, 1000))
+    work = look_into_recovery(path, 32)
+    assert (work.path, work.name, work.written) == (path, document.name, 1000)
+    assert (work.picture.shape, work.picture.dtype) == ((32, 32, 3), np.uint8)
+    assert (work.picture != imaging.resize_photo(document.photo, (32, 32))).any()
+    path.write_bytes(b"cut short")
+    broken = look_into_recovery(path, 32)
+    assert broken.name in path.name
+    assert broken.picture is None
 
 
 def test_a_recovery_file_keeps_the_photo_file_and_what_was_learned_if_that_is_small(document, tmp_path, monkeypatch):

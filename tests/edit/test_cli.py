@@ -9,9 +9,12 @@ import torch
 from PIL import Image
 
 from maskedit import imaging, resources
+from maskedit.document import session
+from maskedit.document.document import Document
+from maskedit.document.origin import Origin
 from maskedit.edit import cli
 from maskedit.edit.jobs import Editor
-from maskedit.imaging import Square
+from maskedit.imaging import SourcePhoto, Square, read_labels
 from maskedit.labels import BISENET_ORDER, BY_NAME
 from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import DmnConfig
@@ -349,7 +352,7 @@ def test_no_photo_is_ever_replaced(edit, me, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ((), "one of the arguments --labels --source --style --parse-only is required"),
+        ((), "one of the arguments --labels --source --session --style --parse-only is required"),
         (("--parse-only", "--labels", "x.png"), "not allowed with"),
         (("--parse-only", "--learn"), "leave --learn out"),
         (("--labels", "x.png", "--classes", "hair"), "--source, which is missing"),
@@ -391,3 +394,32 @@ def test_what_is_missing_is_told(edit, me, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert edit(tmp_path / "empty", "--source", HOPPER_LABELS, "-o", tmp_path / "out") == 1
     assert "holds no photos" in capsys.readouterr().err
+
+
+def test_a_session_is_laid_on_its_own_photo_and_on_another(edit, me, tmp_path, capsys):
+    """On its own photo it is the edit of its own square; on another one the same changes."""
+    square = Square(X + SIDE / 2 + 9, Y + SIDE / 2, SIDE, 3)  # where no finder would place it
+    photo = SourcePhoto(me.read_bytes(), "me")
+    own = read_labels(COLLINS_LABELS)
+    document = Document(photo.cut(square, 512), own, origin=Origin(photo.data, square), name="me")
+    document.replace_labels(read_labels(HOPPER_LABELS), classes=SMILE, name="Mouth")
+    session.save_session(tmp_path / "me.maskedit", document)
+    other = tmp_path / "other.png"
+    imaging.write_photo(other, photo_of(HOPPER))
+    out = tmp_path / "out"
+    assert edit("--session", tmp_path / "me.maskedit", me, other, "--suffix", ".png", "-o", out) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert f"{me}: the session's own square -> " in first
+    assert "changed outside the edit: 0; " in first
+    assert "face 1 of 1 (" in second
+    imaging.write_labels(tmp_path / "own.png", own)
+    imaging.write_labels(tmp_path / "labels.png", document.snapshot())
+    maps = ("--own-labels", tmp_path / "own.png", "--labels", tmp_path / "labels.png")
+    same = tmp_path / "same.png"
+    where = f"--square={square.x},{square.y},{square.side},{square.degrees}"
+    assert edit(me, *maps, where, "-o", same) == 0
+    np.testing.assert_array_equal(imaging.read_photo(out / "me.png"), imaging.read_photo(same))
+    before, after = imaging.read_photo(other), imaging.read_photo(out / "other.png")
+    rows, columns = np.nonzero((before != after).any(axis=2))
+    assert abs(columns.mean() - (X + 0.5 * SIDE)) < 0.06 * SIDE
+    assert abs(rows.mean() - (Y + 0.74 * SIDE)) < 0.1 * SIDE

@@ -16,9 +16,9 @@ from maskedit.labels import BY_NAME, FACE_PARTS
 from maskedit.models.checkpoint import save_checkpoint
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
-from maskedit.models.holes import edit_hole, grown
+from maskedit.models.holes import edit_hole
 from maskedit.models.perceptual import PerceptualLoss
-from maskedit.models.tensors import photo_to_tensor
+from maskedit.models.tensors import grown, photo_to_tensor
 from tests.faces import draw_face
 from tests.oracles import STEP
 from tests.squeezenet import write_squeezenet

@@ -67,6 +67,6 @@ def open_window(qapp, answers):
 
 
 def close(window, answers):
-    answers.ask_unsaved = ["discard"]
+    answers.ask_unsaved, answers.ask_stop_learning = ["discard"], [True]
     window.close()
     assert window.editor.stop()

@@ -417,7 +417,7 @@ def test_lost_work_is_offered_at_every_start(qapp, answers, tmp_path, photo):
     imaging.write_photo(tmp_path / "me.png", pixels)
     imaging.write_labels(tmp_path / "me_labels.png", labels, kind="ids")
     leave_behind(tmp_path / "recovery")
-    answers.ask_recover = ["open"]
+    answers.ask_recover = [("open", 0)]
     answers.ask_unsaved = ["discard"]
 
     def scenario(window):

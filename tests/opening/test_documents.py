@@ -10,7 +10,7 @@ from maskedit import UserError, imaging
 from maskedit.document.document import Document
 from maskedit.document.origin import Origin
 from maskedit.imaging import SourcePhoto, Square, cut_square, png_bytes, read_photo
-from maskedit.opening.documents import parsed_document, with_labels
+from maskedit.opening.documents import moved_document, parsed_document, with_labels
 from tests.face.conftest import wall
 from tests.faces import draw_face
 
@@ -90,3 +90,25 @@ def test_a_label_map_of_the_whole_photo_follows_a_turned_square():
     # The same as turning a picture of the labels, but for pixels on their edges.
     picture = imaging.cut_square(imaging.colourise(labels), square, 128)
     assert (np.abs(picture.astype(int) - imaging.colourise(expected)).max(axis=2) < 40).mean() > 0.85
+
+
+def test_a_moved_document_keeps_what_hands_have_corrected_and_edited():
+    """Twice as large a square around the same middle: all lies half as far from it."""
+    photo, parsed = draw_face(256, 1)
+    data = png_bytes(photo)
+    corrected, edited = parsed.copy(), parsed.copy()
+    corrected[60:80, 60:80] = edited[60:80, 60:80] = 16
+    edited[100:120, 100:120] = 14
+    origin = Origin(data, Square(128, 128, 128))
+    document = Document(photo, edited, reference_labels=corrected, origin=origin, name="me", path="me.maskedit")
+    new = Document(photo, parsed, origin=Origin(data, Square(128, 128, 256)))
+    moved = moved_document(document, new, parsed)
+    own, labels = parsed.copy(), parsed.copy()
+    own[94:104, 94:104] = labels[94:104, 94:104] = 16
+    np.testing.assert_array_equal(moved.reference_labels, own)
+    labels[113:125, 113:125] = edited[99:123:2, 99:123:2]  # the edit has a rim
+    np.testing.assert_array_equal(moved.labels, labels)
+    assert (moved.name, moved.path, moved.origin) == ("me", document.path, new.origin)
+    assert moved.is_modified
+    whole = moved_document(document, new, None)  # no parser can tell what was corrected: all is kept
+    np.testing.assert_array_equal(whole.reference_labels[64:192, 64:192], corrected[1::2, 1::2])

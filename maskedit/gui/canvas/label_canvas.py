@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPainterPath, QPe
 from PySide6.QtWidgets import QApplication, QWidget
 
 from maskedit.document.history import Box
+from maskedit.gui.canvas.piece_frame import arrow_step, cursor_on, draw_frame
 from maskedit.gui.canvas.tools import Tools, whole
 from maskedit.gui.canvas.viewport import Viewport
 from maskedit.gui.canvas.views import ImageView, ResultView, outline_path
@@ -121,7 +122,10 @@ class LabelCanvas(ImageView):
     @Slot(object)
     def _labels_changed(self, box: Box) -> None:
         self._labels.update(self._editor.document.labels, box)
-        self.update(self.box_rect(box))
+        if self.tools.pieces.floating is None:
+            self.update(self.box_rect(box))
+        else:
+            self.update()  # the frame may reach far beyond what changed
         if self._outline is not None:
             self._outline = self._outlined = None
             self.update()
@@ -138,18 +142,9 @@ class LabelCanvas(ImageView):
         self.update()
 
     @Slot()
-    def _update_cursor(self) -> None:
-        """Over a class that is protected, a tool that would paint over it says that it cannot."""
-        under = self.label_under_cursor()
-        bars = under is not None and self._editor.tool in _OBEY_LOCKS and self._editor.document.protects(under)
-        cursor = Qt.CursorShape.ForbiddenCursor if bars else Qt.CursorShape.CrossCursor
-        if cursor != self.resting_cursor and not self.tools.busy:
-            self.resting_cursor = cursor
-            self.show_cursor()
-
-    @Slot()
     def _gesture_ended(self) -> None:
-        """The outline of the class under the cursor comes back without a move of the mouse."""
+        """The outline of the class under the cursor comes back without a move of the mouse; a frame goes."""
+        self.update()
         document = self._editor.document
         if self._hovered_at is not None and document is not None and not self.tools.busy:
             self.outline_label(document.label_at(self._hovered_at.x(), self._hovered_at.y()))
@@ -174,6 +169,13 @@ class LabelCanvas(ImageView):
         self._draw_outline(painter, rect)
         self._draw_axis(painter, rect)
         self._draw_lasso(painter)
+        self._draw_piece(painter)
+
+    def _draw_piece(self, painter: QPainter) -> None:
+        floating = self.tools.pieces.floating
+        if floating is not None:
+            size = self.view_size()
+            draw_frame(painter, floating.placement, lambda at: self.viewport.to_view(at, size), pixel=1 / self.scale)
 
     def _draw_outline(self, painter: QPainter, rect: QRectF) -> None:
         """The edge of the class under the cursor: colours alone do not tell all classes apart."""
@@ -247,9 +249,37 @@ class LabelCanvas(ImageView):
         self._update_cursor()
         self.hovered.emit(point)
 
+    @Slot()
+    def _update_cursor(self) -> None:
+        """The cursor says what a press would do to the piece under it, and where a tool may not paint."""
+        pieces, point, cursor = self.tools.pieces, self._hovered_at, Qt.CursorShape.CrossCursor
+        pieces.pixel = 1 / self.scale
+        if pieces.floating is not None and point is not None:
+            cursor = cursor_on(pieces.held or pieces.grip_at((point.x(), point.y())), pieces.floating.placement)
+        elif self.tools.busy:
+            return  # what it was at the press
+        elif self._is_barred():
+            cursor = Qt.CursorShape.ForbiddenCursor
+        if cursor != self.resting_cursor:
+            self.resting_cursor = cursor
+            self.show_cursor()
+
+    def _is_barred(self) -> bool:
+        """Whether the tool would paint over the class under the cursor, which is protected."""
+        under = self.label_under_cursor()
+        return under is not None and self._editor.tool in _OBEY_LOCKS and self._editor.document.is_protected(under)
+
     def abort(self) -> None:
         """Put back what the gesture in progress did."""
         self.tools.abort()
+        self._hands_off()
+
+    def leave(self) -> None:
+        """Something else is to be done: a piece is let go, any other gesture put back."""
+        self.tools.leave()
+        self._hands_off()
+
+    def _hands_off(self) -> None:
         self._resize_from = None
         self._pen_down = False
         self._button = Qt.MouseButton.NoButton
@@ -273,6 +303,7 @@ class LabelCanvas(ImageView):
         elif left or event.button() == Qt.MouseButton.RightButton:
             self._button, self._pressed_at = event.button(), event.position()
             self.outline_label(None)
+            self.tools.pieces.pixel = 1 / self.scale
             shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
             self.tools.press(point, erase=not left, shift=shift)
             self._update_lasso()
@@ -287,14 +318,17 @@ class LabelCanvas(ImageView):
             self._show_ring(self.to_image(start))
             return
         if event.buttons() & self._button and not self._is_still_a_click(event.position()):
-            self.tools.move(self._point(event.position()))
+            shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            self.tools.move(self._point(event.position()), shift=shift)
             self._update_lasso()
         self._hover(event.position())
 
     def _is_still_a_click(self, position: QPointF) -> bool:
-        """A hand trembles: a corner of the lasso that was clicked must not become a drag, which would close it."""
+        """A hand trembles: a corner of the lasso that was clicked must not become a drag, which would close it, and a
+        region that was only taken not be moved."""
         moved = (position - self._pressed_at).manhattanLength()
-        return bool(self.tools.lasso) and not self.tools.lasso_dragged and moved < QApplication.startDragDistance()
+        waiting = (bool(self.tools.lasso) and not self.tools.lasso_dragged) or self.tools.pieces.untouched
+        return waiting and moved < QApplication.startDragDistance()
 
     def mouseReleaseEvent(self, event) -> None:
         if self._pan_from is not None:
@@ -308,10 +342,11 @@ class LabelCanvas(ImageView):
             self._update_lasso()
 
     def mouseDoubleClickEvent(self, event) -> None:
-        if self.tools.lasso and event.button() == Qt.MouseButton.LeftButton:
+        left = event.button() == Qt.MouseButton.LeftButton
+        if self.tools.lasso and left:
             self.tools.close_lasso()
             self.update()
-        else:
+        elif not (left and self.tools.pieces.press_twice(self._point(event.position()))):
             self.mousePressEvent(event)
 
     def tabletEvent(self, event: QTabletEvent) -> None:
@@ -341,10 +376,24 @@ class LabelCanvas(ImageView):
             self.tools.close_lasso()
         elif self.tools.lasso and event.key() == Qt.Key.Key_Backspace:
             self.tools.step_back()
-        else:
+        elif self.tools.pieces.floating is None or not self._piece_key(event):
             super().keyPressEvent(event)
             return
         self.update()
+
+    def _piece_key(self, event: QKeyEvent) -> bool:
+        """Enter lets the piece go, Delete takes it away, arrows move it; whether it was one of these."""
+        step = arrow_step(event.key())
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.tools.pieces.let_go()
+        elif event.key() == Qt.Key.Key_Delete:
+            self.tools.pieces.remove()
+        elif step is not None:
+            many = 10 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1
+            self.tools.pieces.nudge(many * step[0], many * step[1])
+        else:
+            return False
+        return True
 
     def _update_lasso(self) -> None:
         if self.tools.lasso:
@@ -357,5 +406,6 @@ class LabelCanvas(ImageView):
         super().leaveEvent(event)
 
     def focusOutEvent(self, event) -> None:
-        self.abort()
+        self.tools.interrupt()  # a piece waits until its person comes back
+        self._hands_off()
         super().focusOutEvent(event)

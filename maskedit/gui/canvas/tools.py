@@ -9,6 +9,7 @@ from collections.abc import Set
 
 from maskedit.document.document import Document
 from maskedit.document.history import Box
+from maskedit.gui.canvas.piece_tool import PieceTool
 from maskedit.gui.editor import BRUSHES, Editor
 from maskedit.gui.states import Level
 from maskedit.labels import BACKGROUND, LABELS
@@ -21,18 +22,19 @@ class Tools:
 
     def __init__(self, editor: Editor):
         self._editor = editor
+        self.pieces = PieceTool(editor)
         self.lasso: list[Point] = []
         """Corners of the lasso so far; empty when there is none."""
         self.lasso_dragged = False
         """Whether the lasso is drawn by hand; else its corners are clicked."""
         self._last_dab: Point | None = None
         editor.document_changed.connect(self._forget)
-        editor.tool_changed.connect(self.abort)
+        editor.tool_changed.connect(self.leave)
 
     @property
     def busy(self) -> bool:
-        """Whether a stroke or a lasso is under way."""
-        return bool(self.lasso) or self._stroking
+        """Whether a stroke or a lasso is under way, or a piece floats."""
+        return bool(self.lasso) or self._stroking or self.pieces.floating is not None
 
     @property
     def _stroking(self) -> bool:
@@ -43,7 +45,7 @@ class Tools:
     def press(self, point: Point, *, erase: bool = False, shift: bool = False, diameter: float | None = None) -> None:
         """The button went down; ``diameter`` overrides the brush (pen pressure)."""
         document, editor = self._editor.document, self._editor
-        if document is None or self._stroking:
+        if document is None or self._stroking or (erase and self.pieces.floating is not None):
             return
         tool = "eraser" if erase else editor.tool
         if tool in BRUSHES:
@@ -61,10 +63,12 @@ class Tools:
         elif tool in ("lasso", "parse_again"):
             self.lasso.append(point)
             self.lasso_dragged = False
+        elif tool == "transform":
+            self.pieces.press(point, shift=shift)
         elif tool == "picker":
             self.pick(point)
 
-    def move(self, point: Point, *, diameter: float | None = None) -> None:
+    def move(self, point: Point, *, shift: bool = False, diameter: float | None = None) -> None:
         """The pointer moved with the button down."""
         if self._stroking:
             self._last_dab = point
@@ -72,9 +76,11 @@ class Tools:
         elif self.lasso:
             self.lasso_dragged = True
             self.lasso.append(point)
+        else:
+            self.pieces.move(point, shift=shift)
 
     def release(self) -> None:
-        """The button came up: a stroke is committed, a lasso drawn by hand is closed, clicked corners go on."""
+        """The button came up: a stroke is committed, a lasso drawn by hand closed; corners and pieces stay."""
         if self._stroking:
             stroke = self._editor.document.stroke
             edit = stroke.commit()
@@ -82,9 +88,22 @@ class Tools:
             self._explain_nothing(edit, stroke.kept, stroke.label)
         elif self.lasso and self.lasso_dragged:
             self.close_lasso()
+        else:
+            self.pieces.release()
 
     def abort(self) -> None:
-        """Put back what the stroke painted; drop the lasso."""
+        """Put back what the stroke painted and what floats; drop the lasso."""
+        self.pieces.give_up()
+        self.interrupt()
+
+    def leave(self) -> None:
+        """Something else is to be done: a piece is let go, all else is put back."""
+        self.pieces.let_go()
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """The hand is taken off: put back what the stroke painted, drop the lasso; a piece floats on."""
+        self.pieces.release()
         self.lasso.clear()
         if self._stroking:
             self._changed(self._editor.document.stroke.abort())
@@ -131,7 +150,7 @@ class Tools:
             return
         if document.only_over is not None and document.only_over not in kept:
             why = f"you paint only over {LABELS[document.only_over].title}, until L lets go"
-        elif locked := sorted(id for id in kept if id != label and document.protects(id)):
+        elif locked := sorted(id for id in kept if id != label and document.is_protected(id)):
             names = " and ".join(LABELS[id].title for id in locked)
             why = f"{names} {'is' if len(locked) == 1 else 'are'} locked, see the palette"
         else:

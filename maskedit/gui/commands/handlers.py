@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QApplication
 
+from maskedit.document.reshape import RESHAPES, reshape
 from maskedit.gui.canvas.view_area import LAYOUTS
 from maskedit.gui.commands.bug_report import bug_report
 from maskedit.gui.dialogs.command_search import shortcut_sheet
@@ -14,6 +15,7 @@ from maskedit.gui.editor import TOOLS
 from maskedit.gui.files import recovery
 from maskedit.gui.panels.status import engine_text
 from maskedit.gui.states import Level
+from maskedit.labels import LABELS, MIRROR
 
 if TYPE_CHECKING:
     from maskedit.gui.main_window import MainWindow
@@ -34,6 +36,7 @@ class Commands:
             "save": files.save,
             "save_as": files.save_as,
             "export": self._first_aborting(files.export_dialog),
+            "apply_to_photos": self._first_aborting(files.batch.ask),
             "quit": window.close,
             "undo": self._unless_aborting(editor.undo),
             "redo": self._unless_aborting(editor.redo),
@@ -45,6 +48,9 @@ class Commands:
             "abort": self._unless_aborting(window.message_bar.dismiss),
             "paste": self._first_aborting(files.paste),
             **{tool: self._tool(tool) for tool in TOOLS},
+            "save_piece": window.shelf.save,
+            "pieces": window.show_pieces,
+            "flip_piece": self._canvas.tools.pieces.flip,
             "smaller": lambda: self._step_brush(-1),
             "larger": lambda: self._step_brush(1),
             "much_smaller": lambda: self._step_brush(-5),
@@ -56,6 +62,7 @@ class Commands:
             "next_label": lambda: editor.step_label(1),
             "swap_label": editor.swap_label,
             "isolate": self._canvas.set_isolated,
+            **{how: self._reshape(how) for how in RESHAPES},
             "style_from_photo": self._first_aborting(files.others.from_photo),
             "style_from_colour": self._first_aborting(files.others.from_colour),
             "own_style": self._first_aborting(files.others.own),
@@ -85,10 +92,10 @@ class Commands:
         """What is called for each command; the checkable ones are called with whether they are on."""
 
     def _first_aborting(self, run: Callable[[], object]) -> Callable[[], None]:
-        """A gesture under way is taken back before the command runs."""
+        """A gesture under way is taken back before the command runs, a piece that floats is let go."""
 
         def handler() -> None:
-            self._canvas.abort()
+            self._canvas.leave()
             run()
 
         return handler
@@ -109,6 +116,23 @@ class Commands:
 
     def _layout(self, layout: str) -> Callable[[], None]:
         return lambda: self._window.set_layout(layout)
+
+    def _reshape(self, how: str) -> Callable[[], None]:
+        """The chosen class, and with the mirrored brush its partner on the other side of the face."""
+
+        def handler() -> None:
+            editor, document = self._editor, self._editor.document
+            if document.stroke is not None:
+                return
+            classes = dict.fromkeys((editor.label, int(MIRROR[editor.label])) if editor.mirror else (editor.label,))
+            box = reshape(document, classes, how)
+            editor.edited(box)
+            if box is None:
+                title = LABELS[editor.label].title
+                why = "it is protected" if document.is_protected(editor.label) else "there is nothing of it to change"
+                editor.tell(Level.INFO, f"{how.capitalize()} {title}: {why}.")
+
+        return handler
 
     def _step_brush(self, steps: int) -> None:
         """A step is a tenth of the size, and a pixel at least."""

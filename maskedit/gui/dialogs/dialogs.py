@@ -12,11 +12,14 @@ from PySide6.QtWidgets import QColorDialog, QDialog, QFileDialog, QInputDialog, 
 
 import maskedit
 from maskedit.document.document import Document
+from maskedit.document.session import LeftWork
 from maskedit.document.styles import Styles
+from maskedit.gui.dialogs.batch import BatchDialog, BatchWanted
 from maskedit.gui.dialogs.command_search import CommandPalette
 from maskedit.gui.dialogs.crop import CropDialog
 from maskedit.gui.dialogs.export import Export, ExportDialog
 from maskedit.gui.dialogs.face import CROP, FaceDialog
+from maskedit.gui.dialogs.recover import DISCARD, OPEN, RecoverDialog
 from maskedit.gui.dialogs.source import Preview, SourceDialog, Taken
 from maskedit.imaging import Square
 from maskedit.opening.other_face import OtherFace
@@ -55,27 +58,43 @@ class Dialogs:
         answer = QMessageBox.question(self._parent, "Replace the file?", f"{path.name} exists already. Replace it?")
         return answer == QMessageBox.StandardButton.Yes
 
+    def ask_name(self, title: str, caption: str, suggestion: str) -> str | None:
+        """A name, or None when the person would rather not; an empty one counts as that."""
+        name, given = QInputDialog.getText(self._parent, title, caption, text=suggestion)
+        return (name.strip() or None) if given else None
+
+    def ask_delete(self, name: str) -> bool:
+        """Whether something that cannot be had again may be deleted."""
+        answer = QMessageBox.question(self._parent, "Delete the piece?", f"{name} will be gone for good. Delete it?")
+        return answer == QMessageBox.StandardButton.Yes
+
     def ask_unsaved(self, name: str) -> str:
         """``"save"``, ``"discard"`` or ``"cancel"`` for a document with unsaved edits."""
         box = self._box("Unsaved changes", f"{name} has changes that are not saved.")
         box.setIcon(QMessageBox.Icon.Warning)
-        buttons = QMessageBox.StandardButton
-        save, discard, cancel = (box.addButton(each) for each in (buttons.Save, buttons.Discard, buttons.Cancel))
+        save = box.addButton("&Save", QMessageBox.ButtonRole.AcceptRole)
+        discard = box.addButton("&Discard", QMessageBox.ButtonRole.DestructiveRole)
+        cancel = box.addButton("&Cancel", QMessageBox.ButtonRole.RejectRole)
         clicked = _clicked(box, default=save, refuse=cancel)
         return "save" if clicked is save else "discard" if clicked is discard else "cancel"
 
-    def ask_recover(self, when: str) -> str:
-        """``"open"``, ``"discard"`` or ``"later"`` for work that an editor left behind which did not close properly.
+    def ask_stop_learning(self) -> bool:
+        """Whether the learning of a face, which would be lost, may be stopped."""
+        box = self._box("Stop learning?", "A face is being learned; stop it? What is learned so far is lost.")
+        box.setIcon(QMessageBox.Icon.Question)
+        go_on = box.addButton("Go on learning", QMessageBox.ButtonRole.RejectRole)
+        stop = box.addButton("Stop", QMessageBox.ButtonRole.DestructiveRole)
+        return _clicked(box, default=go_on, refuse=go_on) is stop
+
+    def ask_recover(self, works: list[LeftWork]) -> tuple[str, int]:
+        """``"open"``, ``"discard"`` or ``"later"`` for works that editors left behind which did not close properly,
+        and the index of the one that is meant.
 
         Esc is "later": nobody throws work away by closing a box.
         """
-        box = self._box("Recover unsaved work?", f"maskedit did not close properly. Open the work of {when}?")
-        box.setIcon(QMessageBox.Icon.Question)
-        open_it = box.addButton("Open", QMessageBox.ButtonRole.AcceptRole)
-        discard = box.addButton("Throw away", QMessageBox.ButtonRole.DestructiveRole)
-        later = box.addButton("Later", QMessageBox.ButtonRole.RejectRole)
-        clicked = _clicked(box, default=open_it, refuse=later)
-        return "open" if clicked is open_it else "discard" if clicked is discard else "later"
+        dialog = RecoverDialog(works, self._parent)
+        answer = _done(dialog)
+        return {OPEN: "open", DISCARD: "discard"}.get(answer, "later"), dialog.chosen()
 
     def ask_lossy(self, text: str) -> bool:
         """Whether to read a label map from a lossy file all the same; ``text`` says what is wrong with it."""
@@ -99,6 +118,11 @@ class Dialogs:
         dialog = ExportDialog(self._parent)
         return dialog.choice() if _done(dialog) == QDialog.DialogCode.Accepted else None
 
+    def ask_batch(self, folder: str) -> BatchWanted | None:
+        """Which photos get the edit, and where they are written, or None; ``folder`` is looked into first."""
+        dialog = BatchDialog(folder, self._parent)
+        return dialog.wanted() if _done(dialog) == QDialog.DialogCode.Accepted else None
+
     def ask_source(
         self, document: Document, face: OtherFace, styles: Styles, colour_blind: bool, preview: Preview
     ) -> Taken | None:
@@ -110,11 +134,6 @@ class Dialogs:
         """A colour, RGB 0..255, or None."""
         colour = QColorDialog.getColor(QColor(*before), self._parent, title)
         return (colour.red(), colour.green(), colour.blue()) if colour.isValid() else None
-
-    def ask_name(self, title: str, suggestion: str) -> str | None:
-        """A name for something that is kept, without spaces around it; None or empty: it is not kept."""
-        name, given = QInputDialog.getText(self._parent, title, "Name", text=suggestion)
-        return name.strip() if given else None
 
     def ask_crop(self, photo: np.ndarray, square: Square | None, note: str = "") -> Square | None:
         """The square of a photo (H, W, 3) uint8 to edit, placed by hand, or None.

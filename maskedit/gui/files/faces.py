@@ -13,7 +13,7 @@ from maskedit.gui.editor import Editor
 from maskedit.gui.rendering.jobs import Services
 from maskedit.gui.states import Level
 from maskedit.imaging import SourcePhoto, Square
-from maskedit.opening.documents import parsed_document, source_photo
+from maskedit.opening.documents import moved_document, parsed_document, source_photo
 
 
 class Faces(QObject):
@@ -77,12 +77,24 @@ class Faces(QObject):
         return None if choice is None else squares[choice], False
 
     def place(self, document: Document, then: Callable[[Document], None]) -> None:
-        """Let the person move the square of an open document; ``then`` gets the newly parsed one."""
+        """Let the person move the square of an open document; ``then`` gets the moved one, edits and all."""
         photo, origin = source_photo(document), document.origin
-        square = Square.middle(document.width, document.height) if origin is None else origin.square
-        square = self._dialogs.ask_crop(photo.pixels, square)
-        if square is not None:
-            self._parse(photo, square, then, by_hand=True)
+        before = Square.middle(document.width, document.height) if origin is None else origin.square
+        square = self._dialogs.ask_crop(photo.pixels, before)
+        if square is None or square == before:
+            return
+        asked, shown = self._asked, document.photo
+
+        def parse(services: Services) -> tuple[Document, np.ndarray | None]:
+            parser = services.finder.parser
+            seen = parser.parse(shown) if shown.shape[0] == shown.shape[1] else None
+            return parsed_document(photo, square, parser), seen
+
+        def parsed(found: tuple[Document, np.ndarray | None]) -> None:
+            if asked == self._asked:
+                then(moved_document(document, *found))  # with what was painted meanwhile, too
+
+        self._editor.jobs.run(parse, parsed)
 
     def _parse(self, photo: SourcePhoto, square: Square, then: Callable[[Document], None], *, by_hand: bool) -> None:
         asked = self._asked

@@ -21,6 +21,7 @@ from maskedit.errors import UserError
 from maskedit.gui.dialogs.dialogs import LABEL_MAPS, PHOTOS, SESSIONS, Dialogs
 from maskedit.gui.dialogs.export import Export
 from maskedit.gui.editor import Editor
+from maskedit.gui.files.batch import Batch
 from maskedit.gui.files.faces import Faces
 from maskedit.gui.files.others import Others
 from maskedit.gui.files.recovery import Recovery
@@ -58,6 +59,7 @@ class Files(QObject):
         self._editor, self._dialogs, self._settings = editor, dialogs, settings
         self.recovery = Recovery(editor, self)
         self.faces = Faces(editor, dialogs, self)
+        self.batch = Batch(editor, dialogs, self.may_stop_learning, self.guarded, self._folder, self)
         self.others = Others(editor, dialogs, self.faces, self._taken, self.guarded, self._folder, self)
 
     # Opening ----------------------------------------------------------------------------------------------------
@@ -123,10 +125,10 @@ class Files(QObject):
 
         A person who goes on painting until the parsing is done is asked again.
         """
-        left = _state(self._editor.document)
+        left = _state(self._editor)
 
         def show(document: Document) -> None:
-            if _state(self._editor.document) == left or self.may_leave():
+            if _state(self._editor) == left or self.may_leave():
                 self.show_document(document)
                 self._editor.tell(Level.INFO, PARSED)
 
@@ -181,10 +183,18 @@ class Files(QObject):
             self.guarded(lambda: self._open_face(SourcePhoto(imaging.png_bytes(photo), name)))
 
     def place_square(self) -> None:
-        """Move the square of the open document over its photo, and parse what it shows then."""
+        """Move the square of the open document over its photo; what was done to its labels comes along."""
         document = self._editor.document
-        if document is not None and self.may_leave():
-            self.guarded(lambda: self.faces.place(document, self._showing()))
+        if document is not None and self.may_stop_learning():
+            self.guarded(lambda: self.faces.place(document, self._show_moved))
+
+    def _show_moved(self, document: Document) -> None:
+        """Show the open document in another square."""
+        learned = self._editor.document.face_weights is not None
+        self.show_document(document)
+        self.recovery.write()  # showing another document has dropped what was kept of this one
+        again = " What was learned of this face was for the old square: learn it again (Ctrl+Shift+L)."
+        self._editor.tell(Level.INFO, "The square is moved, and your edits with it." + again * learned)
 
     def parse_photo(self) -> None:
         """Have the parser draw the open photo's own label map anew."""
@@ -196,7 +206,7 @@ class Files(QObject):
     def adopt_labels(self) -> None:
         """What is painted is what the photo shows: the label map was wrong, and is corrected now."""
         document = self._editor.document
-        if document is not None:
+        if document is not None and self.may_stop_learning():
             self.show_document(document.copy(reference_labels=document.snapshot()))
             self.recovery.write()  # showing another document has dropped what was kept of this one
             self._editor.tell(Level.INFO, "These labels are the photo's own now; edits count from here.")
@@ -223,6 +233,8 @@ class Files(QObject):
         return path is not None and self._save_to(path, document)
 
     def _save_to(self, path: Path, document: Document) -> bool:
+        self._editor.let_go()  # what floats is seen, and belongs to what is saved
+
         def work() -> None:
             session.save_session(path, document)
             document.path = path
@@ -234,9 +246,16 @@ class Files(QObject):
 
         return self.guarded(work)
 
+    def may_stop_learning(self) -> bool:
+        """Ask before the learning of a face is lost; False when it shall go on."""
+        return self._editor.tuning.progress is None or self._dialogs.ask_stop_learning()
+
     def may_leave(self) -> bool:
-        """Ask about unsaved edits; False when the person wants to stay, or when saving failed."""
+        """Ask about unsaved edits and a face that is being learned; False when the person wants to stay, or when saving
+        failed."""
         document = self._editor.document
+        if not self.may_stop_learning():
+            return False
         if document is None or not document.is_modified:
             return True
         answer = self._dialogs.ask_unsaved(document.name)
@@ -310,19 +329,20 @@ class Files(QObject):
     # Leaving and coming back ------------------------------------------------------------------------------------
 
     def offer_recovery(self) -> bool:
-        """At the start: offer the work that was left behind, newest first; True when some was opened.
+        """At the start: offer the works that were left behind, newest first; True when one was opened.
 
         Nothing is thrown away but what the person threw away by name: a file that cannot be read stays for later.
         """
-        for path in self.recovery.found():
-            answer = self._dialogs.ask_recover(self.recovery.when(path))
-            if answer == "discard":
-                self.recovery.discard(path)
-            elif answer == "open":
-                if self.guarded(partial(self.recovery.take_over, path)):
-                    return True
-            else:
+        works = self.recovery.found()
+        while works:
+            answer, index = self._dialogs.ask_recover(works)
+            if answer == "later":
                 return False
+            work = works.pop(index)
+            if answer == "discard":
+                self.recovery.discard(work.path)
+            elif self.guarded(partial(self.recovery.take_over, work.path)):
+                return True
         return False
 
     def close(self) -> None:
@@ -347,9 +367,13 @@ class Files(QObject):
         return self._settings.value("folder", str(Path.home()), type=str)
 
 
-def _state(document: Document | None) -> tuple:
-    """What a person would lose by leaving a document: the same as long as nothing is done to it."""
-    return (None,) if document is None else (document, document.edit_count, document.revision, document.face_weights)
+def _state(editor: Editor) -> tuple:
+    """What a person would lose by leaving the open document: the same as long as nothing is done to it."""
+    document = editor.document
+    if document is None:
+        return (None,)
+    learning = editor.tuning.progress is not None
+    return document, document.edit_count, document.revision, document.face_weights, learning
 
 
 def _filters(kind: str, document: Document) -> list[str]:

@@ -1,8 +1,7 @@
-"""Recovery files: what a crash would lose, written every minute and every twenty edits, apart from sessions."""
+"""Recovery files: what a crash would lose, written every ten seconds and every twenty edits, apart from sessions."""
 
 from __future__ import annotations
 
-import datetime
 import logging
 import threading
 from pathlib import Path
@@ -11,12 +10,15 @@ from PySide6.QtCore import QObject, QStandardPaths, QTimer, Signal, Slot
 
 from maskedit.document import session
 from maskedit.document.document import Document
+from maskedit.document.session import LeftWork
 from maskedit.errors import UserError, explain
 from maskedit.gui.editor import Editor
 from maskedit.gui.states import Level
 
-SECONDS = 60
+SECONDS = 10
 EDITS = 20
+THUMBNAIL = 96
+"""Side in pixels of the pictures of works that were left behind."""
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +73,7 @@ class Recovery(QObject):
         self._edits_written = document.edit_count
         now = document, document.revision, document.face_weights
         if self._written == now:
-            return  # the minutes in which nobody paints cost nothing
+            return  # the times in which nobody paints cost nothing
         self._written = now
         copy = document.copy()
         self._path = session.recovery_path(self.folder, document.name)
@@ -92,18 +94,9 @@ class Recovery(QObject):
         self.write()
         self._wait()
 
-    def found(self) -> list[Path]:
+    def found(self) -> list[LeftWork]:
         """What editors left behind that run no more, newest first."""
-        return session.find_recoveries(self.folder)
-
-    @staticmethod
-    def when(path: Path) -> str:
-        """When a recovery file was written, for a person."""
-        try:
-            written = path.stat().st_mtime
-        except OSError:  # another editor has just taken it over
-            return "an unknown time"
-        return datetime.datetime.fromtimestamp(written).strftime("%d %B %H:%M")
+        return [session.look_into_recovery(path, THUMBNAIL) for path in session.find_recoveries(self.folder)]
 
     def take_over(self, path: Path) -> None:
         """Open the work in a recovery file; it is kept until it lies under our own name. May raise UserError."""
@@ -134,7 +127,7 @@ class Recovery(QObject):
 
     @Slot(str)
     def _write_failed(self, reason: str) -> None:
-        self._written = None  # the next minute tries again
+        self._written = None  # the next time tries again
         self._editor.tell(Level.ERROR, reason)
 
     def _wait(self) -> None:

@@ -1,4 +1,4 @@
-"""How far learning one face has come: a strip that fits into the status bar, with a way to stop."""
+"""How far learning a face has come, or an edit of many photos: a strip in the status bar, with a way to stop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class LearnBar(QFrame):
 
     cancelled = Signal()
 
-    def __init__(self, parent: QWidget | None = None):
+    def __init__(self, parent: QWidget | None = None, *, stop_tip: str = "Stop learning this face"):
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.text = QLabel()
@@ -22,7 +22,7 @@ class LearnBar(QFrame):
         self.stop = QToolButton(text="Stop")
         # A click leaves the keys with the canvas.
         self.stop.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.stop.setToolTip("Stop learning this face")
+        self.stop.setToolTip(stop_tip)
         self.stop.clicked.connect(self._cancel)
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 0, 4, 0)
@@ -41,7 +41,7 @@ class LearnBar(QFrame):
         self.show()
 
     def finish(self) -> None:
-        """Nothing is being learned any more, for whatever reason."""
+        """It is over, for whatever reason."""
         self.stop.setEnabled(True)
         self.stop.setText("Stop")
         self.hide()

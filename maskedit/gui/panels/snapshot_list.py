@@ -71,7 +71,9 @@ class SnapshotList(QWidget):
         document = self._editor.document
         if document is None:
             return
-        name = self._dialogs.ask_name("Take a snapshot", f"Snapshot {len(document.snapshots) + 1}")
+        self._editor.let_go()
+        name = self._dialogs.ask_name("Take a snapshot", "Name", f"Snapshot {len(document.snapshots) + 1}")
+        name = (name or "").strip()
         if not name or document is not self._editor.document:
             return
         try:

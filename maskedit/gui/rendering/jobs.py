@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from PySide6.QtGui import QImage
 
 from maskedit.gui.rendering.messages import Rendered, RenderRequest
 from maskedit.imaging import Square
@@ -31,8 +30,8 @@ class Services(Protocol):
         """A finished render as sharp as the whole photo that its square was cut from; see `EditRenderer`."""
         ...
 
-    def preview(self, request: RenderRequest) -> QImage:
-        """What a request would show, for the screen; nothing on it changes."""
+    def rendered_apart(self, request: RenderRequest) -> Rendered:
+        """What a request would show, of any photo; nothing on the screen changes."""
         ...
 
     def begin_learning(self, photo: np.ndarray, reference_labels: np.ndarray) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
-from PySide6.QtGui import QImage
 
 from maskedit.document.styles import Styles
 from maskedit.errors import explain
@@ -52,7 +51,7 @@ class RenderWorker(QObject):
     learning_moved = Signal(object)  # LearningProgress
     learning_failed = Signal(str)
     glimpsed = Signal(object)  # Rendered: a live picture that nobody asked for
-    noticed = Signal(str)  # what a picture for a dialog had to say
+    noticed = Signal(str)  # what a picture that is not for the screen had to say
 
     def __init__(
         self,
@@ -182,12 +181,12 @@ class RenderWorker(QObject):
         renderer = self._request_renderer(request)
         return renderer.at_full_size(original, square, request.labels, rendered.result.composite, request.blend)
 
-    def preview(self, request: RenderRequest) -> QImage:
+    def rendered_apart(self, request: RenderRequest) -> Rendered:
         """See `Services`; what the result has to say is said here, for no later one will say it again."""
         rendered = self._render(request, self.leaving.is_set)
         if rendered.result.notice:
             self.noticed.emit(rendered.result.notice)
-        return rendered.image
+        return rendered
 
     @Slot()
     def improve(self) -> None:

@@ -8,7 +8,7 @@ from maskedit.gui.commands.table import COMMANDS, MOUSE_KEYS
 
 def test_every_key_belongs_to_one_command():
     keys = [QKeySequence(key).toString() for command in COMMANDS for key in command.keys]
-    keys += [*"0123456789", "Space", "C", "Return", "Backspace"]
+    keys += [*"0123456789", "Space", "C", "Return", "Backspace", "Del", "Up", "Down", "Left", "Right"]
     assert "" not in keys
     assert len(keys) == len(set(keys)), sorted(key for key in keys if keys.count(key) > 1)
 

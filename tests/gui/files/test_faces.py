@@ -2,12 +2,13 @@
 
 import time
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 from maskedit import imaging
 from maskedit.document import session
@@ -275,12 +276,48 @@ def test_the_square_can_be_placed_anew(window, answers, photo):
     assert asked == [((300, 400, 3), FOUND, "")]
     document = window.editor.document
     assert np.array_equal(document.photo, imaging.cut_square(photo[1], Square(190, 150, 140, 5), 512))
+    assert np.array_equal(document.labels, document.reference_labels)
+    assert "ask_unsaved" not in answers.asked
     # Also a document that came from no file has a square: all of it.
     window.files.show_document(make_document())
     answers.ask_crop = [Square(128, 128, 100)]
     window.files.place_square()
     wait(lambda: window.editor.document.origin is not None)
     assert window.editor.document.width == 512
+
+
+def test_a_moved_square_takes_the_edits_along(window, answers, photo, tmp_path):
+    window.files.open(photo[0])
+    wait(lambda: window.editor.document.name == "holiday")
+    editor, before = window.editor, window.editor.document
+    editor.set_brush(60)
+    click(window, 250, 250)
+    click(window, 250, 100)
+    editor.undo()
+    before.face_weights = b"learned"
+    before.locked = {3}
+    answers.ask_crop = [Square(FOUND.x + 20, FOUND.y, FOUND.side)]  # a square to the right: its labels go to the left
+    key(window, Qt.Key.Key_R, CTRL)
+    wait(lambda: editor.document is not before)
+    document, shift = editor.document, round(20 * 512 / FOUND.side)
+    assert "ask_unsaved" not in answers.asked
+    assert document.origin.square.x == FOUND.x + 20
+    parsed = draw_face(512, seed=3)[1]
+    assert np.array_equal(document.reference_labels, parsed)
+    edited = np.roll(before.labels != before.reference_labels, -shift, axis=1)
+    near = cv2.dilate(edited.astype(np.uint8), np.ones((5, 5))).astype(bool)
+    assert (document.labels[edited] == 14).all()
+    assert np.array_equal(document.labels[~near], parsed[~near])
+    assert (document.history.names, document.history.position) == (before.history.names, 1)
+    assert (document.locked, document.is_modified, document.face_weights) == ({3}, True, None)
+    assert "learn it again" in window.messages[-1][1]
+    window.files.recovery._wait()
+    assert window.files.recovery._path.is_file()
+    editor.undo()
+    assert np.array_equal(document.labels, parsed)
+    editor.redo()
+    editor.redo()
+    assert document.label_at(250 - shift, 100) == 14
 
 
 def test_corrected_labels_become_the_photos_own(window, answers):
@@ -613,6 +650,42 @@ def test_learning_can_be_stopped_without_a_trace(open_window):
     assert editor.tuning.progress is None
     assert engine.cancelled == 2
     assert editor.document.face_weights is None
+
+
+def test_a_learning_is_not_lost_without_a_question(open_window, answers, photo):
+    window = open_window(LearningEngine(steps=10**6))
+    settle(window)
+    editor, before = window.editor, window.editor.document
+    window.actions_by_id["learn"].trigger()
+    wait(lambda: editor.tuning.progress is not None)
+    answers.ask_stop_learning = [False] * 4
+    window.files.open(photo[0])
+    window.actions_by_id["place_square"].trigger()
+    window.actions_by_id["adopt"].trigger()
+    assert not window.close()
+    assert answers.asked == ["ask_stop_learning"] * 4
+    assert editor.document is before
+    assert editor.tuning.progress is not None
+    answers.ask_stop_learning = [True]
+    window.files.open(photo[0])
+    wait(lambda: editor.document is not before)
+    assert editor.tuning.progress is None
+    assert len(answers.asked) == 5
+    settle(window)
+
+
+@pytest.mark.parametrize(("press", "answer"), [("Stop", True), ("Go on learning", False), ("Esc", False)])
+def test_the_question_about_a_learning(qapp, real_dialogs, press, answer):
+    def act():
+        box = QApplication.activeModalWidget()
+        buttons = {button.text(): button for button in box.buttons()}
+        if press == "Esc":
+            QTest.keyClick(box, Qt.Key.Key_Escape)
+        else:
+            buttons[press].click()
+
+    QTimer.singleShot(0, act)
+    assert real_dialogs(None).ask_stop_learning() is answer
 
 
 def test_learning_that_fails_is_one_message(open_window):

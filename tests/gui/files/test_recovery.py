@@ -1,17 +1,20 @@
 """Recovery files: when they are written, and how work that was left behind is offered."""
 
+import datetime
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from maskedit.document import session
+from maskedit.document.session import LeftWork
 from maskedit.errors import UserError
 from maskedit.gui.files import recovery as recovery_module
 from tests.gui.harness import click, key, leave_behind, settle, wait
@@ -57,7 +60,7 @@ def left_behind(window):
 
 @pytest.mark.slow
 def test_work_left_behind_is_offered_and_opened(window, answers, left_behind):
-    answers.ask_recover = ["open"]
+    answers.ask_recover = [("open", 0)]
     assert window.files.offer_recovery()
     document = window.editor.document
     assert document.label_at(50, 50) == 14
@@ -71,7 +74,7 @@ def test_work_left_behind_is_offered_and_opened(window, answers, left_behind):
 @pytest.mark.slow
 def test_work_left_behind_can_be_thrown_away(window, answers, left_behind):
     before = window.editor.document
-    answers.ask_recover = ["discard"]
+    answers.ask_recover = [("discard", 0)]
     assert not window.files.offer_recovery()
     assert window.editor.document is before
     assert not left_behind.exists()
@@ -102,14 +105,14 @@ def three(window):
 
 def test_only_what_is_thrown_away_by_name_goes(window, answers, three):
     before = window.editor.document
-    answers.ask_recover = ["discard", "later"]
+    answers.ask_recover = [("discard", 0), ("later", 0)]
     assert not window.files.offer_recovery()
     assert [path.exists() for path in three] == [False, True, True]
     assert window.editor.document is before
-    answers.ask_recover = ["later"]
+    answers.ask_recover = [("later", 0)]
     assert not window.files.offer_recovery()
     assert [path.exists() for path in three] == [False, True, True]
-    answers.ask_recover = ["open"]
+    answers.ask_recover = [("open", 0)]
     assert window.files.offer_recovery()
     assert window.editor.document.name == "older"
     assert [path.exists() for path in three] == [False, False, True]
@@ -118,7 +121,7 @@ def test_only_what_is_thrown_away_by_name_goes(window, answers, three):
 def test_a_file_that_cannot_be_read_does_not_block_the_others(window, answers, three):
     three[0].write_bytes(b"cut short")
     os.utime(three[0])
-    answers.ask_recover = ["open", "open"]
+    answers.ask_recover = [("open", 0), ("open", 0)]
     assert window.files.offer_recovery()
     assert [level for level, _ in window.messages] == ["error"]
     assert three[0].name in window.messages[0][1]
@@ -126,26 +129,45 @@ def test_a_file_that_cannot_be_read_does_not_block_the_others(window, answers, t
     assert [path.exists() for path in three] == [True, False, True]
 
 
-@pytest.mark.slow
+def test_any_of_the_works_is_opened(window, answers, three):
+    def choose(works):
+        assert [(work.name, work.picture is None) for work in works] == [
+            ("new", False), ("older", False), ("oldest", False)
+        ]  # fmt: skip
+        return "open", 2
+
+    answers.ask_recover = [choose]
+    assert window.files.offer_recovery()
+    assert window.editor.document.name == "oldest"
+    assert [path.exists() for path in three] == [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("press", "answer"),
     [("Open", "open"), ("Throw away", "discard"), ("Later", "later"), ("Esc", "later"), ("close", "later")],
 )
-def test_the_question_itself(window, real_dialogs, press, answer):
+def test_the_question_itself(qapp, real_dialogs, press, answer):
+    picture = np.zeros((96, 96, 3), np.uint8)
+    moment = datetime.datetime(2026, 11, 23, 1, 0).timestamp()
+    works = [LeftWork(Path("a"), "anna", None, None), LeftWork(Path("b"), "holiday", moment, picture)]
+
     def act():
-        box = QApplication.activeModalWidget()
-        assert "23 November 01:00" in box.text()
-        buttons = {button.text().replace("&", ""): button for button in box.buttons()}
+        dialog = QApplication.activeModalWidget()
+        items = [dialog.list.item(row) for row in range(dialog.list.count())]
+        assert [item.text() for item in items] == ["anna\nat an unknown time", "holiday\n23 November 01:00"]
+        assert [item.icon().isNull() for item in items] == [True, False]
+        dialog.list.setCurrentRow(1)
+        buttons = {button.text(): button for button in dialog.buttons.buttons()}
         assert len(buttons) == 3
         if press == "Esc":
-            QTest.keyClick(box, Qt.Key.Key_Escape)
+            QTest.keyClick(dialog, Qt.Key.Key_Escape)
         elif press == "close":
-            box.close()
+            dialog.close()
         else:
             buttons[press].click()
 
-    QTimer.singleShot(50, act)
-    assert real_dialogs(window).ask_recover("23 November 01:00") == answer
+    QTimer.singleShot(0, act)
+    assert real_dialogs(None).ask_recover(works) == (answer, 1)
 
 
 def test_nothing_is_written_twice(window, monkeypatch):
