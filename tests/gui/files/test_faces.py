@@ -678,7 +678,7 @@ def test_a_learning_is_not_lost_without_a_question(open_window, answers, photo):
 def test_the_question_about_a_learning(qapp, real_dialogs, press, answer):
     def act():
         box = QApplication.activeModalWidget()
-        buttons = {button.text(): button for button in box.buttons()}
+        buttons = {button.text().replace("&", ""): button for button in box.buttons()}
         if press == "Esc":
             QTest.keyClick(box, Qt.Key.Key_Escape)
         else:
