@@ -70,15 +70,13 @@ class Dialogs:
 
     def ask_unsaved(self, name: str) -> str:
         """``"save"``, ``"discard"`` or ``"cancel"`` for a document with unsaved edits."""
-        buttons = QMessageBox.StandardButton
-        answer = QMessageBox.warning(
-            self._parent,
-            "Unsaved changes",
-            f"{name} has changes that are not saved.",
-            buttons.Save | buttons.Discard | buttons.Cancel,
-            buttons.Save,
-        )
-        return {buttons.Save: "save", buttons.Discard: "discard"}.get(answer, "cancel")
+        box = self._box("Unsaved changes", f"{name} has changes that are not saved.")
+        box.setIcon(QMessageBox.Icon.Warning)
+        save = box.addButton("&Save", QMessageBox.ButtonRole.AcceptRole)
+        discard = box.addButton("&Discard", QMessageBox.ButtonRole.DestructiveRole)
+        cancel = box.addButton("&Cancel", QMessageBox.ButtonRole.RejectRole)
+        clicked = _clicked(box, default=save, refuse=cancel)
+        return "save" if clicked is save else "discard" if clicked is discard else "cancel"
 
     def ask_stop_learning(self) -> bool:
         """Whether the learning of a face, which would be lost, may be stopped."""
@@ -190,7 +188,13 @@ def _done(dialog: QDialog) -> int:
 
 
 def _clicked(box: QMessageBox, *, default: QPushButton, refuse: QPushButton) -> object:
-    """The button of a box that was clicked; Esc is ``refuse``."""
+    """The button of a box that was clicked; Esc is ``refuse``, and Alt with a letter of each button clicks it."""
+    taken: set[str] = set()
+    for button in box.buttons():
+        text = button.text().replace("&", "")
+        letter = next((each for each in text if each.isalpha() and each.lower() not in taken), "")
+        taken.add(letter.lower())
+        button.setText(text.replace(letter, f"&{letter}", 1) if letter else text)
     box.setDefaultButton(default)
     box.setEscapeButton(refuse)
     _done(box)

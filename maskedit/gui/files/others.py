@@ -16,7 +16,6 @@ from maskedit.gui.dialogs.dialogs import PHOTOS, Dialogs
 from maskedit.gui.dialogs.source import Taken
 from maskedit.gui.editor import Editor
 from maskedit.gui.files.faces import Faces
-from maskedit.gui.rendering.messages import RenderRequest
 from maskedit.gui.states import Level
 from maskedit.opening.documents import bundled_document
 from maskedit.opening.files import FoundLabels, inspect_source
@@ -97,21 +96,7 @@ class Others(QObject):
         self, labels: np.ndarray, styles: Styles, then: Callable[[QImage], None], otherwise: Callable[[str], None]
     ) -> None:
         """Have the render thread draw the open document with other labels and styles, for a dialog."""
-        document, labels = self._editor.document, labels.copy()
-        labels.setflags(write=False)
-        request = RenderRequest(
-            sequence=0,
-            revision=document.revision,
-            photo=document.photo,
-            reference_labels=document.reference_labels,
-            labels=labels,
-            blend=self._editor.render.blend,
-            face_weights=document.face_weights,
-            styles=styles,
-        )
-        self._editor.jobs.run(
-            lambda services: services.rendered_apart(request).image, then, otherwise, asked_by_dialog=True
-        )
+        self._editor.draw(labels, styles, then, otherwise, asked_by_dialog=True)
 
     # Style of the chosen class ----------------------------------------------------------------------------------
 

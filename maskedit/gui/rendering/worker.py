@@ -258,7 +258,8 @@ class RenderWorker(QObject):
             else:
                 if learning.done % SHOW_EVERY == 0:
                     learning.show()
-                    self._glimpse()
+                    if self._mailbox.waiting is None:  # else it would be a picture of labels that are no more
+                        self._glimpse()
                 self._tell_progress()
         except Exception as error:
             logger.exception("Learning a face failed.")
