@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 
 from maskedit.document.checks import check_labels, check_photo
 from maskedit.document.floating import Floating, Placed
-from maskedit.document.history import Box, Edit, History, StyleChange
+from maskedit.document.history import MAX_HISTORY_BYTES, NOWHERE, Box, Edit, History, StyleChange
 from maskedit.document.origin import Origin
 from maskedit.document.regions import region_at
+from maskedit.document.sliding import Sliding
+from maskedit.document.snapshots import MAX_SNAPSHOTS, Snapshot
 from maskedit.document.strokes import Stroke, polygon_mask
 from maskedit.document.styles import PartStyle, Styles, check_part
 from maskedit.document.transfer import transfer_labels
 from maskedit.errors import UserError
 from maskedit.imaging import resize_labels
-from maskedit.labels import LABELS, NUM_LABELS
+from maskedit.labels import LABELS, NUM_LABELS, STYLE_PARTS
 
 MAX_FACE_WEIGHTS_BYTES = 256 * 2**20
 """The most that `Document.face_weights` takes: what a session file keeps of it."""
@@ -33,8 +36,9 @@ class Document:
 
     Public state that may be set freely: ``name`` (str), ``path`` (where the session lies, or None), ``locked`` (set
     of ids nobody may paint over), ``only_over`` (paint over this id alone, or None), ``face_weights``. ``stroke`` is
-    the stroke in progress, or None; while there is one, no other change is possible: `undo` and `redo` return None, the
-    others raise RuntimeError. ``floating`` is what lies over the map as a piece, or None; any other change lets it go.
+    the stroke or sliding in progress, or None; while there is one, no other change is possible: `undo` and `redo`
+    return None, the others raise RuntimeError. ``floating`` is what lies over the map as a piece, or None; any other
+    change lets it go.
     """
 
     def __init__(
@@ -66,16 +70,17 @@ class Document:
         self._origin = origin
         self._face_weights: bytes | None = None
         self._styles: dict[str, PartStyle] = {}
+        self._snapshots: tuple[Snapshot, ...] = ()
         self.name = name
         self.path = None if path is None else Path(path)
         self.locked: set[int] = set()
         self.only_over: int | None = None
-        self.stroke: Stroke | None = None
+        self.stroke: Stroke | Sliding | None = None
         self.floating: Floating | None = None
         self.photo_cache: dict[str, bytes] = {}
         """What was made of the photo, which never changes, for session files; shared with copies."""
         self._history = History()
-        self._saved_state: tuple[int, bytes | None] | None = self._state()
+        self._saved_state: tuple | None = self._state()
         self._revision = 0
         self._edit_count = 0
 
@@ -126,6 +131,22 @@ class Document:
         return self._styles
 
     @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """States that are kept under their names, oldest first. May be set; the document then counts as modified.
+
+        Raises UserError when set to more than ``MAX_SNAPSHOTS``, or to more than a session file may hold.
+        """
+        return self._snapshots
+
+    @snapshots.setter
+    def snapshots(self, snapshots: Iterable[Snapshot]) -> None:
+        snapshots = tuple(snapshots)
+        size = sum(each.edit.nbytes for each in snapshots if each.edit is not None)
+        if len(snapshots) > MAX_SNAPSHOTS or size > MAX_HISTORY_BYTES:
+            raise UserError(f"There are {len(self._snapshots)} snapshots already: remove one that you do not need.")
+        self._snapshots = snapshots
+
+    @property
     def width(self) -> int:
         return self._labels.shape[1]
 
@@ -167,7 +188,15 @@ class Document:
         other.locked, other.only_over = set(self.locked), self.only_over
         other._styles = self._styles
         other.photo_cache = self.photo_cache
-        other.restore_history(History.restored(self._history.edits, position=self._history.position))
+        other._snapshots = self._snapshots
+        if reference_labels is not None:
+            other._snapshots = tuple(
+                Snapshot.of(each.name, reference_labels, each.labels(self._reference_labels), each.styles)
+                for each in self._snapshots
+            )
+        other.restore_history(
+            History.restored(self._history.edits, position=self._history.position, complete=self._history.complete)
+        )
         other.mark_unsaved()
         return other
 
@@ -193,6 +222,24 @@ class Document:
             mirror=mirror,
             allowed=self._allowed(),
             name=name or f"Brush {title}",
+            on_change=self._touch,
+            on_end=self._end_stroke,
+        )
+        return self.stroke
+
+    def begin_sliding(self, name: str) -> Sliding:
+        """Begin to show the whole map in other shapes, under a slider; `Sliding.commit` or `abort` ends it.
+
+        Locks hold as they are now. Raises RuntimeError while a stroke is in progress.
+        """
+        self._require_no_stroke()
+        locked = np.zeros(NUM_LABELS, bool)
+        locked[list(self.locked)] = True
+        self.stroke = Sliding(
+            self._labels,
+            allowed=self._allowed(),
+            locked=locked,
+            name=name,
             on_change=self._touch,
             on_end=self._end_stroke,
         )
@@ -302,6 +349,21 @@ class Document:
         """Back to the photo's own label map, as one edit; the box that changed, or None."""
         return self.replace_labels(self._reference_labels, name="Reset labels")
 
+    def take_snapshot(self, name: str) -> Snapshot:
+        """Keep the present labels and styles, a stroke in progress left out, under a name; raises UserError when there
+        are too many."""
+        snapshot = Snapshot.of(name, self._reference_labels, self.committed_labels(), self._styles)
+        self.snapshots = (*self._snapshots, snapshot)
+        return snapshot
+
+    def show_snapshot(self, snapshot: Snapshot) -> Box | None:
+        """Take over labels and styles of a snapshot, as one edit; the box that changed, or None."""
+        return self.replace_labels(
+            snapshot.labels(self._reference_labels),
+            styles=dict.fromkeys(STYLE_PARTS) | snapshot.styles,
+            name=f"Snapshot {snapshot.name}",
+        )
+
     # History
 
     @property
@@ -337,6 +399,18 @@ class Document:
         self._touch()
         return edit.box
 
+    def go_to(self, position: int) -> Box | None:
+        """Undo or redo until so many of the kept edits are applied; the box that all of them touched, or None when
+        there was nothing to do or a stroke is in progress."""
+        boxes = []
+        while self.stroke is None and position != self._history.position:
+            box = self.undo() if position < self._history.position else self.redo()
+            if box is None:
+                break
+            boxes.append(box)
+        touched = [box for box in boxes if box != NOWHERE]
+        return reduce(Box.union, touched) if touched else boxes[0] if boxes else None
+
     def restore_history(self, history: History, styles: Styles | None = None) -> None:
         """Take over a history, and styles unless they are None, that were read from a file together with this map; all
         of it counts as saved."""
@@ -348,8 +422,8 @@ class Document:
 
     @property
     def is_modified(self) -> bool:
-        """Whether the map and styles (in steps) or what was learned differ from the saved state; going back to it by
-        undo makes it False again."""
+        """Whether the map and styles (in steps), what was learned or the snapshots differ from the saved state; going
+        back to it by undo makes it False again."""
         gesture = self.stroke or self.floating
         if gesture is not None and gesture.box is not None:
             return True
@@ -365,9 +439,9 @@ class Document:
 
     # Inside
 
-    def _state(self) -> tuple[int, bytes | None]:
-        """What a save keeps: the committed map, by its place in the history, and what was learned."""
-        return self._history.state, self._face_weights
+    def _state(self) -> tuple[int, bytes | None, tuple[Snapshot, ...]]:
+        """What a save keeps: the committed map, by its place in the history, what was learned, and the snapshots."""
+        return self._history.state, self._face_weights, self._snapshots
 
     def _pixel(self, x: float, y: float) -> tuple[int, int] | None:
         """(row, column) under the point, or None outside."""

@@ -159,13 +159,16 @@ class History:
         self._edits: list[Edit] = []
         self._states: list[int] = [0]  # _states[i]: the number of the state in which i edits are applied
         self._last_state = 0
+        self._shortened = False
         self._position = 0
         self._nbytes = 0
 
     @classmethod
-    def restored(cls, edits: Iterable[Edit], *, position: int) -> History:
-        """A history read from a file; ``position`` of the edits are applied. Raises ValueError for a bad position."""
+    def restored(cls, edits: Iterable[Edit], *, position: int, complete: bool = True) -> History:
+        """A history read from a file; ``position`` of the edits are applied, and it is `complete` or not. Raises
+        ValueError for a bad position."""
         history = cls()
+        history._shortened = not complete
         for edit in edits:
             history.push(edit)
         undone = history._last_state - position
@@ -189,6 +192,11 @@ class History:
     def position(self) -> int:
         """How many of the kept edits are applied: 0 .. len(names)."""
         return self._position
+
+    @property
+    def complete(self) -> bool:
+        """Whether no edit was dropped: before the first one the map is as it was opened."""
+        return self._states[0] == 0 and not self._shortened
 
     @property
     def state(self) -> int:

@@ -11,14 +11,15 @@ import json
 from typing import Any
 
 from maskedit.document.history import Edit, StyleChange
+from maskedit.document.snapshots import MAX_SNAPSHOTS
 from maskedit.document.styles import PartStyle, Styles, check_part
 from maskedit.labels import STYLE_PARTS
 
 _MAX_NAME = 200
 MAX_CHANGES = 3_000
 """Changes of styles in a session's history: what they and their thumbnails take must fit into its file."""
-_MAX_STYLES = 2 * MAX_CHANGES + len(STYLE_PARTS)
-"""Each change has a style before and one after."""
+_MAX_STYLES = 2 * MAX_CHANGES + (1 + MAX_SNAPSHOTS) * len(STYLE_PARTS)
+"""Each change has a style before and one after; the document and each of its snapshots has one for each part."""
 
 
 class PackedStyles:

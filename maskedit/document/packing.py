@@ -2,11 +2,12 @@
 
 A session is a zip: ``session.json`` (version, name, locks, settings, the square of the origin), ``photo.png`` (RGB),
 ``reference_labels.png`` and ``labels.png`` (8-bit ids), ``history.json`` (name, box, pixel count and new id of each
-edit) and ``history.bin`` (for each edit its packed mask, its old ids and, unless it took one id, its new ids). Three
+edit) and ``history.bin`` (for each edit its packed mask, its old ids and, unless it took one id, its new ids). Some
 members may be absent: ``origin``, the photo file that the document was cut from, byte for byte,
-``learned.safetensors``, weights that were learned for this face, and ``styles.json``, the styles that the document or
-an edit of its history has. Sessions come by mail: what is read is checked and bounded before it is unpacked, and
-nothing in it is ever executed or unpickled.
+``learned.safetensors``, weights that were learned for this face, ``styles.json``, the styles that the document, an
+edit of its history or a snapshot has, and ``snapshots.json`` with ``snapshots.bin``, which hold snapshots as edits of
+the photo's own labels, in the way of the history. Sessions come by mail: what is read is checked and bounded before
+it is unpacked, and nothing in it is ever executed or unpickled.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import math
 import os
 import struct
 import zipfile
+from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -28,6 +30,7 @@ from maskedit.document.document import MAX_FACE_WEIGHTS_BYTES, Document
 from maskedit.document.history import MAX_HISTORY_BYTES, NOWHERE, Box, Edit, History
 from maskedit.document.origin import MAX_ORIGIN_BYTES, Origin
 from maskedit.document.packed_styles import MAX_CHANGES, PackedStyles, UnpackedStyles
+from maskedit.document.snapshots import MAX_SNAPSHOTS, Snapshot
 from maskedit.imaging import Square
 from maskedit.labels import NUM_LABELS
 
@@ -37,6 +40,7 @@ the same face and edits; so the origin and what was learned came without a new n
 would open another face. A session without any is written as it always was, in the version before."""
 _WITHOUT_STYLES = 1
 _ORIGIN, _FACE_WEIGHTS, _STYLES = "origin", "learned.safetensors", "styles.json"
+_SNAPSHOTS, _SNAPSHOTS_DATA = "snapshots.json", "snapshots.bin"
 _MAX_NAME = 200
 _MAX_EDITS = 100_000
 _LIMITS = {
@@ -47,6 +51,8 @@ _LIMITS = {
     "history.json": 96 * 2**20,
     "history.bin": MAX_HISTORY_BYTES,
     _STYLES: 64 * 2**20,
+    _SNAPSHOTS: 2**20,
+    _SNAPSHOTS_DATA: MAX_HISTORY_BYTES,
     _ORIGIN: MAX_ORIGIN_BYTES,
     _FACE_WEIGHTS: MAX_FACE_WEIGHTS_BYTES,
 }
@@ -66,6 +72,9 @@ def pack(
         document.photo_cache["png"] = imaging.png_bytes(document.photo)
     styles = PackedStyles(document.styles)
     entries, blocks, position = _packed_history(document.history, history_bytes, styles)
+    snapshots, snapshot_blocks = _packed_edits(
+        [each.edit or _nothing(each.name) for each in document.snapshots], styles
+    )
     state = {
         "format": "maskedit-session",
         "version": VERSION if styles else _WITHOUT_STYLES,
@@ -73,6 +82,7 @@ def pack(
         "locked": sorted(map(int, document.locked)),
         "only_over": None if document.only_over is None else int(document.only_over),
         "position": position,
+        "complete": document.history.complete and position == document.history.position,
         "square": None if document.origin is None else _numbers(document.origin.square),
     }
     members = {
@@ -83,6 +93,9 @@ def pack(
         "history.json": json.dumps(entries, separators=(",", ":")).encode(),
         "history.bin": b"".join(blocks),
     }
+    if snapshots:
+        members[_SNAPSHOTS] = json.dumps(snapshots, separators=(",", ":")).encode()
+        members[_SNAPSHOTS_DATA] = b"".join(snapshot_blocks)
     if styles:
         members[_STYLES] = styles.data()
     if document.origin is not None:
@@ -118,15 +131,20 @@ def _packed_history(
         first -= 1
     while last < len(edits) and fits(edits[last]):
         last += 1
+    entries, blocks = _packed_edits(edits[first:last], styles)
+    return entries, blocks, history.position - first
+
+
+def _packed_edits(edits: Iterable[Edit], styles: PackedStyles) -> tuple[list[dict[str, Any]], list[bytes]]:
     entries, blocks = [], []
-    for edit in edits[first:last]:
+    for edit in edits:
         uniform = isinstance(edit.new_ids, int)
         new = edit.new_ids if uniform else None
         name = edit.name[:_MAX_NAME]
         entry = {"name": name, "box": list(edit.box), "count": edit.old_ids.size, "new": new}
         entries.append(entry | ({"styles": styles.changes(edit)} if edit.styles else {}))
         blocks += [edit.packed.tobytes(), edit.old_ids.tobytes(), b"" if uniform else edit.new_ids.tobytes()]
-    return entries, blocks, history.position - first
+    return entries, blocks
 
 
 def check_directory(file: BinaryIO) -> None:
@@ -171,8 +189,29 @@ def unpack(archive: zipfile.ZipFile) -> Document:
     document.face_weights = _optional_member(archive, _FACE_WEIGHTS)
     document.locked, document.only_over = set(locked), only_over
     styles = _unpacked_styles(archive)
-    document.restore_history(_history(archive, state.get("position"), size, styles), styles.parts)
+    document.snapshots = _snapshots(archive, size, styles)
+    document.restore_history(_history(archive, state, size, styles), styles.parts)
     return document
+
+
+def _nothing(name: str) -> Edit:
+    """The edit of a snapshot of the photo's own labels and styles."""
+    return Edit(NOWHERE, *[np.empty(0, np.uint8)] * 3, name)
+
+
+def _snapshots(archive: zipfile.ZipFile, size: tuple[int, int], styles: UnpackedStyles) -> list[Snapshot]:
+    entries = json.loads(_optional_member(archive, _SNAPSHOTS) or b"[]")
+    data = np.frombuffer(_optional_member(archive, _SNAPSHOTS_DATA) or b"", dtype=np.uint8)
+    if not isinstance(entries, list) or len(entries) > MAX_SNAPSHOTS:
+        raise Malformed("the list of snapshots is wrong or too long")
+    snapshots, offset = [], 0
+    for number, entry in enumerate(entries):
+        where = f"snapshot {number + 1}"
+        edit, offset = _edit(entry, data, offset, styles, size=size, where=where, may_be_empty=True)
+        snapshots.append(Snapshot(edit.name, None if edit.box == NOWHERE and not edit.styles else edit))
+    if offset != data.size:
+        raise Malformed("snapshots.bin is longer than its snapshots")
+    return snapshots
 
 
 def _unpacked_styles(archive: zipfile.ZipFile) -> UnpackedStyles:
@@ -227,7 +266,8 @@ def _image(archive: zipfile.ZipFile, name: str, *, mode: str, size: tuple[int, i
         raise Malformed(f"{name} is not a readable PNG") from error
 
 
-def _history(archive: zipfile.ZipFile, position: object, size: tuple[int, int], styles: UnpackedStyles) -> History:
+def _history(archive: zipfile.ZipFile, state: dict[str, Any], size: tuple[int, int], styles: UnpackedStyles) -> History:
+    position = state.get("position")
     entries = json.loads(_member(archive, "history.json"))
     data = np.frombuffer(_member(archive, "history.bin"), dtype=np.uint8)
     if not isinstance(entries, list) or len(entries) > _MAX_EDITS:
@@ -240,11 +280,18 @@ def _history(archive: zipfile.ZipFile, position: object, size: tuple[int, int], 
         edits.append(edit)
     if offset != data.size:
         raise Malformed("history.bin is longer than its edits")
-    return History.restored(edits, position=position)
+    return History.restored(edits, position=position, complete=state.get("complete") is not False)
 
 
 def _edit(
-    entry: object, data: np.ndarray, offset: int, styles: UnpackedStyles, *, size: tuple[int, int], where: str
+    entry: object,
+    data: np.ndarray,
+    offset: int,
+    styles: UnpackedStyles,
+    *,
+    size: tuple[int, int],
+    where: str,
+    may_be_empty: bool = False,
 ) -> tuple[Edit, int]:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not isinstance(entry.get("box"), list):
         raise Malformed(f"{where} is not an edit")
@@ -255,8 +302,8 @@ def _edit(
     except ValueError as error:
         raise Malformed(f"{where} {error}") from error
     box, name = Box(*entry["box"]), entry["name"][:_MAX_NAME]
-    if box == NOWHERE and changes:
-        return Edit.of_styles(changes, name=name), offset
+    if box == NOWHERE and (changes or may_be_empty):
+        return Edit.of_styles(changes, name=name) or _nothing(name), offset
     if box.clipped(*size) != box:
         raise Malformed(f"{where} lies outside the map")
     count, new = entry.get("count"), entry.get("new")

@@ -118,12 +118,18 @@ class Stroke:
         self._last: tuple[float, float, float] | None = None
         self._starts_left = True
         self._box: Box | None = None
+        self._kept: set[int] = set()
         self._open = True
 
     @property
     def box(self) -> Box | None:
         """All that was painted so far."""
         return self._box
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """The ids under those moves that changed nothing: why a stroke painted nothing at all."""
+        return frozenset(self._kept)
 
     @property
     def before(self) -> np.ndarray:
@@ -158,6 +164,8 @@ class Stroke:
         if changed is not None:
             self._box = changed if self._box is None else self._box.union(changed)
             self._on_change()
+        else:
+            self._kept.update(np.flatnonzero(np.bincount(self._labels[box.slices][mask])).tolist())
         return changed
 
     def commit(self) -> Edit | None:

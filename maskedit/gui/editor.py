@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from maskedit.document.document import Document
 from maskedit.document.history import Box
-from maskedit.document.styles import PartStyle
+from maskedit.document.snapshots import Snapshot
+from maskedit.document.styles import PartStyle, Styles
 from maskedit.gui.rendering.chooser import RendererChoice, RendererChooser
 from maskedit.gui.rendering.client import RenderClient
 from maskedit.gui.rendering.face_tuning import FaceTuning
 from maskedit.gui.rendering.job_runner import JobRunner
+from maskedit.gui.rendering.messages import RenderRequest
 from maskedit.gui.rendering.thread import RenderThread
 from maskedit.gui.states import Level, PreviewState
 from maskedit.labels import BY_NAME, NUM_LABELS, STYLE_PART_OF
@@ -139,6 +143,19 @@ class Editor(QObject):
             self.render.try_styles(None)
             self.edited(self.document.redo())
 
+    def go_to(self, position: int) -> None:
+        """Undo or redo until so many edits of the history are applied; a piece that floats is let go first."""
+        if self.document is not None:
+            self.let_go()
+            self.render.try_styles(None)
+            self.edited(self.document.go_to(position))
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Take over what a snapshot holds, as one edit."""
+        if self.document is not None:
+            self.render.try_styles(None)
+            self.edited(self.document.show_snapshot(snapshot))
+
     @property
     def part(self) -> str | None:
         """The part of the face that the chosen class belongs to, a key of `STYLE_PARTS`; None for one without style."""
@@ -154,6 +171,33 @@ class Editor(QObject):
         if self.document is not None:
             self.render.try_styles(None)
             self.edited(self.document.set_styles({part: style}, name=name))
+
+    def draw(
+        self,
+        labels: np.ndarray,
+        styles: Styles,
+        then: Callable[[QImage], None],
+        otherwise: Callable[[str], None] | None = None,
+        *,
+        asked_by_dialog: bool = False,
+    ) -> None:
+        """Have the render thread draw the open document with other labels (S, S) uint8 and styles; nothing on the
+        screen changes. See `JobRunner.run`."""
+        document, labels = self.document, labels.copy()
+        labels.setflags(write=False)
+        request = RenderRequest(
+            sequence=0,
+            revision=document.revision,
+            photo=document.photo,
+            reference_labels=document.reference_labels,
+            labels=labels,
+            blend=self.render.blend,
+            face_weights=document.face_weights,
+            styles=styles,
+        )
+        self.jobs.run(
+            lambda services: services.rendered_apart(request).image, then, otherwise, asked_by_dialog=asked_by_dialog
+        )
 
     def _engaged(self) -> bool:
         """Whether a dialog is open or a stroke in progress, into which nothing may come."""

@@ -6,17 +6,12 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QByteArray, QEvent, QPointF, QSettings, QSize, QSizeF, Qt, QTimer, Slot
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QDockWidget,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QMainWindow,
-    QScrollArea,
     QSlider,
-    QSplitter,
-    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -24,6 +19,7 @@ from PySide6.QtWidgets import (
 from maskedit.document.document import Document
 from maskedit.gui import theme
 from maskedit.gui.canvas.label_canvas import LabelCanvas
+from maskedit.gui.canvas.view_area import LAYOUTS, ViewArea
 from maskedit.gui.canvas.viewport import Viewport
 from maskedit.gui.canvas.views import ImageView, ResultView
 from maskedit.gui.commands.handlers import Commands
@@ -36,22 +32,27 @@ from maskedit.gui.files.pieces import PieceShelf
 from maskedit.gui.files.weights import Weights
 from maskedit.gui.panels.brush_bar import BrushBar
 from maskedit.gui.panels.digits import DigitEntry
+from maskedit.gui.panels.history_panel import HistoryPanel
 from maskedit.gui.panels.learn_bar import LearnBar
 from maskedit.gui.panels.message_bar import MessageBar
 from maskedit.gui.panels.palette_panel import PalettePanel
 from maskedit.gui.panels.pieces_panel import PiecesPanel
+from maskedit.gui.panels.shape_panel import ShapePanel
+from maskedit.gui.panels.side_tabs import SideTabs, scrolled
 from maskedit.gui.panels.status import StatusLine, absence_text
 from maskedit.gui.panels.style_panel import StylePanel
 from maskedit.gui.preferences import Preferences
 from maskedit.gui.qimage import photo_image
 from maskedit.gui.rendering.messages import LearningProgress
 from maskedit.gui.states import Level
+from maskedit.labels import BACKGROUND
 
-HINT = "Choose a class, paint on the middle picture, and the face on the right follows.   F1: all keys"
+HINT = "Choose a class, paint on the labels, and the result follows.   F1: all keys"
 HINT_SECONDS = 12.0
 NEEDS_DOCUMENT = (
     *("open_labels", "open_source", "place_square", "save", "save_as", "export", "reset", "adopt", "parse_photo"),
-    *("confidence", "render", "only_over", "apply_to_photos", "grow", "shrink", "smooth", "despeckle"),
+    *("confidence", "render", "only_over", "snapshot", "apply_to_photos", "grow", "shrink", "smooth", "despeckle"),
+    *("morph", "vary", "clean_up"),
 )
 
 
@@ -72,6 +73,8 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self.preferences = Preferences(settings)
         self._close_at_once = False
+        self._opacities = {False: 75, True: 25}
+        """Per cent of the labels over the photo, and over the result."""
         self.files = Files(editor, self.dialogs, settings, self)
         self.weights = Weights(editor, self.dialogs, self.preferences, self)
 
@@ -82,8 +85,7 @@ class MainWindow(QMainWindow):
         self.views = (self.photo_view, self.canvas, self.result_view)
         self._build_views()
         self.palette_panel = PalettePanel(editor)
-        self._build_palette()
-        self._build_pieces()
+        self._build_side()
         self._build_menus()
         self.learn_bar = LearnBar()
         self.status = StatusLine(self.statusBar(), editor, self.viewport)
@@ -96,8 +98,10 @@ class MainWindow(QMainWindow):
         self._list_recent()
         self._update_actions()
         self.canvas.setFocus()
+        layout = settings.value("layout", LAYOUTS[0], type=str)
         # An INI file gives back False as the string "false", which is true: every boolean is read with its type.
-        self.show_photo_view(settings.value("photo_view", True, type=bool))
+        photo = settings.value("photo_view", True, type=bool)
+        self._arrange(layout if layout in LAYOUTS else LAYOUTS[0], photo=photo)
         geometry = settings.value("geometry", QByteArray(), type=QByteArray)
         if not geometry.isEmpty():
             self.restoreGeometry(geometry)
@@ -105,42 +109,20 @@ class MainWindow(QMainWindow):
     # Building ---------------------------------------------------------------------------------------------------
 
     def _build_views(self) -> None:
-        splitter = QSplitter(Qt.Orientation.Horizontal)
-        splitter.setChildrenCollapsible(False)
-        # The photo changes least: where one paints and what comes of it get more room.
-        self._panels: list[QWidget] = []
-        for index, (title, share) in enumerate((("Photo", 3), ("Labels", 4), ("Result", 4))):
-            panel = QWidget()
-            column = QVBoxLayout(panel)
-            column.setContentsMargins(0, 0, 0, 0)
-            column.setSpacing(2)
-            caption = QLabel(title)
-            caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            column.addWidget(caption)
-            column.addWidget(self.views[index], 1)
-            self._panels.append(panel)
-            splitter.addWidget(panel)
-            splitter.setStretchFactor(index, share)
-        splitter.setSizes([330, 440, 440])
+        self.view_area = ViewArea(*self.views)
         centre = QWidget()
         column = QVBoxLayout(centre)
         column.setContentsMargins(4, 2, 4, 0)
-        column.addWidget(splitter, 1)
+        column.addWidget(self.view_area, 1)
         self.setCentralWidget(centre)
         self.canvas.installEventFilter(self)
         self.message_bar = MessageBar(centre)
 
     def _build_palette(self) -> None:
-        scroll = QScrollArea()
-        scroll.setWidget(self.palette_panel)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         box = QWidget()
         column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(scroll, 1)
+        column.addWidget(scrolled(self.palette_panel), 1)
         row = QHBoxLayout()
         row.setContentsMargins(8, 2, 8, 6)
         caption = QLabel("Label opacity")
@@ -157,32 +139,20 @@ class MainWindow(QMainWindow):
         column.addLayout(row)
         self.style_panel = StylePanel(self.editor, lambda command: self.actions_by_id[command].trigger())
         column.addWidget(self.style_panel)
-        dock = QDockWidget("Classes", self)
-        dock.setObjectName("classes")
-        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
-        dock.setWidget(box)
-        dock.setMinimumWidth(210)
-        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-        self._classes_dock = dock
+        self.side_tabs.add("Classes", box).setMinimumWidth(210)
 
-    def _build_pieces(self) -> None:
+    def _build_side(self) -> None:
+        self.side_tabs = SideTabs(self)
+        self._build_palette()
+        self.shape_panel = ShapePanel(self.editor, self.files.others, lambda each: self.actions_by_id[each].trigger())
+        self.side_tabs.add("Shape", scrolled(self.shape_panel))
+        self.shape_panel.wanted.connect(lambda: self.side_tabs.show("Shape"))
         self.shelf = PieceShelf(self.editor, self.canvas, self.dialogs, self)
         self.pieces_panel = PiecesPanel(self.editor, self.shelf)
-        dock = self._pieces_dock = QDockWidget("Pieces", self)
-        dock.setObjectName("pieces")
-        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
-        dock.setWidget(self.pieces_panel)
-        dock.visibilityChanged.connect(lambda seen: self.pieces_panel.fill() if seen else None)
-        self.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
-        self.tabifyDockWidget(self._classes_dock, dock)
-        for each in (self._classes_dock, dock):
-            each.setTitleBarWidget(QWidget())  # the tab has the title
-        self._classes_dock.raise_()
-
-    def show_pieces(self) -> None:
-        """The library in place of the classes, or the classes again."""
-        behind = self.pieces_panel.visibleRegion().isEmpty()
-        (self._pieces_dock if behind else self._classes_dock).raise_()
+        pieces = self.side_tabs.add("Pieces", self.pieces_panel)
+        pieces.visibilityChanged.connect(lambda seen: self.pieces_panel.fill() if seen else None)
+        self.history_panel = HistoryPanel(self.editor, self.dialogs)
+        self.side_tabs.add("History", self.history_panel)
 
     def _build_menus(self) -> None:
         self.commands = Commands(self)
@@ -210,13 +180,19 @@ class MainWindow(QMainWindow):
         editor.options_changed.connect(self._update_actions)
         editor.tool_changed.connect(self._update_actions)
         editor.label_changed.connect(self._update_actions)
+        for changed in (editor.document_changed, editor.options_changed, editor.tool_changed):
+            changed.connect(self._show_axis)
         editor.message.connect(self.message_bar.tell)
+        editor.jobs.working_changed.connect(self._working_changed)
+        self.message_bar.given_up.connect(editor.jobs.give_up)
         editor.tuning.progressed.connect(self._learning_changed)
         editor.parse_again_wanted.connect(self.files.faces.parse_again)
         self.learn_bar.cancelled.connect(editor.tuning.stop)
         self.files.batch.progressed.connect(self._batch_changed)
         self.batch_bar.cancelled.connect(self.files.batch.cancel)
         self.palette_panel.hidden_changed.connect(self._hide_classes)
+        self.palette_panel.hide_class(BACKGROUND)  # it is black: one would not see what is painted over
+        self.history_panel.snapshots.compared.connect(self._compare)
         self.files.recent_changed.connect(self._list_recent)
         self.photo_view.hovered.connect(self.status.show_pointer)
         self.result_view.hovered.connect(self.status.show_pointer)
@@ -243,6 +219,11 @@ class MainWindow(QMainWindow):
         self.result_view.set_image(self.editor.render.result_image)
         self.show_what_changes(self.actions_by_id["what_changes"].isChecked())
         self.status.show_outside()
+
+    @Slot()
+    def _working_changed(self) -> None:
+        job = self.editor.jobs.working
+        self.message_bar.tell_work("" if job is None else job.telling, can_give_up=job is not None and not job.promised)
 
     @Slot(object)
     def _learning_changed(self, progress: LearningProgress | None) -> None:
@@ -272,17 +253,22 @@ class MainWindow(QMainWindow):
     def _update_actions(self) -> None:
         editor, document, actions = self.editor, self.editor.document, self.actions_by_id
         has_document = document is not None
-        checked = {tool: editor.tool == tool for tool in TOOLS} | {
+        checked = {tool: editor.tool == tool for tool in TOOLS}
+        checked |= {f"layout_{name}": self.view_area.layout_name == name for name in LAYOUTS}
+        checked |= {
             "mirror": editor.mirror,
             "pressure": editor.pressure,
             "whole_face": editor.render.blend.whole_face,
             "detail": editor.render.blend.detail,
             "live": editor.render.live.enabled,
             "only_over": has_document and document.only_over is not None,
+            "photo_view": self.view_area.photo_shown,
+            "compare": self.result_view.split is not None,
         }
         enabled = dict.fromkeys(NEEDS_DOCUMENT, has_document)
         for command in ("style_from_photo", "style_from_colour"):
             enabled[command] = has_document and editor.part is not None
+        enabled["compare"] = self.view_area.layout_name != "over"
         enabled["own_style"] = has_document and editor.part in document.styles
         enabled["learn"] = has_document and editor.tuning.progress is None
         enabled["stop_learning"] = editor.tuning.progress is not None
@@ -305,11 +291,39 @@ class MainWindow(QMainWindow):
         for view in (self.photo_view, self.result_view):
             view.set_ring(ring, self.editor.brush)
 
+    @Slot(object)
+    def _compare(self, picture: QImage | None) -> None:
+        """Show another picture in the result's place, as C shows the photo; None: no more."""
+        self.result_view.before = self.photo_view.image if picture is None else picture
+        self.result_view.set_show_before(picture is not None)
+
+    @Slot()
+    def _show_axis(self) -> None:
+        """The mirrored brush shows its mirror and its other half."""
+        editor = self.editor
+        mirrored = editor.mirror and editor.tool in BRUSHES and editor.document is not None
+        for view in self.views:
+            view.set_axis(editor.document.width / 2 if mirrored else None)
+
     def show_photo_view(self, on: bool) -> None:
-        """Two views are larger than three; the photo is still behind C and the before-after slider."""
-        self._panels[0].setVisible(on)
-        self.actions_by_id["photo_view"].setChecked(on)
-        self._settings.setValue("photo_view", on)
+        """Without it the labels and the result may be larger; the photo is still behind C and the before-after line."""
+        self._arrange(self.view_area.layout_name, photo=on)
+
+    def set_layout(self, layout: str) -> None:
+        """Share the window out among the views in another way, one of ``LAYOUTS``."""
+        self._arrange(layout, photo=self.view_area.photo_shown or layout == "row")
+
+    def _arrange(self, layout: str, *, photo: bool) -> None:
+        over = layout == "over"
+        if over != (self.view_area.layout_name == "over"):
+            # The labels let more of a face shine through than of a photo; each has its own opacity.
+            self._opacities[not over] = self.opacity.value()
+            self.opacity.setValue(self._opacities[over])
+            self.result_view.set_split(None)  # its line cannot be dragged where one paints
+        self.view_area.arrange(layout, photo=photo)
+        self._settings.setValue("layout", layout)
+        self._settings.setValue("photo_view", photo)
+        self._update_actions()
 
     def show_confidence(self, document: Document, confidence: np.ndarray) -> None:
         """Where the parser was unsure of a document's photo, if that is still wanted."""

@@ -398,3 +398,24 @@ def test_edit_count_counts_what_was_ever_committed():
     document.undo()
     document.fill(0, 0, 2)
     assert document.edit_count == 2
+
+
+def test_the_history_is_gone_through_at_one_go():
+    document = document_of(a_face())
+    maps, boxes = [document.snapshot()], []
+    for x in (2, 8, 14):
+        stroke = document.begin_stroke(GLASSES if x != 8 else 14, diameter=3)
+        stroke.move_to(x, 5)
+        boxes.append(stroke.commit().box)
+        maps.append(document.snapshot())
+    assert document.go_to(1) == boxes[1].union(boxes[2])
+    assert np.array_equal(document.labels, maps[1])
+    assert document.go_to(1) is None
+    assert document.go_to(3) == boxes[1].union(boxes[2])
+    assert np.array_equal(document.labels, maps[3])
+    document.begin_stroke(14, diameter=3)
+    assert document.go_to(0) is None
+    document.stroke.abort()
+    assert document.history.complete
+    document.restore_history(History.restored(document.history.edits, position=3, complete=False))
+    assert not document.copy().history.complete

@@ -27,11 +27,12 @@ from maskedit.document.session import (
     save_session,
     write_recovery,
 )
+from maskedit.document.styles import THUMBNAIL, PartStyle
 from maskedit.errors import UserError
 from maskedit.imaging import Square
 
 HAIR = 13
-OPTIONAL = ("origin", "learned.safetensors", "styles.json")
+OPTIONAL = ("origin", "learned.safetensors", "styles.json", "snapshots.json", "snapshots.bin")
 ORIGIN = Origin(b"\xff\xd8 no photo, but nobody decodes it here", Square(31.5, -4.0, 99.25, -12.5))
 
 
@@ -519,3 +520,67 @@ def test_a_recovery_folder_that_cannot_be_made(document, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UserError, match="recovery"):
         write_recovery(tmp_path / "file" / "x", document)
+
+
+# Snapshots
+
+
+def test_snapshots_come_back(document, tmp_path):
+    style = PartStyle((60.0, 5.0, -3.0), None, "red", bytes(3 * THUMBNAIL**2))
+    document.reset_labels()
+    plain = document.take_snapshot("as parsed")
+    document.fill(3, 3, HAIR)
+    painted, labels = document.take_snapshot("hair"), document.snapshot()
+    document.set_styles({"hair": style}, name="Style")
+    document.reset_labels()
+    red = document.take_snapshot("red hair alone")
+    save_session(tmp_path / "s.maskedit", document)
+    document.mark_saved()
+    again = load_session(tmp_path / "s.maskedit")
+    assert [each.name for each in again.snapshots] == ["as parsed", "hair", "red hair alone"]
+    assert not again.is_modified
+    for each in (plain, painted, red):
+        assert document.snapshots[document.snapshots.index(each)] is each
+    again.show_snapshot(again.snapshots[1])
+    assert np.array_equal(again.labels, labels)
+    assert again.styles == {}
+    assert again.history.names[-1] == "Snapshot hair"
+    again.undo()
+    assert again.styles == {"hair": style}
+    again.show_snapshot(again.snapshots[0])
+    assert np.array_equal(again.labels, again.reference_labels)
+    again.show_snapshot(again.snapshots[2])
+    assert again.styles == {"hair": style}
+    # The photo's own labels are corrected: the snapshots show what they showed.
+    other = again.copy(reference_labels=labels)
+    other.show_snapshot(other.snapshots[2])
+    assert np.array_equal(other.labels, again.reference_labels)
+    again.snapshots = again.snapshots[1:]
+    assert again.is_modified
+
+
+@pytest.mark.parametrize(
+    ("entries", "data", "says"),
+    [
+        ("{}", b"", "the list of snapshots is wrong"),
+        (json.dumps([{"name": "a", "box": [0, 0, 0, 0]}] * 101), b"", "too long"),
+        ('[{"name": "a", "box": [0, 0, 1, 1], "count": 1, "new": 3}]', b"", "snapshot 1 is cut short"),
+        ('[{"name": "a", "box": [0, 0, 0, 0]}]', b"x", "longer than its snapshots"),
+        ('[{"name": 5}]', b"", "snapshot 1 is not an edit"),
+    ],
+)
+def test_wrong_snapshots(saved, entries, data, says):
+    with zipfile.ZipFile(saved, "a") as archive:
+        archive.writestr("snapshots.json", entries)
+        archive.writestr("snapshots.bin", data)
+    with pytest.raises(UserError, match=says):
+        load_session(saved)
+
+
+def test_there_are_no_more_snapshots_than_a_session_keeps(document, monkeypatch):
+    monkeypatch.setattr("maskedit.document.document.MAX_SNAPSHOTS", 2)
+    for name in "ab":
+        document.take_snapshot(name)
+    with pytest.raises(UserError, match="2 snapshots already"):
+        document.take_snapshot("c")
+    assert [each.name for each in document.snapshots] == ["a", "b"]

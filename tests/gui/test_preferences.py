@@ -76,6 +76,8 @@ def test_the_dialog_sets_what_it_shows_at_once(dialog):
     dialog.toggles["bar_text"].click()
     dialog.toggles["live"].click()
     dialog.autosave.setValue(300)
+    choose(dialog.layout_choice, dialog.layout_choice.findData("layout_over"))
+    assert window.view_area.layout_name == "over"
     preferences = window.preferences
     kept = {name: preferences[name] for name in ("theme", "colour_blind", "bar_text", "live", "autosave")}
     assert kept == {"theme": "dark", "colour_blind": True, "bar_text": True, "live": False, "autosave": 300}
@@ -90,6 +92,7 @@ def test_the_dialog_sets_what_it_shows_at_once(dialog):
     dialog._restore()
     assert {name: preferences[name] for name in kept} == {name: DEFAULTS[name] for name in kept}
     assert window.actions_by_id["live"].isChecked()
+    assert window.view_area.layout_name == "auto"
 
 
 def test_another_engine_draws_at_once_and_one_that_cannot_be_made_leaves_the_old_one(dialog):

@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QSlider
 
+from maskedit.gui.canvas.view_area import LAYOUTS
 from maskedit.gui.commands.handlers import Commands
 from maskedit.gui.commands.table import COMMANDS
 from maskedit.labels import LABELS, palette
@@ -295,34 +296,51 @@ def test_messages_lie_over_the_views(window):
     assert not window.message_bar.isVisible()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("size", [(1440, 760), (1100, 700)])
-def test_the_views_use_their_room(window, size):
-    window.resize(*size)
-    QTest.qWait(20)
-    assert window.width() == size[0]
-    for view in window.views:
-        rect = window.viewport.image_rect(view.view_size())
-        assert rect.width() >= view.width() - 10
-    assert window.canvas.width() > window.photo_view.width()
+def test_labels_and_result_have_one_size(window):
+    for layout in LAYOUTS:
+        window.set_layout(layout)
+        assert window.actions_by_id[f"layout_{layout}"].isChecked()
+        if layout != "over":
+            assert window.canvas.size() == window.result_view.size()
+            assert window.canvas.scale == window.result_view.scale == window.viewport.zoom
+    window.set_layout("row")
+    assert window.photo_view.scale == window.viewport.zoom
 
 
-def test_the_photo_view_can_give_its_room_away(window):
-    QTest.qWait(20)
+def test_the_layout_and_the_photo_view_are_remembered(window):
     zoom = window.viewport.zoom
     key(window, Qt.Key.Key_1, CTRL)
-    QTest.qWait(20)
     assert not window.photo_view.isVisible()
-    assert window.viewport.zoom > zoom * 1.1
+    key(window, Qt.Key.Key_5, CTRL)
+    assert window.viewport.zoom < 0.6 * zoom
     assert window._settings.value("photo_view", True, type=bool) is False
     window._settings.sync()
     again = type(window)(window.editor, QSettings("maskedit", "maskedit"))
     assert not again.actions_by_id["photo_view"].isChecked()
-    assert again.photo_view.parentWidget().isHidden()
-    key(window, Qt.Key.Key_1, CTRL)
-    QTest.qWait(20)
-    assert window.photo_view.isVisible()
-    assert window.viewport.zoom == pytest.approx(zoom, rel=0.02)
+    assert again.actions_by_id["layout_rows"].isChecked()
+    key(window, Qt.Key.Key_4, CTRL)
+    assert window.photo_view.isVisible()  # three in a row are three
+
+
+def test_the_labels_lie_over_the_result(window):
+    wide = window.canvas.width()
+    key(window, Qt.Key.Key_6, CTRL)
+    assert not window.result_view.isVisible()
+    assert window.canvas.width() > 1.8 * wide
+    assert window.canvas.opacity == 0.25
+    assert not window.actions_by_id["compare"].isEnabled()
+    window.opacity.setValue(0)
+    point = 128, 150
+    result, photo = (
+        picture[150, 128].astype(int) for picture in (window.editor.render.result, window.editor.document.photo)
+    )
+    assert np.abs(canvas_pixel(window, *point) - result).max() < 8
+    QTest.keyPress(window.canvas, Qt.Key.Key_C)
+    assert np.abs(canvas_pixel(window, *point) - photo).max() < 8
+    QTest.keyRelease(window.canvas, Qt.Key.Key_C)
+    window.set_layout("side")
+    assert window.canvas.opacity == 0.75
+    assert np.abs(canvas_pixel(window, *point) - result).max() > 40
 
 
 def test_geometry_comes_back(window, open_window, engine):

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Slot
-from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPainterPath, QPen, QPointingDevice, QTabletEvent
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPainterPath, QPen, QPointingDevice, QTabletEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from maskedit.document.history import Box
 from maskedit.gui.canvas.piece_frame import arrow_step, cursor_on, draw_frame
 from maskedit.gui.canvas.tools import Tools, whole
 from maskedit.gui.canvas.viewport import Viewport
-from maskedit.gui.canvas.views import ImageView, outline_path
+from maskedit.gui.canvas.views import ImageView, ResultView, outline_path
 from maskedit.gui.editor import BRUSHES, Editor
 from maskedit.gui.qimage import LabelImage, tint_image
 from maskedit.labels import NUM_LABELS, palette
 
 _SURE = 0.9
 """Probability from which the parser counts as sure of a label."""
+_OBEY_LOCKS = (*BRUSHES, "fill", "lasso")
 _HATCH = np.array([[255, 0, 200], [255, 255, 255]], np.uint8)
 """Magenta and white by turns: no class of either palette has the look of it."""
 
@@ -40,6 +41,7 @@ class LabelCanvas(ImageView):
         self.tools = Tools(editor)
         self._labels: LabelImage | None = None
         self._photo: QImage | None = None
+        self._result: ResultView | None = None
         self.opacity = 0.75
         self.labels_hidden = False
         self.hidden: frozenset[int] = frozenset()
@@ -62,6 +64,7 @@ class LabelCanvas(ImageView):
         editor.label_changed.connect(self._label_changed)
         editor.tool_changed.connect(self._tool_changed)
         editor.brush_changed.connect(self._refresh_ring)
+        editor.options_changed.connect(self._update_cursor)
         editor.history_changed.connect(self._gesture_ended)
 
     # What it shows ----------------------------------------------------------------------------------------------
@@ -72,6 +75,17 @@ class LabelCanvas(ImageView):
         document = self._editor.document
         self._labels = LabelImage(document.labels, self._colours())
         self._outlined = self._outline = self._doubt = None
+        self.update()
+
+    def lie_over(self, result: ResultView | None) -> None:
+        """Show the labels over what a result view shows, which is hidden itself; None: over the photo."""
+        if result is self._result:
+            return
+        if self._result is not None:
+            self._result.redrawn.disconnect(self.update)
+        self._result = result
+        if result is not None:
+            result.redrawn.connect(self.update)
         self.update()
 
     def set_isolated(self, on: bool) -> None:
@@ -103,7 +117,8 @@ class LabelCanvas(ImageView):
         alpha = np.full((NUM_LABELS, 1), 255, np.uint8)
         alpha[list(self.hidden)] = 0
         if self.isolated:
-            alpha[np.arange(NUM_LABELS) != self._editor.label] = 0
+            alpha[:] = 0
+            alpha[self._editor.label] = 255
         return np.concatenate([palette(colour_blind=self._editor.colour_blind), alpha], axis=1)
 
     @Slot(object)
@@ -125,23 +140,28 @@ class LabelCanvas(ImageView):
     @Slot()
     def _tool_changed(self) -> None:
         self._refresh_ring()
+        self._update_cursor()
         self.update()
 
     @Slot()
     def _gesture_ended(self) -> None:
         """The outline of the class under the cursor comes back without a move of the mouse; a frame goes."""
-        self._show_grip()
         self.update()
         document = self._editor.document
         if self._hovered_at is not None and document is not None and not self.tools.busy:
             self.outline_label(document.label_at(self._hovered_at.x(), self._hovered_at.y()))
+        self._update_cursor()
 
     def draw_content(self, painter: QPainter, rect: QRectF) -> None:
         if self._labels is None:
             super().draw_content(painter, rect)
             return
-        painter.drawImage(rect, self._photo)
-        if not self.labels_hidden:
+        result = self._result
+        if result is None or result.image is None:
+            painter.drawImage(rect, self._photo)
+        else:
+            result.draw_content(painter, rect)
+        if not self.labels_hidden and not (result is not None and result.show_before):
             painter.setOpacity(self.opacity)
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.scale < 1)
             painter.drawImage(rect, self._labels.image)
@@ -149,6 +169,7 @@ class LabelCanvas(ImageView):
             if self._doubt is not None:
                 painter.drawImage(rect, self._doubt)
         self._draw_outline(painter, rect)
+        self._draw_axis(painter, rect)
         self._draw_lasso(painter)
         self._draw_piece(painter)
 
@@ -163,6 +184,15 @@ class LabelCanvas(ImageView):
         if self._outline is None or self.labels_hidden:
             return
         self.draw_outline(painter, rect, self._outline, self._labels.image.width())
+
+    def _draw_axis(self, painter: QPainter, rect: QRectF) -> None:
+        """Where the mirrored brush has its mirror."""
+        if self.axis is None:
+            return
+        x = self.viewport.to_view(QPointF(self.axis, 0), self.view_size()).x()
+        for pen in (QPen(QColor(0, 0, 0, 110), 3.0), QPen(QColor(255, 255, 255, 210), 1.0, Qt.PenStyle.DashLine)):
+            painter.setPen(pen)
+            painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom()))
 
     def _draw_lasso(self, painter: QPainter) -> None:
         points = [self.viewport.to_view(QPointF(*point), self.view_size()) for point in self.tools.lasso]
@@ -216,20 +246,30 @@ class LabelCanvas(ImageView):
         point = self._hovered_at = self.to_image(position)
         self._show_ring(point)
         self._update_lasso()
-        self._show_grip()
         if not self.tools.busy and self._editor.document is not None:
             self.outline_label(self._editor.document.label_at(point.x(), point.y()))
+        self._update_cursor()
         self.hovered.emit(point)
 
-    def _show_grip(self) -> None:
-        """The cursor says what a press would do to the piece under it."""
+    @Slot()
+    def _update_cursor(self) -> None:
+        """The cursor says what a press would do to the piece under it, and where a tool may not paint."""
         pieces, point, cursor = self.tools.pieces, self._hovered_at, Qt.CursorShape.CrossCursor
         pieces.pixel = 1 / self.scale
         if pieces.floating is not None and point is not None:
             cursor = cursor_on(pieces.held or pieces.grip_at((point.x(), point.y())), pieces.floating.placement)
+        elif self.tools.busy:
+            return  # what it was at the press
+        elif self._is_barred():
+            cursor = Qt.CursorShape.ForbiddenCursor
         if cursor != self.resting_cursor:
             self.resting_cursor = cursor
             self.show_cursor()
+
+    def _is_barred(self) -> bool:
+        """Whether the tool would paint over the class under the cursor, which is protected."""
+        under = self.label_under_cursor()
+        return under is not None and self._editor.tool in _OBEY_LOCKS and self._editor.document.is_protected(under)
 
     def abort(self) -> None:
         """Put back what the gesture in progress did."""

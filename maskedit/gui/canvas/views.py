@@ -15,6 +15,7 @@ from maskedit.gui.qimage import tint_image
 SURROUND = QColor(38, 38, 42)
 """A neutral dark ground in light and dark themes alike: colours are judged against it."""
 WHEEL_STEP = 1.2
+_FRAME = QColor(150, 150, 156)
 _UNTOUCHED = np.array([48, 48, 52], np.uint8)
 """Laid over what an edit leaves as it is: dims it and takes its colours away."""
 
@@ -47,12 +48,15 @@ class ImageView(QWidget):
         self.image: QImage | None = None
         self.empty_text = ""
         self._ring: tuple[QPointF, float] | None = None
+        self._partner: tuple[QPointF, float] | None = None
+        self.axis: float | None = None
+        """The column about which the brush is mirrored, in image pixels; None: it is not."""
+        self._framed = False
         self._pan_from: QPointF | None = None
         self.space_held = False
         self.resting_cursor = Qt.CursorShape.ArrowCursor
         self.setAccessibleName(name)
         self.setMouseTracking(True)
-        self.setMinimumSize(160, 160)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         viewport.changed.connect(self.update)
@@ -62,6 +66,11 @@ class ImageView(QWidget):
     def set_image(self, image: QImage | None) -> None:
         """Show another image of the document's size."""
         self.image = image
+        self.update()
+
+    def set_framed(self, on: bool) -> None:
+        """Draw a frame: the view lies on another one."""
+        self._framed = on
         self.update()
 
     def view_size(self) -> QSizeF:
@@ -79,11 +88,23 @@ class ImageView(QWidget):
         return QRectF(first, last).toAlignedRect().adjusted(-2, -2, 2, 2)
 
     def set_ring(self, centre: QPointF | None, diameter: float = 0.0) -> None:
-        """Draw the brush at an image point, in its true size; None hides it."""
-        before, self._ring = self._ring, None if centre is None else (centre, diameter)
-        for ring in (before, self._ring):
+        """Draw the brush at an image point, in its true size, and its mirror image if it has one; None hides both."""
+        before = self._ring, self._partner
+        self._ring = self._partner = None
+        if centre is not None:
+            self._ring = centre, diameter
+            if self.axis is not None:
+                self._partner = QPointF(2 * self.axis - centre.x(), centre.y()), diameter
+        for ring in (*before, self._ring, self._partner):
             if ring is not None:
                 self.update(self._ring_rect(ring).toAlignedRect().adjusted(-3, -3, 3, 3))
+
+    def set_axis(self, axis: float | None) -> None:
+        """Show the brush's mirror image about a column of the image, too; None: no more."""
+        if axis != self.axis:
+            self.axis = axis
+            self.set_ring(*self._ring or (None,))
+            self.update()
 
     def _ring_rect(self, ring: tuple[QPointF, float]) -> QRectF:
         centre = self.viewport.to_view(ring[0], self.view_size())
@@ -113,15 +134,15 @@ class ImageView(QWidget):
         painter.restore()
 
     def _draw_ring(self, painter: QPainter) -> None:
-        if self._ring is None:
-            return
-        rect = self._ring_rect(self._ring)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        # White on black, so that it is seen on every ground.
-        for colour, width in ((Qt.GlobalColor.black, 3.0), (Qt.GlobalColor.white, 1.2)):
-            painter.setPen(QPen(colour, width))
-            painter.drawEllipse(rect)
+        for ring, style in ((self._partner, Qt.PenStyle.DotLine), (self._ring, Qt.PenStyle.SolidLine)):
+            if ring is not None:
+                rect = self._ring_rect(ring)
+                # White on black, so that it is seen on every ground.
+                for pen in (QPen(Qt.GlobalColor.black, 3.0), QPen(Qt.GlobalColor.white, 1.2, style)):
+                    painter.setPen(pen)
+                    painter.drawEllipse(rect)
 
     # Pointer ----------------------------------------------------------------------------------------------------
 
@@ -156,6 +177,11 @@ class ImageView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.scale < 3)
         self.draw_content(painter, self.viewport.image_rect(self.view_size()))
         self._draw_ring(painter)
+        if self._framed:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(_FRAME, 1))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
 
     def wheelEvent(self, event) -> None:
         # A wheel sends whole notches, a trackpad many small parts of one: fractions of a step lose none of them.
@@ -185,7 +211,12 @@ class ImageView(QWidget):
 
 
 class ResultView(ImageView):
-    """The render; a line splits it into before and after, and ``show_before`` shows the photo alone."""
+    """The render; a line splits it into before and after, and ``show_before`` shows the photo alone.
+
+    ``redrawn`` tells that it shows something else.
+    """
+
+    redrawn = Signal()
 
     def __init__(self, viewport: Viewport, name: str, parent: QWidget | None = None):
         super().__init__(viewport, name, parent)
@@ -198,21 +229,29 @@ class ResultView(ImageView):
         self._dragging = False
         self._overlay: tuple[QImage, QPainterPath] | None = None
 
+    def set_image(self, image: QImage | None) -> None:
+        super().set_image(image)
+        self.redrawn.emit()
+
+    def _redraw(self) -> None:
+        self.update()
+        self.redrawn.emit()
+
     def set_overlay(self, alpha: np.ndarray | None) -> None:
         """Show what will change, (S, S) float32 0..1: the rest is dimmed and loses colour; None dims nothing."""
         self._overlay = None
         if alpha is not None:
             # Below half a grey level nothing is seen to change.
             self._overlay = tint_image(0.65 * (1 - alpha), _UNTOUCHED), outline_path(alpha > 1 / 512)
-        self.update()
+        self._redraw()
 
     def set_split(self, split: float | None) -> None:
         self.split = None if split is None else min(max(split, 0.0), 1.0)
-        self.update()
+        self._redraw()
 
     def set_show_before(self, on: bool) -> None:
         self.show_before = on
-        self.update()
+        self._redraw()
 
     def draw_content(self, painter: QPainter, rect: QRectF) -> None:
         if self.show_before and self.before is not None:
@@ -227,7 +266,7 @@ class ResultView(ImageView):
             return
         line = self._line(rect)
         painter.save()
-        painter.setClipRect(QRectF(0, 0, line, self.height()), Qt.ClipOperation.IntersectClip)
+        painter.setClipRect(QRectF(rect.topLeft(), QPointF(line, rect.bottom())), Qt.ClipOperation.IntersectClip)
         painter.drawImage(rect, self.before)
         painter.restore()
         for colour, width in ((Qt.GlobalColor.black, 3.0), (Qt.GlobalColor.white, 1.2)):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QApplication
 
 from maskedit.document.reshape import RESHAPES, reshape
+from maskedit.gui.canvas.view_area import LAYOUTS
 from maskedit.gui.commands.bug_report import bug_report
 from maskedit.gui.commands.table import COMMANDS
 from maskedit.gui.dialogs.command_search import Choice
@@ -43,15 +44,20 @@ class Commands:
             "quit": window.close,
             "undo": self._unless_aborting(editor.undo),
             "redo": self._unless_aborting(editor.redo),
+            "snapshot": self._first_aborting(window.history_panel.snapshots.take),
+            "history": lambda: window.side_tabs.show_or_leave("History"),
             "reset": self._first_aborting(lambda: editor.edited(editor.document.reset_labels())),
             "adopt": self._first_aborting(files.adopt_labels),
             "parse_photo": self._first_aborting(files.parse_photo),
-            "abort": self._unless_aborting(window.message_bar.hide),
+            "morph": self._first_aborting(window.shape_panel.ask_face),
+            "vary": self._first_aborting(window.shape_panel.shaping.vary),
+            "clean_up": self._first_aborting(window.shape_panel.shaping.clean_up),
+            "abort": self._unless_aborting(window.message_bar.dismiss),
             "paste": self._first_aborting(files.paste),
             "preferences": self._first_aborting(self._ask_preferences),
             **{tool: self._tool(tool) for tool in TOOLS},
             "save_piece": window.shelf.save,
-            "pieces": window.show_pieces,
+            "pieces": lambda: window.side_tabs.show_or_leave("Pieces"),
             "flip_piece": self._canvas.tools.pieces.flip,
             "smaller": lambda: self._step_brush(-1),
             "larger": lambda: self._step_brush(1),
@@ -69,11 +75,13 @@ class Commands:
             "style_from_colour": self._first_aborting(files.others.from_colour),
             "own_style": self._first_aborting(files.others.own),
             "colour_blind": self._preference("colour_blind"),
+            "shape": lambda: window.side_tabs.show_or_leave("Shape"),
             "fit": view.fit,
             "actual_size": lambda: view.set_zoom(1 / window.devicePixelRatioF()),
             "zoom_in": lambda: view.set_zoom(view.zoom * 1.25),
             "zoom_out": lambda: view.set_zoom(view.zoom / 1.25),
             "photo_view": window.show_photo_view,
+            **{f"layout_{layout}": self._layout(layout) for layout in LAYOUTS},
             "hide_labels": self._canvas.hide_labels,
             "confidence": self._show_confidence,
             "what_changes": window.show_what_changes,
@@ -136,6 +144,9 @@ class Commands:
     def _ask_preferences(self) -> None:
         window = self._window
         window.dialogs.ask_preferences(window.preferences, window.actions_by_id, window.weights)
+
+    def _layout(self, layout: str) -> Callable[[], None]:
+        return lambda: self._window.set_layout(layout)
 
     def _reshape(self, how: str) -> Callable[[], None]:
         """The chosen class, and with the mirrored brush its partner on the other side of the face."""

@@ -82,8 +82,9 @@ class Dialogs:
         """``"save"``, ``"discard"`` or ``"cancel"`` for a document with unsaved edits."""
         box = self._box("Unsaved changes", f"{name} has changes that are not saved.")
         box.setIcon(QMessageBox.Icon.Warning)
-        buttons = QMessageBox.StandardButton
-        save, discard, cancel = (box.addButton(each) for each in (buttons.Save, buttons.Discard, buttons.Cancel))
+        save = box.addButton("&Save", QMessageBox.ButtonRole.AcceptRole)
+        discard = box.addButton("&Discard", QMessageBox.ButtonRole.DestructiveRole)
+        cancel = box.addButton("&Cancel", QMessageBox.ButtonRole.RejectRole)
         clicked = _clicked(box, default=save, refuse=cancel)
         return "save" if clicked is save else "discard" if clicked is discard else "cancel"
 

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from maskedit.gui.commands.table import COMMANDS
 from maskedit.gui.preferences import DEFAULTS, Preferences
 from maskedit.gui.theme import SCHEMES
 from maskedit.render.modes import ENGINES
@@ -33,6 +34,7 @@ _ENGINES = {
     "graph": "CUDA graph (NVIDIA GPU)",
     "compiled": "CUDA graph, compiled (NVIDIA GPU)",
 }
+_LAYOUTS = {command.id: command.text for command in COMMANDS if command.group == "layout"}
 _PALETTES = ("Published colours", "Colour-blind palette")
 _TOGGLES = {"bar_text": "Text beside the icons of the tool bar", "live": "Live preview: render while you paint"}
 
@@ -59,6 +61,9 @@ class PreferencesDialog(QDialog):
         self.theme.addItems([scheme.capitalize() for scheme in SCHEMES])
         self.palette_choice = QComboBox()
         self.palette_choice.addItems(_PALETTES)
+        self.layout_choice = QComboBox()
+        for command, text in _LAYOUTS.items():
+            self.layout_choice.addItem(text, command)
         self.toggles = {name: QCheckBox(text) for name, text in _TOGGLES.items()}
         self.engine = QComboBox()
         for engine in ENGINES:
@@ -72,6 +77,7 @@ class PreferencesDialog(QDialog):
         weights.changed.connect(self._show)
         self.theme.activated.connect(self._theme_chosen)
         self.palette_choice.activated.connect(lambda row: self._toggle("colour_blind", bool(row)))
+        self.layout_choice.activated.connect(lambda _: self._toggle(self.layout_choice.currentData(), True))
         for name, box in self.toggles.items():
             box.clicked.connect(lambda on, name=name: self._toggle(name, on))
         self.engine.activated.connect(lambda _: self._choose_engine(self.engine.currentData()))
@@ -83,6 +89,7 @@ class PreferencesDialog(QDialog):
         form.setVerticalSpacing(8)
         form.addRow("&Theme", self.theme)
         form.addRow("Class &palette", self.palette_choice)
+        form.addRow("&Layout", self.layout_choice)
         form.addRow("", self.toggles["bar_text"])
         form.addRow("&Engine", self.engine)
         form.addRow("", self.toggles["live"])
@@ -107,6 +114,9 @@ class PreferencesDialog(QDialog):
         theme = self._preferences["theme"]
         self.theme.setCurrentIndex(list(SCHEMES).index(theme) if theme in SCHEMES else 0)
         self.palette_choice.setCurrentIndex(int(self._actions["colour_blind"].isChecked()))
+        for row, command in enumerate(_LAYOUTS):
+            if self._actions[command].isChecked():
+                self.layout_choice.setCurrentIndex(row)
         for name, box in self.toggles.items():
             box.setChecked(self._actions[name].isChecked())
         self.engine.setCurrentIndex(self.engine.findData(self._weights.engine))
@@ -134,5 +144,6 @@ class PreferencesDialog(QDialog):
             self._preferences[name] = DEFAULTS[name]
         for command in ("colour_blind", *self.toggles):
             self._toggle(command, DEFAULTS[command])
+        self._toggle(next(iter(_LAYOUTS)), True)
         self._choose_engine(DEFAULTS["engine"])
         self._show()

@@ -34,9 +34,9 @@ class RecoverDialog(QDialog):
 
         self.buttons = QDialogButtonBox()
         role = QDialogButtonBox.ButtonRole
-        self.open_button = self.buttons.addButton("Open", role.AcceptRole)
-        self.discard_button = self.buttons.addButton("Throw away", role.DestructiveRole)
-        self.later_button = self.buttons.addButton("Later", role.RejectRole)
+        self.open_button = self.buttons.addButton("&Open", role.AcceptRole)
+        self.discard_button = self.buttons.addButton("&Throw away", role.DestructiveRole)
+        self.later_button = self.buttons.addButton("&Later", role.RejectRole)
         self.open_button.setDefault(True)
         self.discard_button.setAutoDefault(False)
         column = QVBoxLayout(self)

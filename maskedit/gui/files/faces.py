@@ -41,7 +41,6 @@ class Faces(QObject):
         """
         self._asked += 1
         asked = self._asked
-        self._editor.tell(Level.INFO, f"Looking for faces in {photo.name}…")
 
         def find(services: Services) -> list[Square]:
             def given_up() -> bool:
@@ -54,11 +53,16 @@ class Faces(QObject):
                 return
             square, by_hand = self._chosen(photo, squares)
             if square is None:
-                self._editor.tell(Level.INFO, f"{photo.name} was not opened.")
+                self._tell_not_opened(photo)
             else:
                 self._parse(photo, square, then, by_hand=by_hand)
 
-        self._editor.jobs.run(find, found)
+        telling = f"Looking for faces in {photo.name}…"
+        self._editor.jobs.run(find, found, telling=telling, given_up=lambda: self._tell_not_opened(photo))
+
+    def _tell_not_opened(self, photo: SourcePhoto) -> None:
+        self._forget()
+        self._editor.tell(Level.INFO, f"{photo.name} was not opened.")
 
     def _chosen(self, photo: SourcePhoto, squares: list[Square]) -> tuple[Square | None, bool]:
         """The one face there is, the one the person picks, or the square that the person places; whether the last."""
@@ -101,7 +105,12 @@ class Faces(QObject):
                     document.mark_unsaved()  # a hand has placed it
                 then(document)
 
-        self._editor.jobs.run(lambda services: parsed_document(photo, square, services.finder.parser), parsed)
+        self._editor.jobs.run(
+            lambda services: parsed_document(photo, square, services.finder.parser),
+            parsed,
+            telling=f"Drawing the label map of {photo.name}…",
+            given_up=lambda: self._tell_not_opened(photo),
+        )
 
     def parse(self, document: Document, then: Callable[[np.ndarray], None]) -> None:
         """The label map that the parser sees in the open document's photo, (S, S) uint8, goes to ``then``."""
@@ -111,7 +120,8 @@ class Faces(QObject):
             if document is self._editor.document:
                 then(labels)
 
-        self._editor.jobs.run(lambda services: services.finder.parser.parse(photo), parsed)
+        telling = "Drawing the label map anew…"
+        self._editor.jobs.run(lambda services: services.finder.parser.parse(photo), parsed, telling=telling)
 
     def confidence(self, document: Document, then: Callable[[np.ndarray], None], otherwise: Callable[[], None]) -> None:
         """How sure the parser is of each pixel of a document's photo, (S, S) uint8, goes to ``then``."""
@@ -122,7 +132,11 @@ class Faces(QObject):
             otherwise()
 
         self._editor.jobs.run(
-            lambda services: services.finder.parser.parse_with_confidence(photo).confidence, then, failed
+            lambda services: services.finder.parser.parse_with_confidence(photo).confidence,
+            then,
+            failed,
+            telling="Looking where the parser was unsure…",
+            given_up=otherwise,
         )
 
     def parse_again(self, points: Sequence[tuple[float, float]]) -> None:
@@ -153,4 +167,4 @@ class Faces(QObject):
             if box is None:
                 self._editor.tell(Level.INFO, "The parser sees there what is painted already.")
 
-        self._editor.jobs.run(parse, parsed)
+        self._editor.jobs.run(parse, parsed, telling="Looking closer at that region…")

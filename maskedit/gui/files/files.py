@@ -322,7 +322,7 @@ class Files(QObject):
             self._editor.tell(Level.INFO, f"Exported {path.name}.")
 
         if export.kind in WHOLE_KINDS:  # not here: a large one takes seconds
-            self._editor.jobs.run(work, written, promised=True)
+            self._editor.jobs.run(work, written, promised=True, telling=f"Writing {path.name}…")
         elif self.guarded(work):
             written()
 

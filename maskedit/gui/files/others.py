@@ -16,7 +16,6 @@ from maskedit.gui.dialogs.dialogs import PHOTOS, Dialogs
 from maskedit.gui.dialogs.source import Taken
 from maskedit.gui.editor import Editor
 from maskedit.gui.files.faces import Faces
-from maskedit.gui.rendering.messages import RenderRequest
 from maskedit.gui.states import Level
 from maskedit.opening.documents import bundled_document
 from maskedit.opening.files import FoundLabels, inspect_source
@@ -57,9 +56,13 @@ class Others(QObject):
 
     def ask(self) -> None:
         """Ask for a file with another face, and what to take of it."""
+        self.ask_face(self.take)
+
+    def ask_face(self, then: Callable[[OtherFace], None]) -> None:
+        """Ask for a file with another face, which goes to ``then``."""
         path = self._dialogs.ask_open("Label map or photo of another face", self._folder(), PHOTOS)
         if path is not None:
-            self.take_file(path)
+            self._face_in(path, then)
 
     def take_file(self, path: Path) -> None:
         """Labels and styles from a label map file, a session, or a photo, which is parsed if need be."""
@@ -67,9 +70,13 @@ class Others(QObject):
 
     def take_bundled(self, name: str) -> None:
         """Like `take_file`, from one of the portraits that come with maskedit."""
+        self.bundled_face(name, self.take)
+
+    def bundled_face(self, name: str, then: Callable[[OtherFace], None]) -> None:
+        """One of the portraits that come with maskedit goes to ``then``."""
         document = self._editor.document
         if document is not None:
-            self._guarded(lambda: self.take(OtherFace.of_document(bundled_document(name), name, document.width)))
+            self._guarded(lambda: then(OtherFace.of_document(bundled_document(name), name, document.width)))
 
     def take(self, face: OtherFace) -> None:
         """Ask which classes of a face to take, their shape, style or both, and take them as one edit."""
@@ -89,21 +96,7 @@ class Others(QObject):
         self, labels: np.ndarray, styles: Styles, then: Callable[[QImage], None], otherwise: Callable[[str], None]
     ) -> None:
         """Have the render thread draw the open document with other labels and styles, for a dialog."""
-        document, labels = self._editor.document, labels.copy()
-        labels.setflags(write=False)
-        request = RenderRequest(
-            sequence=0,
-            revision=document.revision,
-            photo=document.photo,
-            reference_labels=document.reference_labels,
-            labels=labels,
-            blend=self._editor.render.blend,
-            face_weights=document.face_weights,
-            styles=styles,
-        )
-        self._editor.jobs.run(
-            lambda services: services.rendered_apart(request).image, then, otherwise, asked_by_dialog=True
-        )
+        self._editor.draw(labels, styles, then, otherwise, asked_by_dialog=True)
 
     # Style of the chosen class ----------------------------------------------------------------------------------
 

@@ -48,6 +48,9 @@ class PalettePanel(QWidget):
             self._eyes.append(eye)
             self._locks.append(lock)
         grid.setColumnStretch(0, 1)
+        for row in range(len(LABELS)):
+            grid.setRowStretch(row, 20)
+        grid.setRowStretch(len(LABELS), 1)  # in a tall window they stay together
         editor.label_changed.connect(self._mark)
         editor.document_changed.connect(self._take_locks)
         editor.document_changed.connect(self._show_styles)
@@ -70,6 +73,10 @@ class PalettePanel(QWidget):
     def set_colour_blind(self, on: bool) -> None:
         self._colour_blind = on
         self.refresh()
+
+    def hide_class(self, label: int) -> None:
+        """Shut the eye of a class."""
+        self._eyes[label].setChecked(True)
 
     def refresh(self) -> None:
         """Colours and icons anew: after a change of palette or theme."""

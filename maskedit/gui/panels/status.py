@@ -19,6 +19,7 @@ _PARTS = {
     "preview": "State of the preview",
 }
 LOADING = "The face appears here once the network has loaded."
+DRAWING = "The face is being drawn."
 FAILED = "The render failed. Painting goes on; F5 tries again."
 NOT_LOADED = "The network could not be loaded. Painting goes on; F5 tries again."
 
@@ -53,7 +54,7 @@ def engine_text(editor: Editor) -> str:
 def absence_text(editor: Editor) -> str:
     """What stands in the place of the result while there is none."""
     if editor.preview_state is not PreviewState.FAILED:
-        return LOADING
+        return LOADING if editor.render.engine_state is EngineState.STARTING else DRAWING
     return NOT_LOADED if editor.render.engine_state is EngineState.MISSING else FAILED
 
 

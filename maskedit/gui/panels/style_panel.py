@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtGui import QPixmap, QWheelEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QWidget
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from maskedit.document.styles import THUMBNAIL, PartStyle
 from maskedit.gui.editor import Editor
+from maskedit.gui.panels.quiet_slider import QuietSlider
 from maskedit.gui.qimage import photo_image
 
 _PAUSE = 700
@@ -49,11 +50,7 @@ class StylePanel(QWidget):
         self.title = QLabel()
         self.title.setTextFormat(Qt.TextFormat.PlainText)  # a photo's name is no HTML
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.strength = _StrengthSlider(Qt.Orientation.Horizontal)
-        self.strength.setRange(0, 100)
-        self.strength.setSingleStep(5)
-        # Tab reaches it, a click does not: the keys stay with the canvas.
-        self.strength.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.strength = QuietSlider(0, 100)
         self.strength.setAccessibleName("Strength of the style")
         self.strength.setToolTip("How far the colours move to those of the style")
         self._held: str | None = None
@@ -114,9 +111,7 @@ class StylePanel(QWidget):
         self.title.setToolTip(plain_tip(text))
         self.strength.setEnabled(style is not None)
         if not self.strength.isSliderDown() and self._trying is None:
-            self.strength.blockSignals(True)
-            self.strength.setValue(0 if style is None else round(100 * style.strength))
-            self.strength.blockSignals(False)
+            self.strength.show_value(0 if style is None else round(100 * style.strength))
         usable = part is not None and self._editor.document is not None
         self.buttons["style_from_photo"].setEnabled(usable)
         self.buttons["style_from_colour"].setEnabled(usable)
@@ -164,13 +159,3 @@ class StylePanel(QWidget):
         else:
             style = replace(style, strength=percent / 100)
             self._editor.set_style(part, style, name=f"Style of {part} {percent} %")
-
-
-class _StrengthSlider(QSlider):
-    """A wheel that only passes over it changes nothing."""
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()

@@ -28,6 +28,9 @@ class JobRunner(QObject):
     promise_ended = Signal(str)
     """A file that somebody was promised is written; or why it is not, where the text is not empty."""
 
+    working_changed = Signal()
+    """`working` is another."""
+
     def __init__(
         self, thread: RenderThread, busy: Callable[[], bool], tell: Callable[[Level, str], None], parent: QObject
     ):
@@ -35,6 +38,7 @@ class JobRunner(QObject):
         self._thread, self._busy, self._tell = thread, busy, tell
         self.promised = 0
         """How many files are still to be written that somebody was promised."""
+        self._told: list[Job] = []
         thread.worker.job_done.connect(self._job_done)
         thread.worker.job_failed.connect(self._job_failed)
 
@@ -46,12 +50,34 @@ class JobRunner(QObject):
         *,
         asked_by_dialog: bool = False,
         promised: bool = False,
+        telling: str = "",
+        given_up: Callable[[], None] | None = None,
     ) -> None:
         """Have ``work`` done; see `Job`. A failure nobody wants to hear of becomes a message."""
         self.promised += promised
         otherwise = otherwise or partial(self._tell, Level.ERROR)
-        self._thread.jobs.put(Job(work, then, otherwise, asked_by_dialog, promised))
+        job = Job(work, then, otherwise, asked_by_dialog, promised, telling, given_up)
+        self._thread.jobs.put(job)
         self._thread.wake.emit()
+        if telling:
+            self._told.append(job)
+            self.working_changed.emit()
+
+    @property
+    def working(self) -> Job | None:
+        """The newest job under way that there is something to tell of."""
+        return self._told[-1] if self._told else None
+
+    @Slot()
+    def give_up(self) -> None:
+        """The person does not want the job that is told of any more; a promised one is done all the same."""
+        job = self.working
+        if job is not None and not job.promised:
+            self._thread.jobs.drop(job)
+            self._told.remove(job)
+            if job.given_up is not None:
+                job.given_up()
+            self.working_changed.emit()
 
     @Slot(object, object)
     def _job_done(self, job: Job, result: object) -> None:
@@ -62,9 +88,14 @@ class JobRunner(QObject):
         self._deliver(job, partial(job.otherwise, reason), failed=reason)
 
     def _deliver(self, job: Job, hand_over: Callable[[], None], *, failed: str = "") -> None:
+        if job.telling and job not in self._told:
+            return  # given up
         if self._busy() and not job.asked_by_dialog:
             QTimer.singleShot(_PATIENCE, self, lambda: self._deliver(job, hand_over, failed=failed))
             return
+        if job.telling:
+            self._told.remove(job)  # before it is handed over: what comes next may have something to tell itself
+            self.working_changed.emit()
         hand_over()
         if job.promised:
             self.promised -= 1

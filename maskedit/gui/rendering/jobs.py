@@ -27,6 +27,11 @@ class Services(Protocol):
         """The face finder, with its parser; made when it is first asked for."""
         ...
 
+    @property
+    def label_space(self) -> Any:
+        """What a network knows of label maps, a `LabelSpace`; made likewise."""
+        ...
+
     def exchange_renderer(self, make: Callable[[], FaceRenderer]) -> None:
         """Render with what ``make`` makes from now on; where it raises, the renderer that there is stays."""
         ...
@@ -62,6 +67,10 @@ class Job:
     """Whether it is delivered although a dialog is open: to that dialog."""
     promised: bool = False
     """Whether it is done even when the editor closes meanwhile: a file that somebody has been promised."""
+    telling: str = ""
+    """What the person reads until it is done; empty for what takes no time to speak of."""
+    given_up: Callable[[], None] | None = None
+    """Called in the GUI thread when the person does not want it any more; neither of the two above is called then."""
 
 
 class JobQueue:
@@ -83,6 +92,11 @@ class JobQueue:
     def take(self) -> Job | None:
         with self._lock:
             return self._jobs.popleft() if self._jobs else None
+
+    def drop(self, job: Job) -> None:
+        """Take one out wherever it waits; one that is under way goes on."""
+        with self._lock:
+            self._jobs = deque(other for other in self._jobs if other is not job)
 
     def keep_promised(self) -> None:
         """Drop what nobody has been promised."""

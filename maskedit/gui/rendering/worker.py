@@ -66,6 +66,9 @@ class RenderWorker(QObject):
         self._make_renderer, self._make_finder = make_renderer, make_finder
         self._renderer: EditRenderer | None = None
         self._finder: Any = None
+        self.make_label_space: Callable[[], Any] = shipped_label_space
+        """Makes a `maskedit.models.label_space.LabelSpace`, likewise when a job first asks for it."""
+        self._label_space: Any = None
         self._learning: Learning | None = None
         self._learned_face: tuple[np.ndarray, np.ndarray] | None = None
         """The photo that is being learned, and its own label map."""
@@ -137,6 +140,13 @@ class RenderWorker(QObject):
         if self._finder is None:
             self._finder = self._make_finder()
         return self._finder
+
+    @property
+    def label_space(self) -> Any:
+        """What a network knows of label maps."""
+        if self._label_space is None:
+            self._label_space = self.make_label_space()
+        return self._label_space
 
     def _run(self, job: Job) -> None:
         try:
@@ -258,7 +268,8 @@ class RenderWorker(QObject):
             else:
                 if learning.done % SHOW_EVERY == 0:
                     learning.show()
-                    self._glimpse()
+                    if self._mailbox.waiting is None:  # else it would be a picture of labels that are no more
+                        self._glimpse()
                 self._tell_progress()
         except Exception as error:
             logger.exception("Learning a face failed.")
@@ -307,3 +318,10 @@ def shipped_finder(device: str, precision: str) -> Any:
     from maskedit.face.parser import FaceParser
 
     return FaceFinder(FaceParser(device=device, precision=precision))
+
+
+def shipped_label_space() -> Any:
+    """Load the shipped MaskVAE, likewise."""
+    from maskedit.models.label_space import LabelSpace
+
+    return LabelSpace()

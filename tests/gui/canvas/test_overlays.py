@@ -167,3 +167,24 @@ def test_another_document_forgets_the_confidence(window, unsure):
     window.canvas.set_confidence(unsure)
     window.canvas.set_photo(photo_image(window.editor.document.photo))
     assert (pixels(window.canvas) == before).all()
+
+
+def test_the_background_lets_the_photo_through_until_its_eye_is_opened(window):
+    canvas, document = window.canvas, window.editor.document
+
+    def shown() -> np.ndarray:
+        """What the canvas shows in the upper left corner, as a mean colour."""
+        rect, scale = canvas.viewport.image_rect(canvas.view_size()), canvas.scale
+        x, y = round(rect.left() + 4 * scale), round(rect.top() + 4 * scale)
+        return pixels(canvas)[y : y + 20, x : x + 20].mean(axis=(0, 1))
+
+    assert (document.labels[:20, :20] == 0).all()
+    photo = document.photo[4:14, 4:14].mean(axis=(0, 1))
+    window.opacity.setValue(100)
+    assert abs(shown() - photo).max() < 12
+    window.palette_panel._eyes[0].click()
+    assert shown().max() < 3
+    window.palette_panel._eyes[0].click()
+    window.editor.set_label(0)
+    window.actions_by_id["isolate"].trigger()
+    assert shown().max() < 3

@@ -7,7 +7,8 @@ from PySide6.QtGui import QInputDevice, QPointingDevice, QTabletEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from maskedit.labels import BY_NAME, MIRROR
+from maskedit.gui.qimage import image_photo
+from maskedit.labels import BY_NAME, LABELS, MIRROR
 from tests.gui.harness import ALT, CTRL, LEFT, MIDDLE, NONE, RIGHT, SHIFT, SIDE, at, click, disc, drag, key, wheel
 
 HAIR, SKIN, HAT = BY_NAME["hair"].id, BY_NAME["skin"].id, BY_NAME["hat"].id
@@ -267,6 +268,27 @@ def test_the_mirrored_brush(window, editor, document):
     assert document.label_at(SIDE - 41, 220) == partner
 
 
+def test_the_mirrored_brush_shows_its_axis_and_its_other_half(window):
+    def shown():
+        return image_photo(window.canvas.grab().toImage()).astype(int)
+
+    QTest.mouseMove(window.canvas, at(window, 40, 220))
+    before = shown()
+    key(window, Qt.Key.Key_M)
+    changed = np.argwhere(np.abs(shown() - before).max(axis=2) > 40)
+    axis, partner = at(window, SIDE / 2, 30), at(window, SIDE - 40, 220)
+    assert (np.abs(changed - (axis.y(), axis.x())).max(axis=1) <= 3).any()
+    assert (np.abs(changed - (partner.y(), partner.x())).max(axis=1) <= 14 * window.canvas.scale).any()
+    for view in window.views:
+        (own, _), (other, _) = view._ring, view._partner
+        assert (own.x() + other.x(), own.y()) == (SIDE, other.y())
+    key(window, Qt.Key.Key_F)  # no brush
+    assert window.canvas.axis is None
+    key(window, Qt.Key.Key_B)
+    key(window, Qt.Key.Key_M)
+    assert (shown() == before).all()
+
+
 def test_paint_only_over_the_class_under_the_cursor(window, editor, document):
     QTest.mouseMove(window.canvas, at(window, 128, 150))
     under = document.label_at(128, 150)
@@ -287,6 +309,42 @@ def test_locked_classes_stay(window, editor, document):
     skin = document.labels == SKIN
     drag(window, (10, 130), (246, 130))
     assert (document.labels[skin] == SKIN).all()
+    assert window.messages == []
+
+
+@pytest.mark.parametrize("tool", ["brush", "fill", "lasso"])
+def test_what_painted_nothing_says_why(window, editor, document, tool):
+    def paint():
+        if tool == "lasso":
+            drag(window, (95, 145), (105, 145), (105, 155), (95, 155))
+        else:
+            click(window, 100, 150)
+        return window.messages[-1] if window.messages else None
+
+    def cursor():
+        QTest.mouseMove(window.canvas, at(window, 99, 149))
+        QTest.mouseMove(window.canvas, at(window, 100, 150))
+        return window.canvas.cursor().shape()
+
+    editor.set_tool(tool)
+    editor.set_brush(4)
+    under = document.label_at(100, 150)
+    title = LABELS[under].title
+    assert cursor() == Qt.CursorShape.CrossCursor
+    window.palette_panel._locks[under].click()
+    assert cursor() == Qt.CursorShape.ForbiddenCursor
+    assert paint() == ("info", f"Nothing was painted: {title} is locked, see the palette.")
+    window.palette_panel._locks[under].click()
+    assert cursor() == Qt.CursorShape.CrossCursor
+    editor.set_option("only_over", HAIR)
+    assert cursor() == Qt.CursorShape.ForbiddenCursor
+    assert paint()[1].startswith("Nothing was painted: you paint only over hair")
+    assert document.history.names == []
+    editor.set_option("only_over", None)
+    window.messages.clear()
+    assert paint() is None
+    assert paint()[1] == ("Nothing was painted: all of it is hat already. Undo would take back the edit before.")
+    assert len(document.history.names) == 1
 
 
 def test_space_and_the_middle_button_pan(window, document):

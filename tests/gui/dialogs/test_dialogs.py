@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt, QTimer
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 import maskedit
@@ -85,3 +86,16 @@ def test_the_about_box(window, real_dialogs, weights):
     assert "Engine: CPU float32, 256 px" in texts[0]
     assert (weights or "not loaded") in texts[0]
     assert str(Path("logs/maskedit.log")) in texts[0]
+
+
+@pytest.mark.parametrize(("letter", "answer"), [("D", "discard"), ("C", "cancel"), (None, "cancel")])
+def test_questions_are_answered_by_alt_and_a_letter(window, real_dialogs, letter, answer):
+    def act():
+        box = QApplication.activeModalWidget()
+        if letter is None:
+            QTest.keyClick(box, Qt.Key.Key_Escape)
+        else:
+            next(button for button in box.buttons() if button.shortcut().toString() == f"Alt+{letter}").click()
+
+    QTimer.singleShot(50, act)
+    assert real_dialogs(window).ask_unsaved("me") == answer

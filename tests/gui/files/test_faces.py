@@ -69,7 +69,7 @@ def test_the_only_face_is_cut_out_and_parsed(window, answers, photo):
     before = window.editor.document
     assert not window.files.open(photo[0])
     assert window.editor.document is before
-    assert ("info", "Looking for faces in holiday…") in window.messages
+    assert window.message_bar.text.text() == "Looking for faces in holiday…"
     wait(lambda: window.editor.document is not before)
     document = window.editor.document
     assert document.name == "holiday"
@@ -126,6 +126,43 @@ def test_only_the_last_photo_asked_for_opens(open_window, answers, photo, tmp_pa
     settle(window)
     assert len(finder.photos) == 2
     assert window.editor.document.name == "second"
+
+
+def test_work_is_told_until_it_answers(open_window, answers, photo):
+    window = open_window(FakeEngine(), start=False)
+    window.files.open(photo[0])
+    bar = window.message_bar
+    assert bar.text.text() == "Looking for faces in holiday…"
+    window.editor.message.emit("info", "Something else.")
+    assert bar.text.text() == "Something else."
+    bar._timer.timeout.emit()  # its seconds are over
+    assert bar.text.text() == "Looking for faces in holiday…"
+    window.editor.message.emit("error", "Something went wrong.")
+    key(window, Qt.Key.Key_Escape)
+    assert bar.text.text() == "Looking for faces in holiday…"
+    assert bar.busy.isVisible()
+    window.editor.start()
+    wait(lambda: window.editor.document.name == "holiday")
+    assert window.editor.jobs.working is None
+    assert not bar.busy.isVisible()
+
+
+@pytest.mark.parametrize("how", ["button", "escape"])
+def test_work_can_be_given_up(open_window, answers, photo, how):
+    finder = FakeFinder(FOUND)
+    window = open_window(FakeEngine(), finder=finder, start=False)
+    before = window.editor.document
+    window.files.open(photo[0])
+    if how == "button":
+        assert window.message_bar.close_button.text() == "Cancel"
+        QTest.mouseClick(window.message_bar.close_button, LEFT)
+    else:
+        key(window, Qt.Key.Key_Escape)
+    assert window.messages[-1] == ("info", "holiday was not opened.")
+    window.editor.start()
+    settle(window)
+    assert finder.photos == []
+    assert window.editor.document is before
 
 
 def test_a_session_opened_meanwhile_stays(open_window, answers, photo, tmp_path):
@@ -206,7 +243,8 @@ def test_a_parser_that_fails_is_one_message(open_window, answers, photo):
 def test_a_file_that_is_no_photo_is_named(window, answers, tmp_path):
     (tmp_path / "notes.jpg").write_bytes(b"no image at all")
     window.files.open(tmp_path / "notes.jpg")
-    wait(lambda: window.messages[-1][0] == "error")
+    wait(lambda: window.messages)
+    assert window.messages[-1][0] == "error"
     assert window.messages[-1][1].startswith("'notes' is not an image")
 
 
@@ -640,7 +678,7 @@ def test_a_learning_is_not_lost_without_a_question(open_window, answers, photo):
 def test_the_question_about_a_learning(qapp, real_dialogs, press, answer):
     def act():
         box = QApplication.activeModalWidget()
-        buttons = {button.text(): button for button in box.buttons()}
+        buttons = {button.text().replace("&", ""): button for button in box.buttons()}
         if press == "Esc":
             QTest.keyClick(box, Qt.Key.Key_Escape)
         else:

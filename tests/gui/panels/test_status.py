@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from maskedit.gui.panels.status import FAILED, LOADING, NOT_LOADED, absence_text, engine_text, preview_text
+from maskedit.gui.panels.status import DRAWING, FAILED, LOADING, NOT_LOADED, absence_text, engine_text, preview_text
 from maskedit.gui.states import EngineState, Level, PreviewState
 
 WORDS = {
@@ -43,6 +43,7 @@ def test_why_there_is_no_result():
         return absence_text(SimpleNamespace(preview_state=preview, render=SimpleNamespace(engine_state=engine)))
 
     assert text(PreviewState.LOADING, EngineState.STARTING) == LOADING
+    assert text(PreviewState.RENDERING, EngineState.READY) == DRAWING  # the second photo
     assert text(PreviewState.FAILED, EngineState.READY) == FAILED
     assert text(PreviewState.FAILED, EngineState.MISSING) == NOT_LOADED
 
