@@ -15,7 +15,7 @@ from maskedit.labels import BY_NAME, ids_of
 
 _SHAPES = (ids_of("mouth", "u_lip", "l_lip"), *map(ids_of, ("l_brow", "r_brow", "l_eye", "r_eye", "nose")))
 """Parts of the face that are nothing without their whole outline."""
-_RIM = 2
+RIM = 2
 """Pixels around an edit that stay as they were in another square: there the parser may draw an outline a little beside
 the old one, and shreds of it would look out from under the edit."""
 _SKIN = BY_NAME["skin"].id
@@ -133,7 +133,7 @@ def carried_history(
         edit.revert(old)
 
     def carried_over(box: Box) -> np.ndarray:
-        return carried_labels(old, reference_labels, pixels[box.slices], onto[box.slices], rim=_RIM)
+        return carried_labels(old, reference_labels, pixels[box.slices], onto[box.slices], rim=RIM)
 
     new = carried_over(Box(0, 0, *onto.shape))
     edits, position = [], 0
@@ -147,12 +147,14 @@ def carried_history(
             carried.apply(new)
             edits.append(carried)
             position += number < history.position
-    return carried_labels(labels, reference_labels, pixels, onto, rim=_RIM), History.restored(edits, position=position)
+    return carried_labels(labels, reference_labels, pixels, onto, rim=RIM), History.restored(
+        edits, position=position, complete=history.complete
+    )
 
 
 def _reach(box: Box, matrix: np.ndarray, side: int) -> Box:
     """A box of a map of ``side`` px around what ``matrix`` makes of another map's box and its rim; perhaps empty."""
-    columns, rows = (box.x0 - _RIM, box.x1 + _RIM), (box.y0 - _RIM, box.y1 + _RIM)
+    columns, rows = (box.x0 - RIM, box.x1 + RIM), (box.y0 - RIM, box.y1 + RIM)
     corners = np.array([[x, y] for x in columns for y in rows]) @ matrix[:, :2].T + matrix[:, 2]
     low, high = np.floor(corners.min(axis=0)).astype(int), np.ceil(corners.max(axis=0)).astype(int)
     return Box(*low.tolist(), *high.tolist()).clipped(side, side) or Box(0, 0, 0, 0)

@@ -44,6 +44,7 @@ class Editor(QObject):
     labels_changed = Signal(object)  # Box; for what shows the label map
     history_changed = Signal()
     options_changed = Signal()
+    hand_comes = Signal()  # a tool is put on the canvas, or something else is to be done: what waits for more ends
     preview_changed = Signal()  # `preview_state`; ten times a second while a render runs
     tool_changed = Signal(str)
     label_changed = Signal(int)

@@ -240,6 +240,7 @@ class MainWindow(QMainWindow):
             self.batch_bar.finish()
         else:
             self.batch_bar.show_progress(run.done, run.total, f"Photo {run.done + 1} of {run.total}")
+        self._update_actions()
 
     @Slot()
     def _explain_absence(self) -> None:
@@ -270,7 +271,7 @@ class MainWindow(QMainWindow):
             enabled[command] = has_document and editor.part is not None
         enabled["compare"] = self.view_area.layout_name != "over"
         enabled["own_style"] = has_document and editor.part in document.styles
-        enabled["learn"] = has_document and editor.tuning.progress is None
+        enabled["learn"] = has_document and editor.tuning.progress is None and self.files.batch.run is None
         enabled["stop_learning"] = editor.tuning.progress is not None
         enabled["forget_face"] = has_document and document.face_weights is not None
         floats = has_document and document.floating is not None  # which undo gives up

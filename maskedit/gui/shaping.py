@@ -93,6 +93,9 @@ class Shaping(QObject):
         document = self._editor.document
         if document is None:
             return None
+        floating = document.floating
+        if floating is not None and floating.box is not None:  # another map than that state's
+            return Setting(Face(document.snapshot()))
         return self._settings.get(document.history.state) or Setting(Face(document.committed_labels()))
 
     def missing(self) -> dict[str, str]:
@@ -188,7 +191,10 @@ class Shaping(QObject):
             return change(services.label_space, labels)
 
         def then(after: np.ndarray) -> None:
-            if document is self._editor.document and state == document.history.state:
+            if document is not self._editor.document:
+                return
+            self._editor.let_go()  # a piece that was put on meanwhile is an edit, too
+            if state == document.history.state:
                 self._take(after, name, nothing)
 
         self._editor.jobs.run(work, then)

@@ -7,9 +7,10 @@ from typing import Protocol
 import numpy as np
 
 from maskedit import imaging, resources
-from maskedit.document.carrying import affine_places, carried_history, carried_labels, nearest_pixels
+from maskedit.document.carrying import RIM, affine_places, carried_history, carried_labels, nearest_pixels
 from maskedit.document.document import Document
 from maskedit.document.origin import SIDE, Origin
+from maskedit.document.snapshots import Snapshot
 from maskedit.imaging import SourcePhoto, Square
 from maskedit.imaging.geometry import another_shape, same_shape
 from maskedit.labels import NUM_LABELS
@@ -60,6 +61,10 @@ def moved_document(document: Document, parsed: Document, seen: np.ndarray | None
     )
     moved.locked, moved.only_over = set(document.locked), document.only_over
     moved.restore_history(history, document.styles)
+    moved.snapshots = [
+        Snapshot.of(each.name, own, carried_labels(each.labels(old), old, pixels, own, rim=RIM), each.styles)
+        for each in document.snapshots
+    ]
     moved.mark_unsaved()
     return moved
 

@@ -167,7 +167,7 @@ class EditRenderer:
         elif not blend.whole_face:
             unedited = self._unedited
         # A face is learned as the photo shows it, and drawn so.
-        styles = self._unseen_styles() if self._face_weights is None else self._styles
+        styles = self._styles if self._learned else self._unseen_styles()
         composite = self._finished(compose(photo, reference_labels, labels, edited, unedited, blend), labels, styles)
         notice = self._told(result.notice)
         return EditResult(composite, result.seconds, result.engine, result.mode, notice, restyled=self._restyled)
@@ -270,7 +270,7 @@ class EditRenderer:
 
     def _completes(self, blend: Blend) -> bool:
         # What was learned of a face is in the weights of the plain network, which draws whole faces.
-        return self._renderer.completes and not (blend.whole_face and self._face_weights is not None)
+        return self._renderer.completes and not (blend.whole_face and self._learned)
 
     def _checked_target(self) -> tuple[np.ndarray, np.ndarray]:
         if self._target is None:
@@ -312,6 +312,7 @@ class EditRenderer:
         return self._unedited
 
     def _apply(self, face_weights: bytes | None) -> None:
+        applied = True
         try:
             if face_weights is None:
                 self._renderer.forget()
@@ -319,11 +320,13 @@ class EditRenderer:
                 self._renderer.load_face_weights(face_weights)
         except UserError as error:
             self._renderer.forget()
+            applied = False
             self._notices.append(f"{error} The face is shown without it; Render > Forget this face drops it.")
-        self._weights_changed(face_weights)
+        self._weights_changed(face_weights, applied=applied)
 
-    def _weights_changed(self, face_weights: object) -> None:
+    def _weights_changed(self, face_weights: object, *, applied: bool = True) -> None:
         self._face_weights, self._unedited = face_weights, None
+        self._learned = applied and face_weights is not None
 
     def _told(self, notice: str) -> str:
         """All notices since the last result, as one text."""

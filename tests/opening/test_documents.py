@@ -9,6 +9,7 @@ from PIL import Image
 from maskedit import UserError, imaging
 from maskedit.document.document import Document
 from maskedit.document.origin import Origin
+from maskedit.document.snapshots import Snapshot
 from maskedit.imaging import SourcePhoto, Square, cut_square, png_bytes, read_photo
 from maskedit.opening.documents import moved_document, parsed_document, with_labels
 from tests.face.conftest import wall
@@ -102,12 +103,16 @@ def test_a_moved_document_keeps_what_hands_have_corrected_and_edited():
     origin = Origin(data, Square(128, 128, 128))
     document = Document(photo, edited, reference_labels=corrected, origin=origin, name="me", path="me.maskedit")
     new = Document(photo, parsed, origin=Origin(data, Square(128, 128, 256)))
+    document.snapshots = [Snapshot.of("then", corrected, edited, {})]
     moved = moved_document(document, new, parsed)
     own, labels = parsed.copy(), parsed.copy()
     own[94:104, 94:104] = labels[94:104, 94:104] = 16
     np.testing.assert_array_equal(moved.reference_labels, own)
     labels[113:125, 113:125] = edited[99:123:2, 99:123:2]  # the edit has a rim
     np.testing.assert_array_equal(moved.labels, labels)
+    (snapshot,) = moved.snapshots
+    assert snapshot.name == "then"
+    np.testing.assert_array_equal(snapshot.labels(moved.reference_labels), labels)
     assert (moved.name, moved.path, moved.origin) == ("me", document.path, new.origin)
     assert moved.is_modified
     whole = moved_document(document, new, None)  # no parser can tell what was corrected: all is kept

@@ -404,3 +404,13 @@ def test_face_weights_hold_for_the_photo_with_styles(editor, face):
     assert np.abs(learned.image[hair].mean(axis=0) - own[hair].mean(axis=0)).max() > 10  # learned without its style
     editor.set_target(photo, labels, None, STYLES)
     assert not np.array_equal(editor.render(edited, Blend(whole_face=True)).image, learned.image)
+
+
+def test_what_was_learned_but_does_not_fit_leaves_whole_faces_as_they_are(editor, face):
+    photo, labels, edited = face
+    editor.set_target(photo, labels)
+    own = editor.render(edited, Blend(whole_face=True))
+    editor.set_target(photo, labels, b"nothing that was learned")
+    result = editor.render(edited, Blend(whole_face=True))
+    assert "shown without it" in result.notice
+    assert np.array_equal(result.image, own.image)

@@ -96,6 +96,7 @@ class PieceTool:
         if self._from is not None:
             self._from = self._grip = None
             self._editor.render.stroke_ended()
+            self._editor.history_changed.emit()  # the map is another one: the sliders start from it
 
     def nudge(self, across: float, down: float) -> None:
         """Move what floats by pixels of the map."""
@@ -158,6 +159,8 @@ class PieceTool:
     def _show(self, placement: Placement) -> None:
         self._untouched = False
         self._changed(self.floating.move(placement))
+        if self._from is None:
+            self._editor.history_changed.emit()  # as in `release`
 
     def _on_pixels(self, placement: Placement) -> Placement:
         start = self._from[1]

@@ -50,6 +50,7 @@ class Tools:
 
     def press(self, point: Point, *, erase: bool = False, shift: bool = False, diameter: float | None = None) -> None:
         """The button went down; ``diameter`` overrides the brush (pen pressure)."""
+        self._editor.hand_comes.emit()
         document, editor = self._editor.document, self._editor
         if document is None or self._under_way is not None or (erase and self.pieces.floating is not None):
             return
@@ -104,6 +105,7 @@ class Tools:
 
     def leave(self) -> None:
         """Something else is to be done: a piece is let go, all else is put back."""
+        self._editor.hand_comes.emit()
         self.pieces.let_go()
         self.interrupt()
 

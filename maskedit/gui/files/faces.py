@@ -92,6 +92,7 @@ class Faces(QObject):
 
         def parsed(found: tuple[Document, np.ndarray | None]) -> None:
             if asked == self._asked:
+                self._editor.let_go()
                 then(moved_document(document, *found))  # with what was painted meanwhile, too
 
         self._editor.jobs.run(parse, parsed)

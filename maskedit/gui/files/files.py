@@ -373,7 +373,7 @@ def _state(editor: Editor) -> tuple:
     if document is None:
         return (None,)
     learning = editor.tuning.progress is not None
-    return document, document.edit_count, document.revision, document.face_weights, learning
+    return document, document.edit_count, document.revision, document.face_weights, document.snapshots, learning
 
 
 def _filters(kind: str, document: Document) -> list[str]:

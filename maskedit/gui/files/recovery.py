@@ -46,8 +46,8 @@ class Recovery(QObject):
         self._path: Path | None = None
         self._thread: threading.Thread | None = None
         self._edits_written = 0
-        self._written: tuple[Document, int, bytes | None] | None = None
-        """The document in the recovery file, its revision there, and the face weights by then."""
+        self._written: tuple[Document, *tuple[object, ...]] | None = None
+        """The document in the recovery file, and what of it has to change before it is written again."""
         self._timer = QTimer(self, interval=SECONDS * 1000)
         self._timer.timeout.connect(self.write)
         self._timer.start()
@@ -75,7 +75,7 @@ class Recovery(QObject):
         if document is None or not document.is_modified or document.stroke is not None or busy:
             return
         self._edits_written = document.edit_count
-        now = document, document.revision, document.face_weights
+        now = document, document.revision, document.history.state, document.face_weights, document.snapshots
         if self._written == now:
             return  # the times in which nobody paints cost nothing
         self._written = now
@@ -94,6 +94,7 @@ class Recovery(QObject):
 
     def keep(self) -> None:
         """Write what there is, and wait until it lies on the disk: the program ends without a question."""
+        self._editor.let_go()
         self._wait()
         self.write()
         self._wait()

@@ -50,6 +50,7 @@ class ShapePanel(QWidget):
         self._numbers: dict[str, QLabel] = {}
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self._pause.timeout.connect(self.shaping.end)
+        editor.hand_comes.connect(self._finish)
         grid = QGridLayout(self)
         grid.setContentsMargins(8, 6, 8, 6)
         grid.setVerticalSpacing(1)
@@ -158,6 +159,7 @@ class ShapePanel(QWidget):
         self._pause.stop()
         self.shaping.end()
 
+    @Slot()
     def _finish(self) -> None:
         """What keys have moved is let go."""
         if self._pause.isActive():

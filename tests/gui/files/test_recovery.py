@@ -17,7 +17,7 @@ from maskedit.document import session
 from maskedit.document.session import LeftWork
 from maskedit.errors import UserError
 from maskedit.gui.files import recovery as recovery_module
-from tests.gui.harness import click, key, leave_behind, settle, wait
+from tests.gui.harness import click, drag, key, leave_behind, settle, wait
 
 
 def test_the_tests_have_a_folder_of_their_own(window, tmp_path):
@@ -40,6 +40,35 @@ def test_recovery_every_twenty_edits(window, answers):
     answers.ask_unsaved = ["discard"]
     window.close()
     assert not list(recovery.folder.glob("*"))
+
+
+def test_a_piece_that_is_let_go_and_a_snapshot_are_written_too(window, answers):
+    recovery, editor = window.files.recovery, window.editor
+    document = editor.document
+    click(window, 20, 20)
+    editor.set_tool("transform")
+    y, x = np.argwhere(document.labels == 2).mean(axis=0)
+    drag(window, (x, y), (x, y + 6), (x, y + 12))
+
+    def written():
+        recovery.write()
+        recovery._wait()
+        (path,) = recovery.folder.glob("*")
+        return session.load_recovery(path)
+
+    assert document.floating is not None
+    assert written().history.names == ["Brush hat"]
+    editor.let_go()
+    assert written().history.names == ["Brush hat", "Transform nose"]
+    answers.ask_name = ["then"]
+    window.actions_by_id["snapshot"].trigger()
+    assert len(document.snapshots) == 1
+    assert len(written().snapshots) == 1
+    drag(window, (x, y + 12), (x, y + 20), (x, y + 24))
+    assert document.floating is not None
+    recovery.keep()  # the program ends
+    assert document.history.names[-1] == "Transform nose"
+    assert written().history.names == document.history.names
 
 
 @pytest.fixture

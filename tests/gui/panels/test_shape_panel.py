@@ -134,6 +134,32 @@ def test_a_piece_that_floats_is_let_go_when_a_slider_is_grabbed(window, panel):
     np.testing.assert_array_equal(document.labels, document.reference_labels)
 
 
+def test_a_click_beside_the_handle_counts_when_the_brush_comes(window, panel):
+    document = window.editor.document
+    panel.sliders["smile"].setValue(40)  # no hand holds it: more may follow
+    assert document.history.names == []
+    click(window, 20, 20)
+    assert document.history.names == ["Smile +40", "Brush hat"]
+    panel.sliders["jaw_width"].setValue(30)
+    window.editor.set_tool("fill")
+    assert document.history.names[-1] == "Jaw width +30"
+
+
+def test_a_slider_starts_from_the_piece_that_floats(window, panel):
+    document = window.editor.document
+    hold(panel, "smile", 40)
+    let_go(panel, "smile")
+    window.editor.set_tool("transform")
+    y, x = np.argwhere(document.labels == 2).mean(axis=0)
+    drag(window, (x, y), (x, y + 6), (x, y + 12))
+    assert document.floating is not None
+    assert panel.sliders["smile"].value() == 0
+    base = document.snapshot()
+    hold(panel, "smile", 10)
+    np.testing.assert_array_equal(document.labels, shaped(base, {"smile": 0.1}))
+    let_go(panel, "smile")
+
+
 def test_a_face_without_a_part_says_why_its_sliders_are_off(open_window, engine):
     photo, labels = draw_face(256, 0)
     labels[np.isin(labels, ids_of("mouth", "u_lip", "l_lip"))] = 1
@@ -219,6 +245,18 @@ def test_vary_is_an_edit_at_each_click(knowing):
     nose = document.labels == 2
     shift = np.nonzero(nose)[1].mean() - np.nonzero(document.reference_labels == 2)[1].mean()
     assert shift == pytest.approx(8, abs=0.5)
+
+
+def test_a_piece_put_on_while_it_computes_stays(knowing):
+    document = knowing.editor.document
+    done = reworked(knowing)
+    knowing.shape_panel.buttons["vary"].click()
+    y, x = np.argwhere(document.labels == 2).mean(axis=0)
+    knowing.editor.set_tool("transform")
+    drag(knowing, (x, y), (x, y + 6), (x, y + 12))
+    assert document.floating is not None
+    wait(done)
+    assert document.history.names == ["Transform nose"]
 
 
 def test_clean_up_takes_specks_and_respects_locks(knowing):
