@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from maskedit.document.beneath import beneath
+from maskedit.document.gesture import Gesture
 from maskedit.document.history import Box, Edit, bounds
 from maskedit.document.pieces import OUTSIDE, Piece
 from maskedit.document.placement import Placement
@@ -31,7 +32,7 @@ class Placed:
     placement: Placement
 
 
-class Floating:
+class Floating(Gesture):
     """Pieces over the map; `Document.begin_floating` makes it, `commit` or `abort` ends it.
 
     The first of them is held by the hand. Another one, on the other side of the face, moves as its mirror image. Locks
@@ -51,30 +52,14 @@ class Floating:
     ) -> None:
         """``labels`` (H, W) uint8 is painted in place; ``bare``, likewise, is the map without the pieces; ``allowed``
         (19,) bool tells which ids may be painted over."""
-        self.name = name
+        super().__init__(labels, name=name, on_change=on_change, on_end=on_end)
         self.placement = placed[0].placement
         """Where the piece in the hand lies now."""
-        self._labels = labels
-        self._before = labels.copy()
         self._placed = tuple(placed)
         self._may = None if allowed is None else allowed[self._before]
         self._bare = bare if self._may is None else np.where(self._may, bare, self._before)
-        self._on_change = on_change
-        self._on_end = on_end
         self._stale: Box | None = Box(0, 0, labels.shape[1], labels.shape[0])
         """Where the map is not as the pieces lie."""
-        self._box: Box | None = None
-        self._open = True
-
-    @property
-    def box(self) -> Box | None:
-        """All that was changed so far."""
-        return self._box
-
-    @property
-    def before(self) -> np.ndarray:
-        """(H, W) uint8: the map as it was; not to be written to."""
-        return self._before
 
     @property
     def piece(self) -> Piece:
@@ -118,24 +103,6 @@ class Floating:
         self._stale = Box(0, 0, self._labels.shape[1], self._labels.shape[0])
         return self._show(self._bare, self._stale)
 
-    def commit(self) -> Edit | None:
-        """Let the pieces go and add what they changed to the history as one edit; None when nothing changed."""
-        edit = None
-        if self._open:
-            edit = Edit.between(self._before, self._labels, name=self.name)
-            self._end(edit)
-        return edit
-
-    def abort(self) -> Box | None:
-        """Put everything back; the box that changed thereby."""
-        if not self._open:
-            return None
-        if self._box is not None:
-            self._labels[self._box.slices] = self._before[self._box.slices]
-            self._on_change()
-        self._end(None)
-        return self._box
-
     def _show(self, after: np.ndarray, where: Box) -> Box | None:
         pixels = self._labels[where.slices]
         changed = bounds(pixels != after[where.slices], x0=where.x0, y0=where.y0)
@@ -144,10 +111,6 @@ class Floating:
             self._box = changed if self._box is None else self._box.union(changed)
             self._on_change()
         return changed
-
-    def _end(self, edit: Edit | None) -> None:
-        self._open = False
-        self._on_end(edit)
 
 
 # Ways to begin ----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from maskedit.document.gesture import Gesture
 from maskedit.document.history import Box, Edit, bounds
 from maskedit.labels import MIRROR
 
@@ -85,7 +86,7 @@ def polygon_mask(
     return (box, region == 1) if region.any() else None  # the box of a slanted one may reach in where it does not
 
 
-class Stroke:
+class Stroke(Gesture):
     """A stroke in progress; `Document.begin_stroke` makes it, `commit` or `abort` ends it.
 
     Locks and "paint only over" hold as they were when the stroke began, and look at the ids the pixels had then: a
@@ -105,36 +106,19 @@ class Stroke:
         on_end: Callable[[Edit | None], None],
     ) -> None:
         """``labels`` (H, W) uint8 is painted in place; ``allowed`` (19,) bool tells which ids may be painted over."""
+        super().__init__(labels, name=name, on_change=on_change, on_end=on_end)
         self.label = label
-        self.name = name
-        self._labels = labels
-        # One copy per stroke (0.05 ms at 1024 x 1024) is less than to remember, at each move, what was touched first.
-        self._before = labels.copy()
         self._diameter = diameter
         self._mirror = mirror
         self._allowed = allowed
-        self._on_change = on_change
-        self._on_end = on_end
         self._last: tuple[float, float, float] | None = None
         self._starts_left = True
-        self._box: Box | None = None
         self._kept: set[int] = set()
-        self._open = True
-
-    @property
-    def box(self) -> Box | None:
-        """All that was painted so far."""
-        return self._box
 
     @property
     def kept(self) -> frozenset[int]:
         """The ids under those moves that changed nothing: why a stroke painted nothing at all."""
         return frozenset(self._kept)
-
-    @property
-    def before(self) -> np.ndarray:
-        """(H, W) uint8: the map as it was when the stroke began; not to be written to."""
-        return self._before
 
     def move_to(self, x: float, y: float, *, diameter: float | None = None) -> Box | None:
         """Paint from the last point to (x, y), or a single dab when it is the first point.
@@ -167,34 +151,6 @@ class Stroke:
         else:
             self._kept.update(np.flatnonzero(np.bincount(self._labels[box.slices][mask])).tolist())
         return changed
-
-    def commit(self) -> Edit | None:
-        """End the stroke and add it to the history; None when no pixel changed (or the stroke had ended before)."""
-        if not self._open:
-            return None
-        edit = None
-        if self._box is not None:
-            crop = self._box.slices
-            edit = Edit.between(
-                self._before[crop], self._labels[crop], name=self.name, x0=self._box.x0, y0=self._box.y0
-            )
-        self._end(edit)
-        return edit
-
-    def abort(self) -> Box | None:
-        """End the stroke and put back every pixel; the box that was put back, or None."""
-        if not self._open:
-            return None
-        if self._box is not None:
-            self._labels[self._box.slices] = self._before[self._box.slices]
-            self._on_change()
-        self._end(None)
-        return self._box
-
-    def _end(self, edit: Edit | None) -> None:
-        self._open = False
-        self._before = self._labels[:0]  # the copy is not needed any more, and a view may keep the stroke for long
-        self._on_end(edit)
 
     def _paint(self, box: Box, mask: np.ndarray, label: int) -> Box | None:
         pixels = self._labels[box.slices]
