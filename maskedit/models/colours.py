@@ -79,36 +79,20 @@ def push_pull(values: Tensor, weights: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def tints_of(groups: Tensor, photo: Tensor) -> Tensor:
-    """The mean colour of each group of labels in a photo.
+def colours_of(groups: Tensor, photo: Tensor) -> tuple[Tensor, Tensor]:
+    """The colours of each group of labels in a photo: its tint, and its colour layout in `LAYOUT` x `LAYOUT` cells.
 
     Args:
-        groups: (N, G, H, W), see `grouped`, of the photo's own label map.
+        groups: (N, G, H, W), see `grouped`, of the photo's own label map, H and W multiples of 4.
         photo: (N, 3, H, W) in [-1, 1].
 
     Returns:
-        (N, G, `TINT`) float32.
+        Tints (N, G, `TINT`) float32, the mean colours; and layouts (N, G, 4, L, L) float32: red, green and blue times
+        their weight, and the weight, 0 where the group is not seen and 1 where it fills the cell.
     """
     values, weights = _cells(groups, photo.float(), None, _FINE)
-    return _means(values, weights)
-
-
-@torch.no_grad()
-def layout_of(groups: Tensor, photo: Tensor) -> Tensor:
-    """The colour layout of a photo: for each group of labels its colours in `LAYOUT` x `LAYOUT` cells.
-
-    Args:
-        groups: (N, G, H, W), see `grouped`, of the photo's own label map, H and W multiples of `LAYOUT`.
-        photo: (N, 3, H, W) in [-1, 1].
-
-    Returns:
-        (N, G, 4, L, L) float32: red, green and blue times their weight, and the weight, 0 where the group is not seen
-        and 1 where it fills the cell.
-    """
-    values, weights = _cells(groups, photo.float(), None, _FINE)
-    return F.adaptive_avg_pool2d(torch.cat([values, weights[:, :, None]], dim=2).flatten(1, 2), LAYOUT).unflatten(
-        1, (NUM_GROUPS, 4)
-    )
+    cells = torch.cat([values, weights[:, :, None]], dim=2).flatten(1, 2)
+    return _means(values, weights), F.adaptive_avg_pool2d(cells, LAYOUT).unflatten(1, (NUM_GROUPS, 4))
 
 
 def hidden_layout(layout: Tensor, hole: Tensor) -> Tensor:
@@ -144,8 +128,8 @@ def label_guess(
         labels: (N, 19, H, W) one-hot, of what the hole is to hold, H and W multiples of 8.
         photo: (N, 3, H, W) in [-1, 1]; nothing of it that lies in the hole is looked at.
         hole: (N, 1, H, W).
-        tints: (N, G, 4), see `tints_of`; those of what is visible when None.
-        layout: (N, G, 4, L, L), see `layout_of`; what is visible tells all when None.
+        tints: (N, G, 4), see `colours_of`; those of what is visible when None.
+        layout: (N, G, 4, L, L), see `colours_of`; what is visible tells all when None.
         inside: only values inside the holes are computed, which are the same but for rounding.
 
     Returns:

@@ -24,9 +24,8 @@ from maskedit.models.colours import (
     LAYOUT,
     NUM_GROUPS,
     TINT,
+    colours_of,
     grouped,
-    layout_of,
-    tints_of,
 )
 
 CHANNELS = 64
@@ -90,9 +89,10 @@ class RegionEncoder(nn.Module):
         mass = shares.sum(dim=2, keepdim=True)
         with torch.autocast(x.device.type, enabled=False):
             means = shares @ x.float().flatten(2).transpose(1, 2) / mass.clamp_min(1e-6)
-        styles = torch.cat([tints_of(groups, photo), means * (mass > 0)], dim=2)
+        tints, layout = colours_of(groups, photo)
+        styles = torch.cat([tints, means * (mass > 0)], dim=2)
         styles = torch.where(styles[..., TINT - 1 : TINT] > 0, styles, self.usual)
-        return torch.cat([styles, layout_of(groups, photo).flatten(2)], dim=2)
+        return with_layout(styles, layout)
 
 
 def layout_in(regions: Tensor) -> Tensor:

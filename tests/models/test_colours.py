@@ -8,13 +8,12 @@ from maskedit.models.colours import (
     GROUPS,
     LAYOUT,
     NUM_GROUPS,
+    colours_of,
     grouped,
     hidden_layout,
     label_guess,
-    layout_of,
     layout_through,
     push_pull,
-    tints_of,
 )
 from maskedit.models.holes import label_hole
 from maskedit.models.tensors import one_hot, photo_to_tensor
@@ -111,7 +110,7 @@ def test_tints_hold_the_colour_of_every_label_that_a_photo_shows():
     ids = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
     ids[:, :, SIDE // 2 :] = BY_NAME["hair"].id
     photo = torch.where(ids[:, None] > 0, -0.8, 0.6) * torch.tensor([1, 0.5, -0.25]).view(1, 3, 1, 1)
-    tints = tints_of(grouped(one_hot(ids)), photo)[0]
+    tints = colours_of(grouped(one_hot(ids)), photo)[0][0]
     for name, brightness in (("background", 0.6), ("hair", -0.8)):
         wanted = brightness * torch.tensor([1, 0.5, -0.25])
         assert tints[GROUPS[BY_NAME[name].id]].allclose(torch.cat([wanted, torch.ones(1)]), atol=1e-6)
@@ -121,7 +120,7 @@ def test_tints_hold_the_colour_of_every_label_that_a_photo_shows():
 
 def test_what_the_hole_hides_is_guessed_by_the_tints(face):
     photo, ids = face
-    tints, mouth = tints_of(grouped(one_hot(ids)), photo), label_hole(ids, LIPS)
+    tints, mouth = colours_of(grouped(one_hot(ids)), photo)[0], label_hole(ids, LIPS)
     guess, known = label_guess(one_hot(ids), photo, mouth, tints)
     lips = torch.isin(ids[0], torch.tensor(LIPS[1]))
     assert known[0, 0, lips].eq(0.5).all()
@@ -142,7 +141,7 @@ def test_near_what_is_seen_its_colour_goes_before_the_tint():
     photo, ids = photo_to_tensor(photo), torch.from_numpy(ids)[None]
     hole = torch.zeros(1, 1, 160, 160)
     hole[..., 2:10, 2:10] = 1
-    labels, tints = one_hot(ids), tints_of(grouped(one_hot(ids)), photo)
+    labels, tints = one_hot(ids), colours_of(grouped(one_hot(ids)), photo)[0]
     tints[..., :3] = 1.0
     guess, _ = label_guess(labels, photo, hole, tints)
     assert guess[..., 2:10, 2:10].allclose(label_guess(labels, photo, hole)[0][..., 2:10, 2:10], atol=0.02)
@@ -156,7 +155,7 @@ def lit_from_the_left():
 
 def test_a_layout_holds_the_light_of_each_label():
     photo, labels = lit_from_the_left()
-    layout = layout_of(grouped(labels), photo)
+    layout = colours_of(grouped(labels), photo)[1]
     assert layout.shape == (1, NUM_GROUPS, 4, LAYOUT, LAYOUT)
     skin = GROUPS[BY_NAME["skin"].id]
     assert layout[0, skin, 3].allclose(torch.ones(()))
@@ -167,7 +166,7 @@ def test_a_layout_holds_the_light_of_each_label():
 
 def test_what_the_hole_hides_is_guessed_in_the_light_that_falls_there():
     photo, labels = lit_from_the_left()
-    tints, layout = tints_of(grouped(labels), photo), layout_of(grouped(labels), photo)
+    tints, layout = colours_of(grouped(labels), photo)
     everything = torch.ones(1, 1, 128, 128)
     guess, known = label_guess(labels, photo, everything, tints, layout)
     assert float((guess - photo).abs().max()) < 0.06
@@ -179,9 +178,9 @@ def test_what_the_hole_hides_is_guessed_in_the_light_that_falls_there():
 
 def test_a_layout_through_a_view_is_the_views_own():
     photo, labels = lit_from_the_left()
-    whole = layout_of(grouped(labels), photo)
+    whole = colours_of(grouped(labels), photo)[1]
     part = slice(32, 96)
-    own = layout_of(grouped(labels[..., part, part]), photo[..., part, part])
+    own = colours_of(grouped(labels[..., part, part]), photo[..., part, part])[1]
     seen = layout_through(whole, 0.25, 0.25, 0.5)
     assert seen.shape == own.shape
     assert float((seen - own).abs().max()) < 0.02
@@ -190,7 +189,7 @@ def test_a_layout_through_a_view_is_the_views_own():
 
 def test_of_a_hidden_layout_nothing_is_left_in_the_hole():
     photo, labels = lit_from_the_left()
-    tints, layout = tints_of(grouped(labels), photo), layout_of(grouped(labels), photo)
+    tints, layout = colours_of(grouped(labels), photo)
     everything = torch.ones(1, 1, 128, 128)
     hidden = hidden_layout(layout, everything)
     for one, other in zip(
@@ -208,7 +207,9 @@ def test_hair_is_as_it_is_within_not_at_its_edge_where_skin_shines_through():
     photo = torch.full((1, 3, 128, 128), 0.5)
     photo[:, :, :64], photo[:, :, 61:64] = -0.8, 0.4  # the last rows are thin
     labels = one_hot(ids)
-    tint = tints_of(grouped(labels), photo)[0, GROUPS[BY_NAME["hair"].id]]
+    tint = colours_of(grouped(labels), photo)[0][0, GROUPS[BY_NAME["hair"].id]]
     assert tint[:3].allclose(torch.tensor(-0.8), atol=0.02)
     photo[:, :, :64] = 0.4  # all of it is alike: thin hair has a colour, too
-    assert tints_of(grouped(labels), photo)[0, GROUPS[BY_NAME["hair"].id], :3].allclose(torch.tensor(0.4), atol=1e-5)
+    assert colours_of(grouped(labels), photo)[0][0, GROUPS[BY_NAME["hair"].id], :3].allclose(
+        torch.tensor(0.4), atol=1e-5
+    )

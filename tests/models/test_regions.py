@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 
 from maskedit.labels import BY_NAME
 from maskedit.models.checkpoint import OPTIONAL, load_checkpoint, save_checkpoint
-from maskedit.models.colours import GROUPS, NUM_GROUPS, grouped, layout_of
+from maskedit.models.colours import GROUPS, NUM_GROUPS, colours_of, grouped
 from maskedit.models.config import DmnConfig
 from maskedit.models.context import ContextNetwork
 from maskedit.models.regions import BRIGHT, DARK, STYLE, RegionEncoder, layout_in, usual_style, with_layout
@@ -35,7 +35,7 @@ def test_a_region_style_ends_with_its_colour_layout():
     photo, labels = draw_face(64, 0)
     photo, labels = photo_to_tensor(photo), one_hot(torch.from_numpy(labels)[None])
     regions = RegionEncoder()(photo, labels)
-    layout = layout_of(grouped(labels), photo)
+    layout = colours_of(grouped(labels), photo)[1]
     assert layout_in(regions).equal(layout)
     other = with_layout(regions, layout / 2)
     assert layout_in(other).equal(layout / 2)
